@@ -1,0 +1,52 @@
+# make run    try it out, or watch your own servers: PGHEADROOM_DSN=postgresql://... make run
+# make test   everything the tests need, then all of them; REQUIRE_ALL=1 fails where a part is missing
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint wheel lock clean
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/pgheadroom serve --demo
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install $(if $(REQUIRE_ALL),--require-all)
+	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+wheel: $(VENV)/dev.stamp
+	$(BIN)/python -m build --no-isolation
+
+# Writes the locked versions anew; what they are locked to is in pyproject.toml.
+lock: $(VENV)/dev.stamp
+	$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV) dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "pgheadroom needs Python 3.11 or newer: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-venv \
+	            && $(PYTHON) -m venv $(VENV); \
+	    else \
+	        echo "Python cannot make virtual environments here: apt-get install python3-venv" >&2; exit 1; \
+	    fi; }
+
+$(VENV)/run.stamp: $(VENV)/bin/python requirements/demo.txt requirements/build.txt pyproject.toml
+	@echo "installing pgheadroom into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/demo.txt -r requirements/build.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	@echo "installing what the tests need into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

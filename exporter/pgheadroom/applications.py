@@ -1,0 +1,107 @@
+"""Which applications have series of their own, and what are their connections.
+
+At most N names at a time, and the same ones as long as possible: a page whose members change with
+every sample costs Prometheus more than one that is twice as long. The rest is summed in ``other``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pgheadroom.names import OTHER, UNNAMED
+from pgheadroom.reading import Group
+
+STARTING = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """The connections of each application by state, names folded and bounded."""
+
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Connections by (name, state)."""
+    oldest_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Age of the oldest connection by name, where it can be seen."""
+    in_other: int = 0
+    """Names that are summed in ``other``."""
+    rewritten: int = 0
+    """Names, as clients gave them, that folding changed."""
+    members: Mapping[str, float] = field(default_factory=dict)
+    """Names with series of their own, and when each was last seen, in seconds since the epoch."""
+
+
+def count(  # noqa: PLR0913 - the one place where all of it meets
+    groups: tuple[Group, ...],
+    hidden: int,
+    fold: Callable[[str], str],
+    *,
+    before: Applications,
+    at: float,
+    most: int,
+    absence_seconds: float = 600.0,
+) -> Applications:
+    """Sum *groups* by folded name, at most *most* names beside ``other``.
+
+    A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
+    so that the counts add up to the slots in use.
+    """
+    folded = [(fold(group.application_name), group) for group in groups]
+    totals: dict[str, int] = {}
+    for name, group in folded:
+        totals[name] = totals.get(name, 0) + group.count
+    members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
+    counts: dict[tuple[str, str], int] = {}
+    oldest: dict[str, float] = {}
+    for name, group in folded:
+        shown = _shown(name, members)
+        counts[shown, group.state] = counts.get((shown, group.state), 0) + group.count
+        if group.oldest_seconds is not None:
+            oldest[shown] = max(oldest.get(shown, 0.0), group.oldest_seconds)
+    if hidden:
+        counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
+    return Applications(
+        counts=counts,
+        oldest_seconds=oldest,
+        in_other=sum(1 for name in totals if _shown(name, members) == OTHER and name != OTHER),
+        rewritten=len({g.application_name for name, g in folded if name != g.application_name}),
+        members=members,
+    )
+
+
+def elect(
+    totals: Mapping[str, int],
+    before: Mapping[str, float],
+    *,
+    at: float,
+    most: int,
+    absence_seconds: float,
+) -> dict[str, float]:
+    """Return who has series of their own now, and when each was last seen.
+
+    Who had them keeps them while it is there and for *absence_seconds* afterwards. When all
+    *most* places are taken, a newcomer displaces the smallest member only with more than twice
+    its connections; so the page holds who matters, and two of like size do not take turns.
+    """
+    members = {
+        name: at if totals.get(name) else seen
+        for name, seen in before.items()
+        if totals.get(name) or 0 <= at - seen <= absence_seconds
+    }
+    newcomers = sorted(
+        (name for name in totals if name not in members and name not in (OTHER, UNNAMED)),
+        key=lambda name: (-totals[name], name),
+    )
+    for name in newcomers:
+        if len(members) >= most:
+            weakest = min(members, key=lambda member: (totals.get(member, 0), members[member]))
+            if totals[name] <= 2 * totals.get(weakest, 0) + 1:
+                break
+            del members[weakest]
+        members[name] = at
+    return members
+
+
+def _shown(name: str, members: Mapping[str, float]) -> str:
+    # `unnamed` always has its place: logins under way are counted there.
+    return name if name in members or name == UNNAMED else OTHER

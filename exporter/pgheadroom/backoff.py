@@ -1,0 +1,40 @@
+"""How long to wait before the next attempt to connect, after so many failed ones."""
+
+from __future__ import annotations
+
+import random
+
+from pgheadroom.reading import Condition
+
+_SOON = frozenset(
+    {
+        Condition.FULL,
+        Condition.RESERVED_ONLY,
+        Condition.ROLE_LIMIT,
+        Condition.DATABASE_LIMIT,
+        Condition.STARTING,
+        Condition.SHUTTING_DOWN,
+    }
+)
+"""Here a slot, or the server, may come back any moment and somebody else waits for it too; an
+attempt that is refused costs the server a few milliseconds."""
+
+
+def delay_seconds(
+    condition: Condition,
+    failed: int,
+    *,
+    first_seconds: float,
+    longest_seconds: float,
+    jitter: float | None = None,
+) -> float:
+    """Return how long to wait after *failed* attempts in a row, the newest ending in *condition*.
+
+    Doubles from *first_seconds* up to *longest_seconds*; stays at *first_seconds* while the server
+    is merely out of slots or not up yet. *jitter*, between 0 and 1 and random unless given, takes
+    up to a quarter off, so that many daemons do not come back in step.
+    """
+    if jitter is None:
+        jitter = random.random()  # noqa: S311 - no secret depends on it
+    doublings = 0 if condition in _SOON else min(failed - 1, 30)
+    return min(longest_seconds, first_seconds * 2.0**doublings) * (1 - jitter / 4)

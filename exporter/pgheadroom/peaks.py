@@ -1,0 +1,36 @@
+"""How high did use get lately: what a scrape every quarter of a minute would miss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WINDOWS: tuple[tuple[str, float], ...] = (("15s", 15.0), ("1m", 60.0), ("5m", 300.0))
+"""The windows that are exported: label and seconds."""
+
+_LONGEST = max(seconds for _, seconds in WINDOWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The samples that are, or may yet become, the highest inside a window; oldest first.
+
+    A sample that a later one reached is never again the highest, so each entry is lower than the
+    one before it, and there are few.
+    """
+
+    entries: tuple[tuple[float, int], ...] = ()
+
+    def add(self, at: float, used: int) -> Peaks:
+        """Return the peaks with one more sample, taken *at* seconds since the epoch.
+
+        Entries that a clock which was set back has left in the future are dropped.
+        """
+        kept = [(t, n) for t, n in self.entries if 0 <= at - t < _LONGEST and n > used]
+        return Peaks((*kept, (at, used)))
+
+    def highest(self, seconds: float, now: float) -> int | None:
+        """Return the highest use in the *seconds* before *now*, or None without a sample."""
+        for at, used in self.entries:
+            if now - at < seconds:
+                return used
+        return None

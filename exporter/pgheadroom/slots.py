@@ -1,0 +1,66 @@
+"""How many slots does a server have, for whom, and how many of them are taken.
+
+The rules are PostgreSQL's own (``proc.c`` InitProcess, ``postinit.c`` InitPostgres): every client
+backend, one that still logs in included, takes one of ``max_connections`` slots; ordinary roles may
+not take the last ``superuser_reserved_connections + reserved_connections`` of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Tier(enum.StrEnum):
+    """Who asks for a slot: the less a role may, the earlier it is refused."""
+
+    ORDINARY = "ordinary"
+    RESERVED = "reserved"
+    """A member of ``pg_use_reserved_connections`` (PostgreSQL 16 and newer)."""
+    SUPERUSER = "superuser"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that divide a server's slots; all fixed while its postmaster lives."""
+
+    max_connections: int
+    superuser_reserved: int
+    reserved: int = 0
+    """``reserved_connections``, 0 before PostgreSQL 16."""
+    provider_reserved: int = 0
+    """What a managed service holds back from its customers' ordinary roles."""
+
+    def of(self, tier: Tier) -> int:
+        """Return how many slots may be in use before a role of *tier* is refused, at least 0."""
+        if tier is Tier.SUPERUSER:
+            return self.max_connections
+        left = self.max_connections - self.superuser_reserved
+        if tier is Tier.ORDINARY:
+            left -= self.reserved + self.provider_reserved
+        return max(0, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The slots of one server at one moment."""
+
+    limits: Limits
+    visible: int
+    """Client backends that have logged in, our own included."""
+    hidden: int
+    """Logins under way: each holds a slot already, whether or not it will ever get in."""
+
+    @property
+    def used(self) -> int:
+        """Slots that are taken, by whomever."""
+        return self.visible + self.hidden
+
+    def free(self, tier: Tier) -> int:
+        """Return how many more roles of *tier* would be let in now, never below 0."""
+        return max(0, self.limits.of(tier) - self.used)
+
+    @property
+    def reserved_used(self) -> int:
+        """Reserved slots in use: above 0, ordinary roles are being refused."""
+        return max(0, self.used - self.limits.of(Tier.ORDINARY))

@@ -1,0 +1,197 @@
+"""Would the server let somebody new begin to log in: a StartupMessage, up to the first answer.
+
+This needs no password, holds a slot for milliseconds and sees what no SQL shows: a server that
+turns everyone away before it asks who they are. It looks like a client that has no password and
+goes away to ask for one (as psql does), which the server does not even log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pgheadroom import refusal
+from pgheadroom.attempts import Attempt, Params
+from pgheadroom.reading import Condition, Knock
+
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_TERMINATE = b"X" + struct.pack("!i", 4)
+_PROTOCOL_3_0 = 196608
+_AUTHENTICATION_OK = 0
+_LONGEST_ANSWER = 64 * 1024  # bytes
+_GOODBYE_SECONDS = 1.0
+_LENGTH_OF_LENGTH = 4  # a message's length counts itself
+_PLAIN = frozenset({"disable", "allow"})
+_VERIFIED = frozenset({"verify-ca", "verify-full"})
+_STRICT = _VERIFIED | {"require"}
+
+
+class _UnusableError(Exception):
+    """What answered does not speak PostgreSQL's protocol, or not as the settings demand."""
+
+
+async def knock(
+    attempt: Attempt,
+    *,
+    was_alive: bool,
+    timeout_seconds: float,
+    clock: Callable[[], float] = time.time,
+) -> Knock:
+    """Knock once at the address of *attempt*, for at most *timeout_seconds*.
+
+    *was_alive* tells a server that shuts down from one that starts (see ``refusal``). An answer
+    that judges the role, the password or the database counts as let in: whoever is judged has
+    a slot.
+    """
+    at = clock()
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            refused = await _ask(attempt)
+    except TimeoutError:
+        condition, detail = Condition.TIMEOUT, f"no answer within {timeout_seconds:g} s"
+    except ssl.SSLError as error:
+        condition, detail = Condition.ERROR, f"TLS: {error.reason or error}"
+    except _UnusableError as error:
+        condition, detail = Condition.ERROR, str(error)
+    except OSError as error:
+        condition, detail = Condition.UNREACHABLE, error.strerror or str(error)
+    except EOFError:
+        condition, detail = Condition.UNREACHABLE, "closed without an answer"
+    else:
+        condition, detail = _judge(refused, was_alive=was_alive)
+    return Knock(at, time.perf_counter() - began, condition, detail)
+
+
+_ADMITTED = frozenset({Condition.AUTH, Condition.ERROR})
+
+
+def _judge(refused: refusal.Refusal | None, *, was_alive: bool) -> tuple[Condition, str]:
+    if refused is None:
+        return Condition.OK, ""
+    condition = refusal.condition(refused, was_alive=was_alive)
+    if condition in _ADMITTED:
+        return Condition.OK, ""
+    return condition, refused.detail
+
+
+async def _ask(attempt: Attempt) -> refusal.Refusal | None:
+    """Return the refusal, or None when the server went on with the login."""
+    reader, writer = await _open(attempt)
+    try:
+        await _encrypt(reader, writer, attempt.params)
+        writer.write(startup_message(attempt.params))
+        kind, payload = await _message(reader)
+        if kind == b"E":
+            return parse_error(payload)
+        if kind not in (b"R", b"v"):
+            raise _UnusableError(f"unexpected answer {kind!r}")
+        if kind == b"R" and struct.unpack("!i", payload[:4])[0] == _AUTHENTICATION_OK:
+            # No password wanted (trust): a session begins, so end it as one ends sessions.
+            # Its greeting is read to the end: to close on unread bytes would reset the
+            # connection, and the server would log that. However it parts: we have our answer.
+            writer.write(_TERMINATE)
+            with contextlib.suppress(OSError):
+                await reader.read()
+        return None
+    finally:
+        writer.close()
+        # TLS says goodbye and waits for the answer; not for long.
+        asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, writer.transport.abort)
+
+
+async def _open(attempt: Attempt) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if attempt.socket_path is not None:
+        path = attempt.socket_path
+        return await asyncio.open_unix_connection(
+            "\0" + path[1:] if path.startswith("@") else path, limit=_LONGEST_ANSWER
+        )
+    params = attempt.params
+    direct = _tls_context(params) if _direct(params) else None
+    return await asyncio.open_connection(
+        params.get("hostaddr") or params["host"],
+        int(params["port"]),
+        limit=_LONGEST_ANSWER,
+        ssl=direct,
+        server_hostname=params["host"] if direct else None,
+    )
+
+
+async def _encrypt(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, params: Params
+) -> None:
+    """Ask for TLS first, as libpq would: else the names in the startup message go in the clear.
+
+    And a server whose pg_hba.conf demands TLS would log a refusal with every knock.
+    """
+    over_socket = "hostaddr" not in params
+    mode = params.get("sslmode", "prefer")
+    if over_socket or mode in _PLAIN or _direct(params):
+        return
+    writer.write(_SSL_REQUEST)
+    answer = await reader.readexactly(1)
+    if answer == b"S":
+        await writer.start_tls(_tls_context(params), server_hostname=params["host"])
+    elif mode in _STRICT:
+        raise _UnusableError("the server does not offer the TLS that sslmode demands")
+
+
+def _direct(params: Params) -> bool:
+    return params.get("sslnegotiation") == "direct" and "hostaddr" in params
+
+
+def _tls_context(params: Params) -> ssl.SSLContext:
+    """Return a context that verifies what *params* ask libpq to verify, and nothing else."""
+    mode = params.get("sslmode", "prefer")
+    root = params.get("sslrootcert") or str(Path.home() / ".postgresql/root.crt")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if root == "system":
+        context.load_default_certs()
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.check_hostname = True
+    elif mode in _VERIFIED:
+        context.load_verify_locations(cafile=root)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.check_hostname = mode == "verify-full"
+    if "sslcert" in params:
+        context.load_cert_chain(params["sslcert"], params.get("sslkey"))
+    if _direct(params):
+        context.set_alpn_protocols(["postgresql"])
+    return context
+
+
+def startup_message(params: Params) -> bytes:
+    """Return the StartupMessage of protocol 3.0 for the user and database of *params*."""
+    user = params.get("user", "")
+    pairs = {
+        "user": user,
+        "database": params.get("dbname") or user,
+        "application_name": params.get("application_name", ""),
+    }
+    body = b"".join(k.encode() + b"\0" + v.encode() + b"\0" for k, v in pairs.items()) + b"\0"
+    return struct.pack("!ii", len(body) + 8, _PROTOCOL_3_0) + body
+
+
+async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await reader.readexactly(5)
+    kind, length = head[:1], struct.unpack("!i", head[1:])[0]
+    if not _LENGTH_OF_LENGTH <= length <= _LONGEST_ANSWER:
+        raise _UnusableError("what answers there does not speak PostgreSQL's protocol")
+    return kind, await reader.readexactly(length - _LENGTH_OF_LENGTH)
+
+
+def parse_error(payload: bytes) -> refusal.Refusal:
+    """Take an ErrorResponse apart; fields that are missing are None or empty."""
+    fields = {
+        chunk[:1]: chunk[1:].decode("utf-8", errors="replace")
+        for chunk in payload.split(b"\0")
+        if chunk
+    }
+    return refusal.Refusal(fields.get(b"C"), fields.get(b"R"), fields.get(b"M", ""))

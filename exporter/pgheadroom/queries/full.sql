@@ -1,0 +1,98 @@
+/* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
+   (part, name, detail, count, seconds). */
+WITH activity AS MATERIALIZED (
+    SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start
+    FROM pg_catalog.pg_stat_get_activity(NULL) AS a
+),
+client AS MATERIALIZED (
+    /* backend_type is NULL where our role may not see it: then take who has a database and a user
+       and is no walsender. Parallel workers can't be told apart: an estimate. */
+    SELECT a.*
+    FROM activity AS a
+    WHERE (
+        a.backend_type OPERATOR(pg_catalog.=) 'client backend'
+        AND a.state IS DISTINCT FROM 'starting'
+    ) OR (
+        a.backend_type IS NULL
+        AND a.datid IS NOT NULL
+        AND a.usesysid IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_stat_get_wal_senders() AS w
+            WHERE w.pid OPERATOR(pg_catalog.=) a.pid
+        )
+    )
+)
+SELECT
+    'application' AS part, c.application_name AS name, c.state AS detail,
+    pg_catalog.count(*) AS count,
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds
+FROM client AS c
+GROUP BY c.application_name, c.state
+UNION ALL
+SELECT 'hidden', NULL, NULL, ({hidden}), NULL
+UNION ALL
+SELECT 'backends', NULL, NULL, (SELECT pg_catalog.count(*) FROM activity), NULL
+UNION ALL
+(
+    /* Only the fullest of many, so that the page stays bounded. */
+    SELECT
+        'role', r.rolname, r.rolconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL
+    FROM pg_catalog.pg_roles AS r
+    LEFT JOIN client AS c ON c.usesysid OPERATOR(pg_catalog.=) r.oid
+    WHERE r.rolconnlimit OPERATOR(pg_catalog.>=) 0 AND NOT r.rolsuper
+    GROUP BY r.rolname, r.rolconnlimit
+    ORDER BY r.rolconnlimit OPERATOR(pg_catalog.-) pg_catalog.count(c.pid), r.rolname
+    LIMIT 100
+)
+UNION ALL
+(
+    SELECT
+        'database', d.datname, d.datconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL
+    FROM pg_catalog.pg_database AS d
+    LEFT JOIN client AS c ON c.datid OPERATOR(pg_catalog.=) d.oid
+    WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 0
+    GROUP BY d.datname, d.datconnlimit
+    ORDER BY d.datconnlimit OPERATOR(pg_catalog.-) pg_catalog.count(c.pid), d.datname
+    LIMIT 100
+)
+UNION ALL
+(
+    SELECT
+        'sessions', d.datname,
+        pg_catalog.concat_ws(
+            ' ', pg_catalog.pg_stat_get_db_sessions_abandoned(d.oid),
+            pg_catalog.pg_stat_get_db_sessions_fatal(d.oid),
+            pg_catalog.pg_stat_get_db_sessions_killed(d.oid)
+        ),
+        pg_catalog.pg_stat_get_db_sessions(d.oid) AS opened, NULL
+    FROM pg_catalog.pg_database AS d
+    WHERE d.datallowconn
+    ORDER BY opened DESC, d.datname
+    LIMIT 100
+)
+UNION ALL
+SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL
+FROM (
+    VALUES
+    ('max_connections'), ('superuser_reserved_connections'), ('reserved_connections'),
+    ('rds.rds_superuser_reserved_connections'), ('server_version_num'), ('server_version'),
+    ('is_superuser')
+) AS s (name)
+UNION ALL
+SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL
+UNION ALL
+SELECT 'me', NULL, pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text), NULL, NULL
+UNION ALL
+SELECT 'sees_all', NULL,
+    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')::pg_catalog.text, NULL, NULL
+UNION ALL
+SELECT 'reserve', NULL, pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE'))::pg_catalog.text, NULL, NULL
+FROM pg_catalog.pg_roles AS r
+WHERE r.rolname OPERATOR(pg_catalog.=) 'pg_use_reserved_connections'
+UNION ALL
+SELECT 'pid', NULL, NULL, pg_catalog.pg_backend_pid(), NULL
+UNION ALL
+SELECT 'started', NULL, NULL, NULL, EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())
+UNION ALL
+SELECT 'cost', NULL, NULL, NULL,
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())

@@ -1,0 +1,141 @@
+"""What do the rows say that a server returned: rows of bytes in, a Sample or a Pulse out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from pgheadroom.cadence import Pulse
+from pgheadroom.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
+from pgheadroom.slots import Limits, Slots
+
+Row = tuple[bytes | None, ...]
+Part = TypeVar("Part")
+
+UNKNOWN_STATE = "unknown"
+"""Where a state is NULL: a session between its start and its first command, or one of somebody else
+when our role may not look."""
+
+
+def pulse(row: Row, at: float, duration_seconds: float) -> Pulse:
+    """Read the one *row* that a pulse returns."""
+    return Pulse(
+        at=at,
+        duration_seconds=duration_seconds,
+        backends=_int(row[0]),
+        started_at=_float(row[2]),
+        hidden=_int(row[3]) if len(row) > 3 else None,  # noqa: PLR2004 - the fourth column
+    )
+
+
+def sample(
+    rows: Iterable[Row],
+    at: float,
+    duration_seconds: float,
+    announced_pid: int,
+    extra_reserved: int = 0,
+) -> Sample:
+    """Read the *rows* of a full reading.
+
+    *announced_pid* is the process id that the connection was told at its start: a pooler tells
+    one that is not the backend's. *extra_reserved* is what the provider holds back without
+    saying so in any setting.
+    """
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(text(row[0]), []).append(row)
+    settings = {text(name): _optional(value) for _, name, value, *_ in parts["setting"]}
+    groups = tuple(_group(row) for row in parts.get("application", ()))
+    visible = sum(group.count for group in groups)
+    reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
+    return Sample(
+        at=at,
+        duration_seconds=duration_seconds,
+        slots=Slots(
+            _limits(settings, extra_reserved), visible=visible, hidden=_count(parts, "hidden")
+        ),
+        breakdown=Breakdown(
+            at=at,
+            backends=_count(parts, "backends"),
+            visible=visible,
+            groups=groups,
+            roles=_each(parts, "role", _limit_use),
+            databases=_each(parts, "database", _limit_use),
+            sessions=_each(parts, "sessions", _sessions),
+            complete=text(parts["sees_all"][0][2]) == "true",
+            cost_seconds=_float(parts["cost"][0][4]),
+        ),
+        server=Server(
+            version=int(settings["server_version_num"] or 0),
+            version_text=settings["server_version"] or "",
+            started_at=_float(parts["started"][0][4]),
+            in_recovery=text(parts["recovery"][0][2]) == "true",
+            role=text(parts["me"][0][2]),
+            superuser=settings["is_superuser"] == "on",
+            reserve=reserve == "true",
+            pooled=_count(parts, "pid") != announced_pid,
+        ),
+        hidden_at=at,
+    )
+
+
+def text(value: bytes | None) -> str:
+    r"""Decode what a server sent; bytes that are no UTF-8 stay readable as ``\xNN``.
+
+    Names of roles and databases are stored as their creator's encoding had them, whatever the
+    encoding of the database that they are read from.
+    """
+    return (value or b"").decode("utf-8", errors="backslashreplace")
+
+
+def _each(parts: dict[str, list[Row]], name: str, read: Callable[[Row], Part]) -> tuple[Part, ...]:
+    return tuple(read(row) for row in parts.get(name, ()))
+
+
+def _count(parts: dict[str, list[Row]], name: str) -> int:
+    return _int(parts[name][0][3])
+
+
+def _limits(settings: dict[str, str | None], extra_reserved: int) -> Limits:
+    def number(name: str) -> int:
+        return int(settings.get(name) or 0)
+
+    return Limits(
+        max_connections=number("max_connections"),
+        superuser_reserved=number("superuser_reserved_connections"),
+        reserved=number("reserved_connections"),
+        provider_reserved=number("rds.rds_superuser_reserved_connections") + extra_reserved,
+    )
+
+
+def _group(row: Row) -> Group:
+    _, name, state, count, seconds = row
+    return Group(
+        application_name=text(name),
+        state=UNKNOWN_STATE if state is None else text(state),
+        count=_int(count),
+        oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
+    )
+
+
+def _limit_use(row: Row) -> LimitUse:
+    _, name, limit, used, _ = row
+    return LimitUse(name=text(name), limit=_int(limit), used=_int(used))
+
+
+def _sessions(row: Row) -> Sessions:
+    _, name, ends, opened, _ = row
+    abandoned, fatal, killed = (int(end) for end in text(ends).split())
+    return Sessions(text(name), _int(opened), abandoned, fatal, killed)
+
+
+def _optional(value: bytes | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def _int(value: bytes | None) -> int:
+    return int(value or 0)
+
+
+def _float(value: bytes | None) -> float:
+    return float(value or 0)

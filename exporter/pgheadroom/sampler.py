@@ -1,0 +1,89 @@
+"""Keep one target's state up to date: read it, knock at it, step, publish, say what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+from psycopg import ProgrammingError
+
+from pgheadroom.attempts import Attempt, HostUnknownError
+from pgheadroom.board import Board
+from pgheadroom.changes import changes
+from pgheadroom.knock import knock
+from pgheadroom.reading import Condition, Knock, Reading, most_telling
+from pgheadroom.session import Access, Session, resolve
+from pgheadroom.step import Policy, step
+
+log = structlog.get_logger("pgheadroom.sampler")
+
+_KNOCK_SECONDS = 3.0
+
+
+class Sampler:
+    """One target's way from its server to the board."""
+
+    def __init__(self, access: Access, policy: Policy, board: Board) -> None:
+        self._access = access
+        self._policy = policy
+        self._board = board
+        self._session = Session(access)
+
+    async def sample(self) -> None:
+        """Take one reading; after a lost connection, knock too."""
+        reading = await self._session.read()
+        if reading is not None:
+            self._publish(reading)
+        if self._session.lost:
+            self._session.lost = False
+            await self.knock()
+
+    async def knock(self) -> None:
+        """Knock once: where our session is, or else at the first address that answers."""
+        answer = await self._knock()
+        if answer is not None:
+            self._publish(answer)
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._session.close()
+
+    async def _knock(self) -> Knock | None:
+        held = self._session.attempt
+        try:
+            candidates = [held] if held is not None else await self._candidates()
+        except HostUnknownError as error:
+            return Knock(time.time(), 0.0, Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+        except (OSError, ProgrammingError):
+            # No file of ours, or no usable connection string: that is no news of the server, and
+            # the next reading says it in words.
+            return None
+        answers: list[Knock] = []
+        for candidate in candidates:
+            answer = await knock(
+                candidate, was_alive=self._session.alive, timeout_seconds=_KNOCK_SECONDS
+            )
+            if answer.condition is Condition.OK:
+                return answer
+            answers.append(answer)
+        return most_telling(answers)
+
+    async def _candidates(self) -> list[Attempt]:
+        try:
+            async with asyncio.timeout(self._access.connect_timeout_seconds):
+                return await resolve(self._access)
+        except TimeoutError:
+            raise HostUnknownError("the name, within the time allowed") from None
+
+    def _publish(self, reading: Reading) -> None:
+        before = self._board.state(self._access.name)
+        after = step(before, reading, self._policy)
+        self._board.publish(after)
+        for change in changes(before, after):
+            extra = {} if change.retries is False else {"retry_seconds": self._retry_seconds()}
+            log.log(change.level, change.event, target=after.target, **change.fields, **extra)
+
+    def _retry_seconds(self) -> float | None:
+        seconds = self._session.retry_seconds
+        return None if seconds is None else round(seconds, 1)

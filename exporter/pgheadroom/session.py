@@ -1,0 +1,274 @@
+"""The one kept connection of a target: ask it, and replace it when it is lost or hangs.
+
+Never two at a time: a new connection is opened only after the old one was closed on our side. A
+reading either ends within its deadline or is cut off there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from psycopg import ProgrammingError
+
+from pgheadroom import attempts, libpq, refusal, rows
+from pgheadroom.attempts import Attempt
+from pgheadroom.backoff import delay_seconds
+from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
+from pgheadroom.reading import Condition, Failure, Sample, most_telling
+from pgheadroom.statements import Statements
+
+APPLICATION_NAME = "pgheadroom"
+
+_ADMIN_SHUTDOWN = "57P01"
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to get at one target, and how long to wait for it."""
+
+    name: str
+    conninfo: str = field(repr=False)
+    password_file: Path | None = None
+    """Read before each attempt, so that a rotated password is found."""
+    extra_reserved: int = 0
+    connect_timeout_seconds: float = 5.0
+    """For each address that the connection string leads to."""
+    read_timeout_seconds: float = 3.0
+    backoff_first_seconds: float = 1.0
+    backoff_longest_seconds: float = 15.0
+
+
+class Session:
+    """Samples one target through one connection that is kept."""
+
+    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
+        self._access = access
+        self._clock = clock
+        self._connection: libpq.Connection | None = None
+        self._attempt: Attempt | None = None
+        self._statements: dict[int, Statements] = {}
+        self._version = 0
+        self._last: Sample | None = None
+        self._failed = 0
+        self._not_before = 0.0
+        self._was_alive = False
+        self.lost = False
+        """A connection was lost since this was last set to False: worth a knock."""
+        self.retry_seconds: float | None = None
+        """How long the next attempt waits after a failed one; None while connected."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The address we are connected to, if we are."""
+        return self._attempt if self._connection is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether we hold a session, or held one when we last heard from the server."""
+        return self._was_alive
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection that we hold uses TLS."""
+        return self._connection is not None and self._connection.encrypted
+
+    async def read(self) -> Sample | Failure | None:
+        """Ask the server once; None while the back-off after a failed attempt lasts.
+
+        A connection that turns out to be dead is replaced and asked again within the same
+        reading, so that a restarted server or a terminated session leaves no gap.
+        """
+        if self._connection is None:
+            return await self._read_anew()
+        try:
+            return await _within(self._access.read_timeout_seconds, self._sample(self._connection))
+        except libpq.LibpqError as error:
+            said = refusal.parse(str(error))
+            if not self._connection.broken and not _ends_session(said.sqlstate):
+                return self._query_failed(said)
+            self._drop()
+            # Ended by order, and not by a crash: then "not now" means that the server goes down.
+            self._was_alive = said.sqlstate == _ADMIN_SHUTDOWN
+            return await self._read_anew()
+        except TimeoutError:
+            self._drop()
+            detail = f"no answer within {self._access.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+        except BaseException:
+            # Cancelled halfway through an answer: what is left of it would be the next one's.
+            self._drop()
+            raise
+
+    def close(self) -> None:
+        """Give the connection up, without waiting for anybody."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _read_anew(self) -> Sample | Failure | None:
+        if time.monotonic() < self._not_before:
+            return None
+        failure = await self._connect()
+        if failure is not None:
+            return self._refused(failure)
+        assert self._connection is not None  # noqa: S101 - _connect returned no failure
+        try:
+            return await _within(self._access.read_timeout_seconds, self._sample(self._connection))
+        except libpq.LibpqError as error:
+            self._drop()
+            said = refusal.parse(str(error))
+            condition = refusal.condition(said, was_alive=self._was_alive)
+            return self._refused(Failure(self._clock(), condition, said.detail))
+        except TimeoutError:
+            self._drop()
+            detail = f"connected, then no answer within {self._access.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+        except BaseException:
+            self._drop()
+            raise
+
+    async def _connect(self) -> Failure | None:
+        """Try every address until one lets us in; return why not when none does."""
+        failures: list[Failure] = []
+        try:
+            candidates = await _within(self._access.connect_timeout_seconds, resolve(self._access))
+        except attempts.HostUnknownError as error:
+            return Failure(self._clock(), Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+        except TimeoutError:
+            detail = "the host's name was not resolved in time"
+            return Failure(self._clock(), Condition.HOST_UNKNOWN, detail)
+        except ProgrammingError:
+            detail = "the connection string, or the service file, cannot be parsed"
+            return Failure(self._clock(), Condition.ERROR, detail)
+        except OSError as error:
+            detail = f"cannot read {error.filename}: {error.strerror}"
+            return Failure(self._clock(), Condition.AUTH, detail)
+        for candidate in candidates:
+            failure = await self._connect_to(candidate)
+            if failure is None:
+                return None
+            failures.append(failure)
+        return most_telling(failures)
+
+    async def _connect_to(self, candidate: Attempt) -> Failure | None:
+        seconds = self._access.connect_timeout_seconds
+        try:
+            connection = await _within(seconds, libpq.connect(candidate.conninfo))
+        except TimeoutError:
+            detail = f"{candidate.place} did not let us in within {seconds:g} s"
+            return Failure(self._clock(), Condition.TIMEOUT, detail)
+        except libpq.LibpqError as error:
+            said = refusal.parse(str(error))
+            condition = refusal.condition(said, was_alive=self._was_alive)
+            return Failure(self._clock(), condition, f"{candidate.place}: {said.detail}")
+        self._connection = connection
+        self._attempt = candidate
+        self._version = connection.server_version
+        # Another server, or another pooled one: nothing that was read before need hold there.
+        self._last = None
+        return None
+
+    async def _sample(self, connection: libpq.Connection) -> Sample:
+        wanted = depth(self._last, self._clock())
+        if self._last is None or wanted is Depth.FULL:
+            return self._took(await self._full(connection))
+        pulse = await self._pulse(connection, with_hidden=wanted is Depth.PULSE_WITH_HIDDEN)
+        if moved(self._last, pulse):
+            return self._took(await self._full(connection))
+        return self._took(carry(self._last, pulse))
+
+    async def _full(self, connection: libpq.Connection) -> Sample:
+        answer, seconds = await self._ask(connection, self._sql.full)
+        sample = rows.sample(
+            answer,
+            at=self._clock(),
+            duration_seconds=seconds,
+            announced_pid=connection.backend_pid,
+            extra_reserved=self._access.extra_reserved,
+        )
+        if self._last is None:
+            # The first of a connection fills the backend's caches: no measure for the next ones.
+            return replace(sample, breakdown=replace(sample.breakdown, cost_seconds=0.0))
+        return sample
+
+    async def _pulse(self, connection: libpq.Connection, *, with_hidden: bool) -> Pulse:
+        sql = self._sql.pulse_with_hidden if with_hidden else self._sql.pulse
+        answer, seconds = await self._ask(connection, sql)
+        return rows.pulse(answer[0], at=self._clock(), duration_seconds=seconds)
+
+    async def _ask(self, connection: libpq.Connection, sql: bytes) -> tuple[list[rows.Row], float]:
+        began = time.perf_counter()
+        answer = await connection.query(sql)
+        return answer, time.perf_counter() - began
+
+    @property
+    def _sql(self) -> Statements:
+        found = self._statements.get(self._version)
+        if found is None:
+            # The server gives up a little before we do: then the session is still of use.
+            found = Statements(self._version, self._access.read_timeout_seconds * 0.8)
+            self._statements = {self._version: found}
+        return found
+
+    def _took(self, sample: Sample) -> Sample:
+        self._last = sample
+        self._failed = 0
+        self._was_alive = True
+        self.retry_seconds = None
+        return sample
+
+    def _query_failed(self, said: refusal.Refusal) -> Failure:
+        """Report a statement that failed on a connection that lives on."""
+        condition = refusal.condition(said, was_alive=True)
+        return Failure(self._clock(), condition, said.detail)
+
+    def _refused(self, failure: Failure) -> Failure:
+        self._failed += 1
+        # A server that had sessions and now says "not now" is shutting down, until it is gone.
+        self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
+        self.retry_seconds = delay_seconds(
+            failure.condition,
+            self._failed,
+            first_seconds=self._access.backoff_first_seconds,
+            longest_seconds=self._access.backoff_longest_seconds,
+        )
+        self._not_before = time.monotonic() + self.retry_seconds
+        return failure
+
+    def _drop(self) -> None:
+        self.close()
+        self.lost = True
+
+
+async def resolve(access: Access) -> list[Attempt]:
+    """Return the addresses that *access* leads to; raises what ``attempts`` raises, and OSError."""
+    params = attempts.expand(access.conninfo)
+    extra = {"application_name": APPLICATION_NAME, "client_encoding": "SQL_ASCII"}
+    if access.password_file is not None:
+        extra["password"] = access.password_file.read_text().rstrip("\r\n")
+    # An answer that never comes, because the network was cut, must not wait for TCP's patience.
+    milliseconds = round(access.read_timeout_seconds * 1000)
+    params.setdefault("tcp_user_timeout", str(milliseconds))
+    return await attempts.attempts(params, extra)
+
+
+async def _within(seconds: float, work: Awaitable[Answer]) -> Answer:
+    """Await *work*, at most *seconds*.
+
+    Safe here where ``wait_for`` around psycopg is not: all that is ever awaited is a socket's
+    readiness, so cancelling takes no time.
+    """
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+def _ends_session(sqlstate: str | None) -> bool:
+    """Say whether an error leaves no session: libpq's own, 57P0x (shutdown) and class 08."""
+    return sqlstate is None or sqlstate.startswith(("57P0", "08"))

@@ -1,0 +1,67 @@
+"""How is the daemon itself: build, configuration, bugs, process and interpreter."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from pgheadroom import __version__
+
+NAMES = (
+    "pgheadroom_build_info",
+    "pgheadroom_config_last_reload_successful",
+    "pgheadroom_config_last_reload_success_timestamp_seconds",
+    "pgheadroom_bugs_total",
+)
+
+
+class SelfMetrics:
+    """The daemon's own registry: nothing here is about a target."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build = Gauge(
+            "pgheadroom_build_info",
+            "The running pgheadroom, in its labels; always 1.",
+            ("version", "python_version"),
+            registry=self.registry,
+        )
+        build.labels(__version__, platform.python_version()).set(1)
+        self._reloaded = Gauge(
+            "pgheadroom_config_last_reload_successful",
+            "1 if the configuration in force is the newest one, 0 if a newer one was refused.",
+            registry=self.registry,
+        )
+        self._reloaded_at = Gauge(
+            "pgheadroom_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was read, in seconds since the epoch.",
+            registry=self.registry,
+        )
+        self._bugs = Counter(
+            "pgheadroom_bugs",
+            "Exceptions that should not happen, by the job that they ended; each is in the log.",
+            ("job",),
+            registry=self.registry,
+        )
+        for job in ("sample", "knock", "page"):
+            self._bugs.labels(job)
+
+    def configured(self, at: float) -> None:
+        """Note that the configuration was read, *at* seconds since the epoch."""
+        self._reloaded.set(1)
+        self._reloaded_at.set(at)
+
+    def bug(self, job: str) -> None:
+        """Count one more exception that *job* died of."""
+        self._bugs.labels(job).inc()

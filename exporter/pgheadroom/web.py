@@ -1,0 +1,189 @@
+"""What is served over HTTP: /metrics, /probe, health and readiness, and a landing page.
+
+Nothing here ever asks a server anything: a request is answered from what the board holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from pgheadroom.board import Board
+from pgheadroom.exposition import Exposition, Format, collected, end
+from pgheadroom.landing import landing_page
+from pgheadroom.selfmetrics import SelfMetrics
+
+_OWN_SECONDS = 1.0
+"""How old the daemon's figures about itself may be: reading them takes system calls."""
+
+_HEADERS = {
+    # The pages need nothing but their own style; nothing that a client of a database calls itself
+    # may become a script.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+_GZIP_LEVEL = 1  # a page repeats itself so much that more effort wins little
+_SMALL = 64 * 1024  # bytes; compressing more than that is a worker thread's business
+
+
+@dataclass(slots=True)
+class _Made:
+    """A finished body, and what it was made of."""
+
+    key: tuple[int, int]
+    body: bytes
+
+
+class Pages:
+    """The bodies of /metrics, plain and compressed, each made once for whoever asks."""
+
+    def __init__(self, exposition: Exposition, own: SelfMetrics) -> None:
+        self._exposition = exposition
+        self._own = own
+        self._plain: dict[Format, _Made] = {}
+        self._compressed: dict[Format, tuple[tuple[int, int], asyncio.Task[bytes]]] = {}
+
+    def metrics(self, format_: Format) -> bytes:
+        """Return the whole page."""
+        key = self._key()
+        made = self._plain.get(format_)
+        if made is None or made.key != key:
+            own = collected(self._own.registry, format_)
+            made = _Made(key, self._exposition.page(format_) + own + end(format_))
+            self._plain[format_] = made
+        return made.body
+
+    async def compressed(self, format_: Format) -> bytes:
+        """Return the whole page, compressed; however many ask, it is done once."""
+        body = self.metrics(format_)
+        key = self._plain[format_].key
+        known = self._compressed.get(format_)
+        if known is None or known[0] != key:
+            known = (key, asyncio.create_task(compress(body)))
+            self._compressed[format_] = known
+        # Shielded: the scraper that came first may leave before the others.
+        return await asyncio.shield(known[1])
+
+    def probe(self, format_: Format, target: str) -> bytes:
+        """Return the series of *target* alone; KeyError when there is none of that name."""
+        return self._exposition.page(format_, target) + end(format_)
+
+    def _key(self) -> tuple[int, int]:
+        return self._exposition.version, int(time.monotonic() / _OWN_SECONDS)
+
+
+async def compress(body: bytes) -> bytes:
+    """Return *body* in gzip's format, without holding the loop up for a large one."""
+    if len(body) <= _SMALL:
+        return gzip.compress(body, _GZIP_LEVEL)
+    return await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
+
+
+class Site:
+    """What is answered to which request."""
+
+    def __init__(self, board: Board, exposition: Exposition, own: SelfMetrics) -> None:
+        self._board = board
+        self._pages = Pages(exposition, own)
+
+    def application(self) -> web.Application:
+        """Return the web application that shows what the board holds."""
+        app = web.Application(middlewares=[_headers])
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/probe", self._probe)
+        app.router.add_get("/-/healthy", self._healthy)
+        app.router.add_get("/-/ready", self._ready)
+        app.router.add_get("/", self._landing)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        format_ = Format.of(request.headers.get("Accept", ""))
+        if _wants_gzip(request):
+            return _page(await self._pages.compressed(format_), format_, compressed=True)
+        return _page(self._pages.metrics(format_), format_)
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        format_ = Format.of(request.headers.get("Accept", ""))
+        names = request.query.getall("target", [])
+        if len(names) != 1:
+            return _say(400, "one target is needed: /probe?target=NAME\n")
+        try:
+            body = self._pages.probe(format_, names[0])
+        except KeyError:
+            known = ", ".join(state.target for state in self._board.states())
+            return _say(404, f"no such target; configured are: {known}\n")
+        if _wants_gzip(request):
+            return _page(await compress(body), format_, compressed=True)
+        return _page(body, format_)
+
+    async def _healthy(self, _request: web.Request) -> web.Response:
+        return _say(200, "pgheadroom is running\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        waiting = [state.target for state in self._board.states() if state.condition is None]
+        if waiting:
+            return _say(503, f"no reading yet of: {', '.join(waiting)}\n")
+        return _say(200, "every target has been read\n")
+
+    async def _landing(self, _request: web.Request) -> web.Response:
+        page = landing_page(self._board.states(), time.time())
+        return web.Response(text=page, content_type="text/html", charset="utf-8")
+
+
+async def serve(app: web.Application, host: str | None, port: int) -> tuple[web.AppRunner, int]:
+    """Listen at *host* and *port*; return what ends it (``cleanup()``) and the port in use.
+
+    Raises OSError when the address cannot be had.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner, int(runner.addresses[0][1])
+
+
+def _page(body: bytes, format_: Format, *, compressed: bool = False) -> web.Response:
+    # Set as a whole, because aiohttp would write the parameters its own way.
+    headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"}
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, headers=headers)
+
+
+def _say(status: int, words: str) -> web.Response:
+    return web.Response(status=status, text=words)
+
+
+def _wants_gzip(request: web.Request) -> bool:
+    accepted = request.headers.get("Accept-Encoding", "")
+    for coding in accepted.split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip().lower() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+@web.middleware
+async def _headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as refused:
+        refused.headers.update(_HEADERS)
+        raise
+    response.headers.update(_HEADERS)
+    return response

@@ -1,0 +1,177 @@
+"""What can be asked of the program: serve, once, check, and how each of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from pgheadroom import __version__
+from pgheadroom.check import report
+from pgheadroom.configuration import ConfigurationError, load
+from pgheadroom.daemon import AddressInUseError, access, policy, run
+from pgheadroom.embedded import EmbeddedUnavailable
+from pgheadroom.log import configure
+from pgheadroom.once import as_json, print_table, read_once
+from pgheadroom.settings import Settings, TargetSettings
+from pgheadroom.step import State
+from pgheadroom.trial import try_out
+
+_OK, _TROUBLE, _WRONG = 0, 1, 2
+_INTERRUPTED = 130  # as a shell says of a command that SIGINT ended
+
+_USAGE = """\
+usage: pgheadroom [COMMAND] [SETTING ...]
+
+Watches PostgreSQL's connection slots and pages before they run out.
+
+commands:
+  serve   sample every target once a second, serve /metrics (what is done without a command)
+  once    read every target once and print it as a table; with --json as JSON
+  check   look at the settings, connect to every target, say what works and what is missing
+
+Every setting can be a flag, an environment variable (PGHEADROOM_…) and a key of the YAML file that
+--config or PGHEADROOM_CONFIG names; flags win over variables, variables over the file.
+`pgheadroom COMMAND --help` lists them.
+
+examples:
+  pgheadroom --dsn postgresql://pgheadroom@db1/postgres
+  pgheadroom check --config pgheadroom.yaml
+  PGSERVICE=orders pgheadroom once
+
+options:
+  -h, --help   this text
+  --version    the version
+"""
+
+_NO_TARGET = """\
+no target is configured. Give one of
+  --dsn postgresql://pgheadroom@HOST/postgres
+  --config FILE, with a mapping of targets
+  PGHEADROOM_DSN, or libpq's own PGHOST, PGUSER, PGSERVICE ...
+or, to try it out, --demo, which starts an embedded PostgreSQL"""
+
+_FILE_EXAMPLE = """\
+A configuration file:
+
+  targets:
+    orders: postgresql://pgheadroom@db1/postgres
+    billing:
+      dsn: host=db2,db3 dbname=postgres user=pgheadroom target_session_attrs=read-write
+      password_file: /run/secrets/billing
+  listen: 127.0.0.1:10187
+
+In the environment a target is PGHEADROOM_TARGETS__ORDERS__DSN (its name in small letters).
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command that *arguments* name; return the exit status.
+
+    0 when all is well, 1 when a target or the address to listen at is not, 2 when the settings
+    are not allowed.
+    """
+    command, rest = _command(list(arguments))
+    if command in ("-h", "--help"):
+        sys.stdout.write(_USAGE)
+        return _OK
+    if command == "--version":
+        sys.stdout.write(f"pgheadroom {__version__}\n")
+        return _OK
+    if command not in _COMMANDS:
+        known = ", ".join(_COMMANDS)
+        return _wrong([f"no such command: {command}; there are {known}"])
+    as_text = "--json" not in rest or command != "once"
+    if not as_text:
+        rest.remove("--json")
+    try:
+        settings = load(
+            rest,
+            program=f"pgheadroom {command}",
+            description=_DESCRIPTIONS[command],
+            epilog=_FILE_EXAMPLE,
+        )
+    except ConfigurationError as error:
+        return _wrong(error.problems)
+    configure(settings.log_format, settings.log_level)
+    try:
+        return _COMMANDS[command](settings, settings.all_targets(), as_text)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _command(arguments: list[str]) -> tuple[str, list[str]]:
+    if not arguments:
+        return "serve", []
+    if arguments[0] in ("-h", "--help", "--version") or not arguments[0].startswith("-"):
+        return arguments[0], arguments[1:]
+    return "serve", arguments
+
+
+def _serve(settings: Settings, targets: dict[str, TargetSettings], _as_text: bool) -> int:  # noqa: FBT001 - every command has this signature
+    try:
+        if targets:
+            asyncio.run(run(settings, targets))
+        elif settings.demo:
+            asyncio.run(try_out(settings))
+        else:
+            return _wrong([_NO_TARGET])
+    except (AddressInUseError, EmbeddedUnavailable) as error:
+        return _trouble(str(error))
+    except asyncio.CancelledError:
+        return _INTERRUPTED
+    return _OK
+
+
+def _once(settings: Settings, targets: dict[str, TargetSettings], as_text: bool) -> int:  # noqa: FBT001
+    if not targets:
+        return _wrong([_NO_TARGET])
+    states = _read(settings, targets)
+    if as_text:
+        print_table(states, Console(soft_wrap=True))
+    else:
+        sys.stdout.write(json.dumps([as_json(state) for state in states], indent=2) + "\n")
+    return _OK if all(state.sample is not None for state in states) else _TROUBLE
+
+
+def _check(settings: Settings, targets: dict[str, TargetSettings], _as_text: bool) -> int:  # noqa: FBT001
+    if not targets:
+        return _wrong([_NO_TARGET])
+    console = Console(soft_wrap=True)
+    console.print("settings are allowed")
+    return _OK if report(_read(settings, targets), console) else _TROUBLE
+
+
+def _read(settings: Settings, targets: dict[str, TargetSettings]) -> tuple[State, ...]:
+    # The findings say it all; a log between them would only say it twice.
+    configure(settings.log_format, "error")
+    accesses = [access(settings, name, target) for name, target in targets.items()]
+    return asyncio.run(read_once(accesses, policy(settings)))
+
+
+def _wrong(problems: Sequence[str]) -> int:
+    for problem in problems:
+        sys.stderr.write(f"pgheadroom: {problem}\n")
+    return _WRONG
+
+
+def _trouble(words: str) -> int:
+    sys.stderr.write(f"pgheadroom: {words}\n")
+    return _TROUBLE
+
+
+_COMMANDS: dict[str, Callable[[Settings, dict[str, TargetSettings], bool], int]] = {
+    "serve": _serve,
+    "once": _once,
+    "check": _check,
+}
+
+_DESCRIPTIONS = {
+    "serve": "Sample every target once a second and serve what was found at /metrics.",
+    "once": "Read every target once and print it as a table; with --json as JSON.",
+    "check": "Look at the settings, connect to every target, say what works and what is missing."
+    " Exits 0 if all of it works, 1 if a target does not, 2 if the settings are not allowed.",
+}

@@ -1,0 +1,152 @@
+"""How do the parts become a daemon: built in order, run until a signal, ended in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import structlog
+
+from pgheadroom import __version__
+from pgheadroom.board import Board
+from pgheadroom.exposition import Exposition
+from pgheadroom.names import Folder
+from pgheadroom.sampler import Sampler
+from pgheadroom.schedule import Schedule
+from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.session import Access
+from pgheadroom.settings import Settings, TargetSettings, split_address
+from pgheadroom.step import Policy
+from pgheadroom.web import Site, serve
+
+log = structlog.get_logger("pgheadroom.daemon")
+
+Started = Callable[[str], None]
+
+_GRACE_SECONDS = 1.0
+
+
+class AddressInUseError(Exception):
+    """The address to listen at cannot be had; the message says which and why."""
+
+
+def access(settings: Settings, name: str, target: TargetSettings) -> Access:
+    """Return how to get at *target*, which is called *name*."""
+    return Access(
+        name=name,
+        conninfo=target.dsn.get_secret_value(),
+        password_file=target.password_file,
+        extra_reserved=target.extra_reserved,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        read_timeout_seconds=settings.read_timeout_seconds,
+        backoff_first_seconds=max(1.0, settings.interval_seconds),
+        backoff_longest_seconds=settings.backoff_longest_seconds,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    """Return what *settings* decide about the way readings become a state."""
+    return Policy(fold=Folder(settings.rules).fold, most_applications=settings.max_applications)
+
+
+async def run(
+    settings: Settings, targets: Mapping[str, TargetSettings], started: Started | None = None
+) -> None:
+    """Watch *targets* until SIGINT or SIGTERM; raises AddressInUseError.
+
+    *started* is called once, with the address at which pages are served, when they are.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings, targets) as address:
+        log.info("started", version=__version__, address=address, targets=len(targets))
+        if started is not None:
+            started(address)
+        await stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> AsyncIterator[str]:
+    """Watch *targets* for as long as the context lasts; its value is the address in use."""
+    board = Board(targets)
+    exposition = Exposition(board)
+    own = SelfMetrics()
+    own.configured(time.time())
+    host, port = split_address(settings.listen)
+    try:
+        runner, port = await serve(Site(board, exposition, own).application(), host, port)
+    except OSError as error:
+        message = f"cannot listen at {settings.listen}: {error.strerror or error}"
+        raise AddressInUseError(message) from error
+    decided = policy(settings)
+    samplers = [
+        Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
+    ]
+    schedule = Schedule()
+    jobs = Jobs(own)
+    for number, sampler in enumerate(samplers):
+        # Spread over the interval, so that many targets do not all have their turn at once.
+        offset = settings.interval_seconds * number / len(samplers)
+        schedule.every(
+            settings.interval_seconds,
+            jobs.guarded("sample", sampler.sample),
+            first_after_seconds=offset,
+        )
+        if settings.knock_interval_seconds:
+            schedule.every(
+                settings.knock_interval_seconds,
+                jobs.guarded("knock", sampler.knock),
+                first_after_seconds=offset,
+            )
+    schedule.start()
+    try:
+        yield f"http://{host or 'localhost'}:{port}"
+    finally:
+        schedule.stop()
+        await jobs.end()
+        for sampler in samplers:
+            sampler.close()
+        await runner.cleanup()
+
+
+class Jobs:
+    """The jobs that run: a bug ends one of them loudly, and the daemon can end them all."""
+
+    def __init__(self, own: SelfMetrics) -> None:
+        self._own = own
+        self._running: set[asyncio.Task[None]] = set()
+
+    def guarded(
+        self, name: str, work: Callable[[], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Return *work* as a job that never raises: what it raises is logged and counted."""
+
+        async def job() -> None:
+            task = asyncio.ensure_future(self._logged(name, work))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            await asyncio.wait([task])
+
+        return job
+
+    async def end(self) -> None:
+        """Cancel what still runs, and wait a moment for it."""
+        tasks = list(self._running)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+
+    async def _logged(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:  # the one place where a bug is caught: it must not stop the other targets
+            self._own.bug(name)
+            log.exception("bug", job=name)

@@ -1,0 +1,237 @@
+"""What may a user decide, where is it said, and is it allowed.
+
+Every setting can be a flag, an environment variable and a key of the YAML file; a flag wins over
+the environment, the environment over the file. What is wrong is told all at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pgheadroom.names import DEFAULT_RULES, Rule
+
+PREFIX = "PGHEADROOM_"
+DEFAULT_PORT = 10187
+SINGLE_TARGET = "default"
+"""The name of the target that `dsn`, or libpq's environment, leads to."""
+
+_LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
+
+TARGET_NAMES = (
+    "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
+)
+TargetName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
+]
+
+
+def _connection_string(value: SecretStr) -> SecretStr:
+    """Refuse what libpq can't parse, without repeating it: it may hold a password."""
+    try:
+        conninfo_to_dict(value.get_secret_value())
+    except ProgrammingError:
+        message = (
+            "not a connection string of libpq; allowed are postgresql://user@host:port/database"
+            " and key=value pairs, such as host=db1 dbname=shop user=pgheadroom"
+        )
+        raise ValueError(message) from None
+    return value
+
+
+class TargetSettings(BaseModel):
+    """One server to watch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dsn: SecretStr = Field(
+        default=SecretStr(""),
+        description="libpq connection string or URI; what it leaves out comes from libpq's"
+        " environment, service file and password file",
+    )
+    password_file: Path | None = Field(
+        default=None, description="file that holds the password; read at each attempt to connect"
+    )
+    extra_reserved: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="slots that the provider holds back without saying so in a setting of the"
+        " server (15 on Azure, for instance)",
+    )
+
+    _dsn = field_validator("dsn")(_connection_string)
+
+
+def _shorthand(value: object) -> object:
+    """Let a target be just its connection string."""
+    if isinstance(value, str):
+        return {"dsn": value}
+    if not isinstance(value, dict | TargetSettings):
+        message = "should be a connection string, or a mapping with a dsn"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns this one into its own
+    return value
+
+
+class FoldRule(BaseModel):
+    """One more rule by which application names are folded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str = Field(min_length=1, description="regular expression, case ignored")
+    replacement: str = Field(default="*", description="what replaces each match")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            message = f"not a regular expression of Python: {error}"
+            raise ValueError(message) from None
+        return value
+
+    @model_validator(mode="after")
+    def _replaces(self) -> FoldRule:
+        try:
+            re.compile(self.pattern).sub(self.replacement, "")
+            re.compile(self.pattern + "|").sub(self.replacement, "x")
+        except (re.error, IndexError) as error:
+            message = f"replacement {self.replacement!r} does not fit the pattern: {error}"
+            raise ValueError(message) from None
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=False,
+    )
+
+    config: Path | None = Field(default=None, description="YAML file with any of these settings")
+    dsn: SecretStr | None = Field(
+        default=None,
+        description=f"one server to watch, as a libpq connection string or URI; its target is"
+        f" called {SINGLE_TARGET!r}",
+    )
+    targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
+        default_factory=dict,
+        description="servers to watch: a name each, and a connection string or a mapping of dsn,"
+        " password_file, extra_reserved",
+    )
+    demo: bool = Field(
+        default=False,
+        description="when no target is configured, start an embedded PostgreSQL with a small load"
+        " and watch that (needs the extra pgheadroom[demo])",
+    )
+    listen: str = Field(
+        default=f":{DEFAULT_PORT}",
+        description="address to serve HTTP at: HOST:PORT, or :PORT for every interface",
+    )
+    interval_seconds: float = Field(
+        default=1.0, ge=0.1, le=60, description="time from one sample to the next"
+    )
+    connect_timeout_seconds: float = Field(
+        default=5.0, ge=0.1, le=60, description="how long an address may take to let us in"
+    )
+    read_timeout_seconds: float = Field(
+        default=3.0, ge=0.1, le=60, description="how long a reading may take, all in all"
+    )
+    backoff_longest_seconds: float = Field(
+        default=15.0, ge=1, le=600, description="longest pause between two attempts to connect"
+    )
+    knock_interval_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        le=3600,
+        description="time from one knock (a login that stops at the server's first answer) to the"
+        " next; 0 turns it off",
+    )
+    max_applications: int = Field(
+        default=50, ge=1, le=1000, description="application names with series of their own"
+    )
+    fold_rules: list[FoldRule] = Field(
+        default_factory=list,
+        description="more rules to fold application names by, tried before the built-in ones:"
+        " pattern and replacement each",
+    )
+    fold_defaults: bool = Field(
+        default=True,
+        description="fold uuids, pods' hashes, pids, replica numbers, host:port and the like",
+    )
+    log_format: Literal["logfmt", "json"] = Field(default="logfmt", description="form of the log")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least serious lines to log"
+    )
+
+    @field_validator("dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else _connection_string(value)
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_default(self) -> Settings:
+        if self.dsn is not None and SINGLE_TARGET in self.targets:
+            message = f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
+            raise ValueError(message)
+        return self
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules to fold application names by, in the order to apply them."""
+        own = tuple(
+            Rule(re.compile(rule.pattern, re.IGNORECASE), rule.replacement)
+            for rule in self.fold_rules
+        )
+        return own + (DEFAULT_RULES if self.fold_defaults else ())
+
+    def all_targets(self, environment: Mapping[str, str] = os.environ) -> dict[str, TargetSettings]:
+        """Return the configured targets by name; with none, the one libpq's variables lead to."""
+        found = dict(self.targets)
+        if self.dsn is not None:
+            found[SINGLE_TARGET] = TargetSettings(dsn=self.dsn)
+        if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
+            found[SINGLE_TARGET] = TargetSettings()
+        return found
+
+
+def split_address(address: str) -> tuple[str | None, int]:
+    """Take HOST:PORT, [IPv6]:PORT or :PORT apart; no host means every interface."""
+    host, colon, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        message = "an IPv6 address stands in brackets: [::1]:10187"
+        raise ValueError(message)
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
+        message = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
+        raise ValueError(message)
+    return host or None, int(port)

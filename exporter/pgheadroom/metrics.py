@@ -213,8 +213,9 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_connections",
-        "Client backends by application and state; adds up to pgheadroom_slots_used. Logins"
-        " under way are `unnamed` and `starting`, names beyond the busiest are summed in `other`.",
+        "Client backends by application and state, as of pgheadroom_breakdown_timestamp_seconds;"
+        " logins under way are `unnamed` and `starting`, so that all of it adds up to the slots in"
+        " use; names beyond the busiest are summed in `other`.",
         ("application_name", "state"),
         _connections,
     ),

@@ -49,7 +49,7 @@ DEFAULT_RULES: tuple[Rule, ...] = tuple(
         (r"(?<=[\[(])\d+(?=[\])])", "*"),
         (r"\bpid([=: ]?)\d+", r"pid\1*"),
         # a replica, a worker, a port: name-0, name_12, name:5432, name#3, name/7
-        (r"(?<=[-_:#/.])\d+$", "*"),
+        (r"(?<=[-_:#/])\d+$", "*"),
         # any long number: a timestamp, a job
         (r"\d{5,}", "*"),
     )

@@ -1,0 +1,115 @@
+"""Are the connections of many names summed right, bounded, and steady from sample to sample?"""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgheadroom.applications import STARTING, Applications, count
+from pgheadroom.names import OTHER, UNNAMED, Folder
+from pgheadroom.reading import Group
+
+names = st.sampled_from([f"app{chr(97 + n)}" for n in range(20)] + ["", OTHER, UNNAMED])
+groups = st.lists(
+    st.builds(
+        Group,
+        application_name=names,
+        state=st.sampled_from(["active", "idle"]),
+        count=st.integers(1, 50),
+        oldest_seconds=st.none() | st.floats(0, 1e6),
+    ),
+    max_size=40,
+).map(tuple)
+
+
+def counted(
+    found: tuple[Group, ...],
+    *,
+    hidden: int = 0,
+    before: Applications | None = None,
+    at: float = 0.0,
+    most: int = 5,
+    fold: Callable[[str], str] | None = None,
+) -> Applications:
+    return count(
+        found, hidden, fold or Folder().fold, before=before or Applications(), at=at, most=most
+    )
+
+
+def group(name: str, number: int, state: str = "idle") -> Group:
+    return Group(name, state, number, 1.0)
+
+
+def shown(applications: Applications) -> set[str]:
+    return {name for name, _ in applications.counts}
+
+
+@given(groups, st.integers(0, 30))
+def test_the_parts_add_up_to_the_slots_in_use(found: tuple[Group, ...], hidden: int) -> None:
+    total = sum(g.count for g in found) + hidden
+    assert sum(counted(found, hidden=hidden).counts.values()) == total
+
+
+@given(st.lists(groups, min_size=1, max_size=8), st.integers(1, 6))
+def test_never_more_series_than_allowed(samples: list[tuple[Group, ...]], most: int) -> None:
+    before = Applications()
+    for at, found in enumerate(samples):
+        before = counted(found, before=before, at=float(at), most=most)
+        assert len(shown(before) - {OTHER, UNNAMED}) <= most
+        assert len(before.members) <= most
+
+
+def test_a_member_stays_while_others_of_like_size_come() -> None:
+    before = counted((group("a", 5), group("b", 5)), most=2)
+    after = counted((group("a", 5), group("b", 5), group("c", 10)), before=before, at=1.0, most=2)
+    assert shown(after) == {"a", "b", OTHER}
+    assert after.in_other == 1
+
+
+def test_a_newcomer_that_matters_gets_its_series() -> None:
+    """A storm of a new name must not hide in `other`."""
+    before = counted((group("a", 5), group("b", 5)), most=2)
+    after = counted(
+        (group("a", 5), group("b", 4), group("storm", 40)), before=before, at=1.0, most=2
+    )
+    assert shown(after) == {"a", "storm", OTHER}
+
+
+def test_who_comes_back_soon_finds_its_place() -> None:
+    before = counted((group("a", 5), group("b", 5)), most=2)
+    gone = counted((group("a", 5),), before=before, at=30.0, most=2)
+    assert shown(gone) == {"a"}
+    back = counted((group("a", 5), group("b", 1), group("c", 1)), before=gone, at=60.0, most=2)
+    assert shown(back) == {"a", "b", OTHER}
+
+
+def test_who_stays_away_loses_it() -> None:
+    before = counted((group("a", 5), group("b", 5)), most=2)
+    after = counted((group("a", 5), group("c", 1)), before=before, at=601.0, most=2)
+    assert shown(after) == {"a", "c"}
+
+
+def test_many_passing_names_do_not_churn() -> None:
+    """50,000 names in an hour, each there for a few samples: the series stay few."""
+    before, ever = Applications(), set[str]()
+    for at in range(3600):
+        found = tuple(group(f"x{chr(97 + n)}{at // 3}y", 1) for n in range(14))
+        before = counted(found, before=before, at=float(at), most=50, fold=str)
+        ever |= shown(before)
+    assert len(ever) < 50 * 8
+
+
+def test_logins_under_way_are_unnamed_and_starting() -> None:
+    found = counted((group("", 2, "idle"),), hidden=3)
+    assert found.counts == {(UNNAMED, "idle"): 2, (UNNAMED, STARTING): 3}
+
+
+def test_folded_names_share_a_series_and_are_counted() -> None:
+    found = counted((group("web-0", 2), group("web-1", 3), group("db", 1)))
+    assert found.counts == {("web-*", "idle"): 5, ("db", "idle"): 1}
+    assert found.rewritten == 2
+
+
+def test_the_oldest_of_a_name_is_the_oldest_of_all_its_groups() -> None:
+    found = counted((Group("a-0", "idle", 1, 5.0), Group("a-1", "active", 1, 9.0)))
+    assert found.oldest_seconds == {"a-*": 9.0}

@@ -1,0 +1,164 @@
+"""Is every wrong setting told, all of them at once, and no secret with them?"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pgheadroom.configuration import ConfigurationError, load
+from pgheadroom.settings import Settings, split_address
+
+SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tester's own PGHEADROOM_ and PG variables out."""
+    for name in list(os.environ):
+        if name.startswith(("PGHEADROOM_", "PG")):
+            monkeypatch.delenv(name)
+
+
+def read(*arguments: str, environment: dict[str, str] | None = None) -> Settings:
+    return load(arguments, program="pgheadroom", description="", environment=environment or {})
+
+
+def problems(*arguments: str, environment: dict[str, str] | None = None) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(*arguments, environment=environment)
+    return caught.value.problems
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "pgheadroom.yaml"
+
+
+def test_nothing_need_be_set() -> None:
+    settings = read()
+    assert settings.listen == ":10187"
+    assert settings.all_targets({}) == {}
+
+
+def test_a_flag_wins_over_a_variable_and_that_over_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(
+        "interval_seconds: 7\nmax_applications: 7\nread_timeout_seconds: 7\n"
+        "targets: {a: host=file, b: host=file}\n"
+    )
+    monkeypatch.setenv("PGHEADROOM_CONFIG", str(file))
+    monkeypatch.setenv("PGHEADROOM_INTERVAL_SECONDS", "5")
+    monkeypatch.setenv("PGHEADROOM_MAX_APPLICATIONS", "5")
+    monkeypatch.setenv("PGHEADROOM_TARGETS__B__DSN", "host=variable")
+    settings = read("--interval-seconds", "3", "--targets", "c=host=flag")
+    assert settings.interval_seconds == 3
+    assert settings.max_applications == 5
+    assert settings.read_timeout_seconds == 7
+    dsns = {name: target.dsn.get_secret_value() for name, target in settings.targets.items()}
+    assert dsns == {"a": "host=file", "b": "host=variable", "c": "host=flag"}
+
+
+def test_everything_that_is_wrong_is_told_at_once(file: Path) -> None:
+    file.write_text(
+        f"""
+listen: nowhere
+intervall_seconds: 2
+max_applications: many
+targets:
+  orders: postgresql://u:{SECRET}@h/d?x=1
+  "bad name": host=x
+  billing: {{dsn: host=y, extra_reserved: -3, foo: {SECRET}}}
+  numbers: 5
+fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
+"""
+    )
+    found = problems(
+        *("--config", str(file), "--interval-seconds", "0", f"--foo=postgres://u:{SECRET}@x"),
+        environment={"PGHEADROOM_INTERVAL_SECS": "1"},
+    )
+    told = "\n".join(found)
+    for key in (
+        "no such flag: --foo",
+        "PGHEADROOM_INTERVAL_SECS: no such setting; did you mean PGHEADROOM_INTERVAL_SECONDS?",
+        "listen: 'nowhere' is not allowed: allowed are HOST:PORT, [IPV6]:PORT and :PORT",
+        "intervall_seconds: no such setting; did you mean interval_seconds?",
+        "max_applications: 'many' is not allowed",
+        "targets.orders.dsn: not a connection string of libpq; allowed are postgresql://",
+        "targets: 'bad name' is not allowed as a name",
+        "targets.billing.extra_reserved: -3 is not allowed",
+        "targets.billing.foo: no such setting",
+        "targets.numbers: should be a connection string, or a mapping with a dsn",
+        "interval_seconds: '0' is not allowed",
+        "fold_rules.0.pattern: '(' is not allowed: not a regular expression",
+        "fold_rules.1: replacement",
+    ):
+        assert key in told
+    assert len(found) == 13
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("listen: :1\nlisten: :2\n", ":2: the key 'listen' stands twice"),
+        ("listen: [\n", ":2: expected the node content"),
+        ("- a\n", "must be a mapping of settings"),
+        ("targets: {a: !!python/object/apply:os.getcwd []}\n", "could not determine a constructor"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where(file: Path, text: str, told: str) -> None:
+    file.write_text(text)
+    assert any(told in problem for problem in problems("--config", str(file)))
+
+
+def test_a_file_that_is_not_there_or_not_utf8(file: Path) -> None:
+    assert problems("--config", str(file)) == (
+        f"config: cannot read {file}: No such file or directory",
+    )
+    file.write_bytes(b"listen: \xff\n")
+    assert problems("--config", str(file)) == (f"config: {file} is not UTF-8",)
+
+
+def test_a_connection_string_without_a_flag_is_not_repeated() -> None:
+    told = problems(f"postgresql://u:{SECRET}@h/d")
+    assert told == ("an argument without a flag; a connection string is given as --dsn CONNINFO",)
+
+
+def test_one_name_is_one_target() -> None:
+    assert "name the same target" in problems("--dsn", "host=a", "--targets", "default=host=b")[0]
+
+
+@pytest.mark.parametrize("name", ["PGHOST", "PGSERVICE", "PGUSER", "PGDATABASE", "PGPORT"])
+def test_libpqs_own_variables_are_a_target(name: str) -> None:
+    assert list(read().all_targets({name: "x"})) == ["default"]
+
+
+def test_a_configured_target_keeps_libpqs_variables_from_being_one() -> None:
+    assert list(read("--targets", "a=host=x").all_targets({"PGHOST": "x"})) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (":10187", (None, 10187)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("localhost:65535", ("localhost", 65535)),
+    ],
+)
+def test_an_address(address: str, expected: tuple[str | None, int]) -> None:
+    assert split_address(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", "10187", "host:", "::1:80", "a:65536", "a:-1", "a:٣"])
+def test_not_an_address(address: str) -> None:
+    with pytest.raises(ValueError, match=r"PORT|brackets"):
+        split_address(address)
+
+
+def test_secrets_do_not_show_in_what_is_printed_of_settings() -> None:
+    settings = read("--dsn", f"host=h password={SECRET}")
+    assert SECRET not in repr(settings)
+    assert SECRET not in repr(settings.all_targets({}))
+    assert SECRET not in str(settings.model_dump())

@@ -1,0 +1,106 @@
+"""What is known of a target after this reading and that?"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.readings import POLICY, SERVER, sample
+
+from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading
+from pgheadroom.slots import Tier
+from pgheadroom.step import State, step
+
+
+def failure(condition: Condition, at: float = 1001.0) -> Failure:
+    return Failure(at, condition, "why")
+
+
+def after(*readings: Reading) -> State:
+    state = State("db")
+    for reading in readings:
+        state = step(state, reading, POLICY)
+    return state
+
+
+def test_a_sample_is_all_there_is_to_know() -> None:
+    state = after(sample())
+    assert state.condition is Condition.OK
+    assert state.free(Tier.ORDINARY) == 11
+    assert state.applications.counts == {("api", "idle"): 4}
+
+
+def test_a_refusal_keeps_the_last_use_and_says_that_nothing_is_free() -> None:
+    state = after(sample(), failure(Condition.FULL))
+    assert state.sample is not None
+    assert state.sample.slots.used == 4
+    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("reserve", "expected"), [(False, [0, 2, 5]), (True, [0, 0, 3])])
+def test_only_reserved_slots_left_is_told_by_who_was_refused(
+    *, reserve: bool, expected: list[int]
+) -> None:
+    state = after(sample(server=replace(SERVER, reserve=reserve)), failure(Condition.RESERVED_ONLY))
+    assert [state.free(tier) for tier in Tier] == expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [c for c in FAILURES if c not in (Condition.FULL, Condition.RESERVED_ONLY)],
+)
+def test_other_failures_say_nothing_about_the_slots(condition: Condition) -> None:
+    assert after(sample(), failure(condition)).free(Tier.ORDINARY) == 11
+
+
+def test_nothing_is_known_of_a_server_that_refused_from_the_start() -> None:
+    state = after(failure(Condition.FULL))
+    assert state.free(Tier.ORDINARY) is None
+    assert state.sample is None
+
+
+def test_a_condition_keeps_its_beginning_while_it_lasts() -> None:
+    state = after(failure(Condition.AUTH, 10.0), failure(Condition.AUTH, 20.0))
+    assert state.since == 10.0
+    assert state.failures == {Condition.AUTH: 2}
+    assert step(state, failure(Condition.TIMEOUT, 30.0), POLICY).since == 30.0
+
+
+def test_a_knock_changes_nothing_but_what_is_known_of_knocks() -> None:
+    state = after(sample(), Knock(1001.0, 0.003, Condition.FULL, "sorry"))
+    assert state.condition is Condition.OK
+    assert state.knock_failures == {Condition.FULL: 1}
+    assert step(state, Knock(1002.0, 0.003, Condition.OK), POLICY).knock_failures == {
+        Condition.FULL: 1
+    }
+
+
+readings = st.lists(
+    st.one_of(
+        st.builds(
+            lambda at, n, hidden: sample(at, (Group("a", "idle", n, 1.0),), hidden),
+            st.floats(0, 1e6),
+            st.integers(1, 40),
+            st.integers(0, 20),
+        ),
+        st.builds(Failure, st.floats(0, 1e6), st.sampled_from(FAILURES), st.just("why")),
+        st.builds(Knock, st.floats(0, 1e6), st.just(0.01), st.sampled_from(list(Condition))),
+    ),
+    max_size=20,
+)
+
+
+@given(readings)
+def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Reading]) -> None:
+    state = after(*found)
+    sampled = any(not isinstance(reading, Failure | Knock) for reading in found)
+    for tier in Tier:
+        free = state.free(tier)
+        assert (free is not None) == sampled
+        assert free is None or free >= 0
+    assert sum(state.failures.values()) == sum(isinstance(r, Failure) for r in found)
+
+
+@given(readings)
+def test_the_same_readings_make_the_same_state(found: list[Reading]) -> None:
+    assert after(*found) == after(*found)

@@ -1,0 +1,63 @@
+"""How does a test watch a server: the daemon's own sampler, driven one reading at a time?"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pgheadroom.board import Board
+from pgheadroom.names import Folder
+from pgheadroom.sampler import Sampler
+from pgheadroom.session import Access
+from pgheadroom.step import Policy, State
+
+TARGET = "db"
+
+
+class Watch:
+    """One target, its sampler and its board."""
+
+    def __init__(self, access: Access) -> None:
+        self._board = Board([access.name])
+        self._sampler = Sampler(access, Policy(Folder().fold), self._board)
+
+    @property
+    def state(self) -> State:
+        """What is known now."""
+        return self._board.state(TARGET)
+
+    async def sample(self) -> State:
+        """Take a reading (or none, while a back-off lasts) and return what is known then."""
+        await self._sampler.sample()
+        return self.state
+
+    async def knock(self) -> State:
+        """Knock, and return what is known then."""
+        await self._sampler.knock()
+        return self.state
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._sampler.close()
+
+
+Watcher = Callable[..., Watch]
+
+
+@pytest.fixture
+def watch() -> Iterator[Watcher]:
+    """Return a maker of watches; all of them end with the test.
+
+    Tests wait for no back-off: an attempt that failed may be repeated at once.
+    """
+    opened: list[Watch] = []
+
+    def make(conninfo: str, **options: Any) -> Watch:  # noqa: ANN401 - whatever Access takes
+        options = {"backoff_first_seconds": 0.0, **options}
+        made = Watch(Access(TARGET, conninfo, **options))
+        opened.append(made)
+        return made
+
+    yield make
+    for one in opened:
+        one.close()

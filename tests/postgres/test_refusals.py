@@ -1,0 +1,231 @@
+"""Is each way of not being let in its own state, whatever language the server speaks?"""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fixtures.postgres import MakePostgres
+from tests.postgres.conftest import Watcher
+from tests.servers.clients import Clients
+from tests.servers.ports import free_port
+from tests.servers.postgres import Postgres
+from tests.servers.wait import auntil
+
+from pgheadroom.reading import Condition
+from pgheadroom.slots import Tier
+
+
+async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watcher) -> None:
+    """Nothing is known of the limits, but the state and the knock say what is the matter."""
+    clients.fill(pg.tcp)
+    watched = watch(pg.dsn())
+    assert (await watched.sample()).condition is Condition.FULL
+    state = await watched.knock()
+    assert state.knock is not None
+    assert state.knock.condition is Condition.FULL
+    assert state.free(Tier.ORDINARY) is None
+    clients.close()
+
+    async def sampled() -> bool:
+        return (await watched.sample()).condition is Condition.OK
+
+    await auntil(sampled, 10, "sample after the slots came free")
+
+
+async def test_full_while_we_are_there(pg: Postgres, clients: Clients, watch: Watcher) -> None:
+    """Our session is kept: nothing is missed, while a newcomer is refused."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    clients.fill(pg.tcp)
+    state = await watched.sample()
+    assert state.condition is Condition.OK
+    assert state.free(Tier.SUPERUSER) == 0
+    state = await watched.knock()
+    assert state.knock is not None
+    assert state.knock.condition is Condition.FULL
+
+
+async def test_an_ordinary_role_meets_the_reserve(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create role watcher login in role pg_monitor")
+    watched = watch(pg.dsn(user="watcher"))
+    known = await watched.sample()
+    assert known.sample is not None
+    clients.fill(pg.tcp, user="watcher")
+    watched.close()
+    clients.admitted(pg.tcp)
+    state = await watched.sample()
+    assert state.condition is Condition.RESERVED_ONLY
+    assert state.free(Tier.ORDINARY) == 0
+    assert state.sample is known.sample, "the last sample is kept, with its time"
+    assert state.sample.slots.limits.max_connections == 20
+
+
+async def test_a_roles_limit(pg: Postgres, clients: Clients, watch: Watcher) -> None:
+    pg.sql("create role lim login connection limit 1")
+    clients.admitted(pg.tcp, user="lim")
+    state = await watch(pg.dsn(user="lim")).sample()
+    assert state.condition is Condition.ROLE_LIMIT
+
+
+async def test_a_databases_limit(pg: Postgres, clients: Clients, watch: Watcher) -> None:
+    pg.sql("create role app login")
+    pg.sql("create database small connection limit 1")
+    clients.admitted(pg.tcp, user="app", database="small")
+    state = await watch(pg.dsn(user="app", dbname="small")).sample()
+    assert state.condition is Condition.DATABASE_LIMIT
+
+
+async def test_in_german_too(make_postgres: MakePostgres, clients: Clients, watch: Watcher) -> None:
+    """The text of every refusal is translated; the states are the same."""
+    server = make_postgres(part="postgres-nls", lc_messages="de_DE.UTF-8")
+    server.sql("create role app login")
+    server.sql("create role lim login connection limit 0")
+    server.sql("create database small connection limit 0")
+    server.require_scram("app", database="secret")
+    for conninfo, expected in (
+        (server.dsn(user="lim"), Condition.ROLE_LIMIT),
+        (server.dsn(user="app", dbname="small"), Condition.DATABASE_LIMIT),
+        (server.dsn(user="app", dbname="secret", password="wrong"), Condition.AUTH),
+        (server.dsn(user="missing"), Condition.AUTH),
+    ):
+        state = await watch(conninfo).sample()
+        assert state.condition is expected
+    clients.fill(server.tcp, user="app")
+    state = await watch(server.dsn(user="app")).sample()
+    assert state.condition is Condition.RESERVED_ONLY
+    assert "Verbindungen" in state.detail
+    clients.fill(server.tcp)
+    state = await watch(server.dsn(user="app")).sample()
+    assert state.condition is Condition.FULL
+    assert state.detail.endswith("tut mir leid, schon zu viele Verbindungen (SQLSTATE 53300)")
+
+
+async def test_a_wrong_password(pg: Postgres, watch: Watcher, tmp_path: Path) -> None:
+    """A rotated password is found in its file at the next attempt."""
+    pg.sql("create role app login")
+    pg.require_scram("app", password="right")
+    file = tmp_path / "password"
+    file.write_text("wrong\n")
+    watched = watch(pg.dsn(user="app"), password_file=file)
+    assert (await watched.sample()).condition is Condition.AUTH
+    file.write_text("right\n")
+    assert (await watched.sample()).condition is Condition.OK
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.OK
+
+
+async def test_a_password_file_that_is_not_there(
+    pg: Postgres, watch: Watcher, tmp_path: Path
+) -> None:
+    state = await watch(pg.dsn(), password_file=tmp_path / "nowhere").sample()
+    assert state.condition is Condition.AUTH
+    assert "nowhere" in state.detail
+
+
+async def test_nobody_listens(watch: Watcher, tmp_path: Path) -> None:
+    for host in ("127.0.0.1", str(tmp_path)):
+        watched = watch(f"host={host} port={free_port()} user=x")
+        assert (await watched.sample()).condition is Condition.UNREACHABLE
+        knocked = (await watched.knock()).knock
+        assert knocked is not None
+        assert knocked.condition is Condition.UNREACHABLE
+
+
+async def test_a_host_that_is_unknown(watch: Watcher) -> None:
+    watched = watch("host=nowhere.invalid user=x")
+    assert (await watched.sample()).condition is Condition.HOST_UNKNOWN
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.HOST_UNKNOWN
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """Return a port where connections are taken and nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+async def test_silence_is_cut_off_on_time(watch: Watcher, deaf: int) -> None:
+    watched = watch(f"host=127.0.0.1 port={deaf} user=x", connect_timeout_seconds=1.0)
+    began = time.monotonic()
+    state = await watched.sample()
+    assert state.condition is Condition.TIMEOUT
+    assert 1.0 <= time.monotonic() - began < 1.5
+
+
+async def test_the_second_host_is_tried_when_the_first_is_silent(
+    pg: Postgres, watch: Watcher, deaf: int
+) -> None:
+    conninfo = f"host=127.0.0.1,127.0.0.1 port={deaf},{pg.port} user=postgres dbname=postgres"
+    state = await watch(conninfo, connect_timeout_seconds=0.5).sample()
+    assert state.condition is Condition.OK
+
+
+async def test_a_server_that_starts(pg: Postgres, watch: Watcher) -> None:
+    """A standby that lets nobody read answers as a starting server does, until it is promoted."""
+    pg.stop()
+    (pg.data / "standby.signal").touch()
+    pg.configure(hot_standby=False)
+    watched = watch(pg.dsn())
+    starting = asyncio.create_task(asyncio.to_thread(pg.start))
+
+    async def told() -> bool:
+        return (await watched.sample()).condition is Condition.STARTING
+
+    await auntil(told, 10, "state that says the server starts")
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.STARTING
+    (pg.data / "promote").touch()
+    os.kill(pg.pid, signal.SIGUSR1)
+    await starting
+    assert (await watched.sample()).condition is Condition.OK
+
+
+async def test_a_server_that_shuts_down(pg: Postgres, watch: Watcher) -> None:
+    """A smart shutdown waits for the sessions that are there: the knock tells that it does."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    os.kill(pg.pid, signal.SIGTERM)
+
+    async def told() -> bool:
+        knocked = (await watched.knock()).knock
+        return knocked is not None and knocked.condition is Condition.SHUTTING_DOWN
+
+    await auntil(told, 10, "knock that says the server shuts down")
+    assert (await watched.sample()).condition is Condition.OK
+
+
+async def test_sockets_that_never_say_a_word(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Nobody gets in, superusers included, and no SQL shows it: the knock does."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    opened = 0
+
+    async def locked_out() -> bool:
+        nonlocal opened
+        knocked = (await watched.knock()).knock
+        assert knocked is not None
+        if knocked.condition is Condition.FULL:
+            return True
+        clients.silent(pg.tcp, 5)
+        opened += 5
+        return False
+
+    await auntil(locked_out, 30, "refused knock")
+    assert 40 < opened < 80
+    state = await watched.sample()
+    assert state.condition is Condition.OK
+    assert state.free(Tier.SUPERUSER) == 19
+    assert state.knock_failures[Condition.FULL] == 1

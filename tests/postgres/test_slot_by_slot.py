@@ -1,0 +1,219 @@
+"""Do the exported free counts say exactly whom the server lets in, slot by slot?"""
+
+import random
+
+import pytest
+from structlog.testing import capture_logs
+from tests.postgres.conftest import Watch, Watcher
+from tests.servers.clients import Clients
+from tests.servers.postgres import Postgres
+from tests.servers.rawclient import Session
+from tests.servers.wait import auntil
+
+from pgheadroom.reading import Condition
+from pgheadroom.slots import Tier
+from pgheadroom.step import State
+
+RESERVED_SINCE = 16
+
+
+def make_roles(pg: Postgres) -> list[tuple[Tier, str]]:
+    """Make a role of each tier that the server knows, and one to watch with."""
+    pg.sql("create role watcher login in role pg_monitor")
+    pg.sql("create role app login")
+    tiers = [(Tier.ORDINARY, "app")]
+    if pg.major >= RESERVED_SINCE:
+        pg.sql("create role member login in role pg_use_reserved_connections")
+        tiers.append((Tier.RESERVED, "member"))
+    return [*tiers, (Tier.SUPERUSER, "postgres")]
+
+
+async def settled(watched: Watch) -> State:
+    """Sample until no login is under way: one that was refused needs a moment to be gone."""
+
+    async def quiet() -> State | None:
+        state = await watched.sample()
+        assert state.sample is not None
+        return None if state.sample.slots.hidden else state
+
+    return await auntil(quiet, 10, "end of the logins under way")
+
+
+@pytest.mark.parametrize("over", ["tcp", "unix"])
+async def test_a_role_is_let_in_exactly_while_its_tier_has_a_free_slot(
+    pg: Postgres, clients: Clients, watch: Watcher, over: str
+) -> None:
+    tiers = make_roles(pg)
+    address = pg.tcp if over == "tcp" else pg.unix
+    watched = watch(pg.dsn(user="watcher", tcp=over == "tcp"))
+    admitted = 0
+    for tier, user in tiers:
+        while True:
+            state = await settled(watched)
+            free = state.free(tier)
+            answer = clients.connect(address, user=user)
+            assert isinstance(answer, Session) == (free != 0), f"{free} free for {tier}"
+            if not isinstance(answer, Session):
+                break
+            admitted += 1
+    state = await settled(watched)
+    assert state.sample is not None
+    assert admitted == 19
+    assert state.sample.slots.used == 20
+    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert state.sample.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
+
+
+async def test_whatever_comes_and_goes_every_sample_counts_it(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Pulses carry a breakdown that is seconds old; their count must be that of this moment."""
+    make_roles(pg)
+    watched = watch(pg.dsn(user="watcher"))
+    chance = random.Random(4711)  # noqa: S311 - the same moves each time
+    held: list[Session] = []
+    pulses = 0
+    for _ in range(60):
+        if held and chance.random() < 0.5:
+            gone = held.pop(chance.randrange(len(held)))
+            gone.close()
+            await auntil(lambda pid=gone.pid: pid not in pg.client_pids(), 5, "end of a session")
+        elif len(held) < 9:
+            name = chance.choice(["api", "worker-0", "worker-1"])
+            held.append(clients.admitted(pg.tcp, user="app", application_name=name))
+        state = await watched.sample()
+        assert state.sample is not None
+        assert state.sample.slots.used == len(held) + 1
+        if state.sample.full:
+            assert sum(state.applications.counts.values()) == len(held) + 1
+        pulses += not state.sample.full
+        again = await watched.sample()
+        assert again.sample is not None
+        assert again.sample.slots.used == len(held) + 1
+        pulses += not again.sample.full
+    assert pulses > 20
+
+
+async def test_walsenders_and_parallel_workers_take_no_slot(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create role watcher login in role pg_monitor")
+    watched = watch(pg.dsn(user="watcher"))
+    clients.fill(pg.tcp, 3, replication="true")
+    busy = clients.admitted(pg.tcp, application_name="report")
+    force = "debug_parallel_query" if pg.major >= RESERVED_SINCE else "force_parallel_mode"
+    busy.query(f"set {force} = on")
+    busy.send_query("select pg_sleep(60)")
+    workers = "select count(*) from pg_stat_activity where backend_type = 'parallel worker'"
+    await auntil(lambda: pg.sql(workers) == [("1",)], 10, "parallel worker")
+
+    async def counted() -> State | None:
+        state = await watched.sample()
+        assert state.sample is not None
+        return state if state.sample.slots.used == 2 else None
+
+    state = await auntil(counted, 10, "count of two client backends")
+    assert state.applications.counts == {("report", "active"): 1, ("pgheadroom", "active"): 1}
+
+
+async def test_stalled_logins_are_seen_on_every_version(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """19 of 20 slots held by nobody that pg_stat_activity shows, up to 17."""
+    pg.require_scram("stalled")
+    watched = watch(pg.dsn())
+    state = await watched.sample()
+    assert state.free(Tier.SUPERUSER) == 19
+    assert clients.stall(pg.tcp, 19, user="stalled") is None
+
+    async def seen() -> State | None:
+        state = await watched.sample()
+        assert state.sample is not None
+        slots = state.sample.slots
+        return state if (slots.hidden, slots.used) == (19, 20) else None
+
+    state = await auntil(seen, 3, "sight of 19 hidden slots")
+    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert state.applications.counts["unnamed", "starting"] == 19
+    clients.close()
+    state = await settled(watched)
+    assert state.free(Tier.SUPERUSER) == 19
+
+
+async def test_a_role_that_may_not_see_others_says_so_and_estimates(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql('create role "no rights" login')
+    pg.sql("create role app login")
+    pg.require_scram("stalled")
+    clients.fill(pg.tcp, 5, user="app", application_name="api")
+    clients.stall(pg.tcp, 2, user="stalled")
+    clients.fill(pg.tcp, 2, replication="true")
+    watched = watch(pg.dsn(user="'no rights'"))
+    with capture_logs() as logged:
+        state = await watched.sample()
+    assert state.sample is not None
+    assert not state.sample.breakdown.complete
+    assert state.applications.counts["api", "unknown"] == 5
+    assert (state.sample.slots.visible, state.sample.slots.hidden) == (6, 2)
+    assert 'GRANT pg_monitor TO "no rights";' in [line.get("cure") for line in logged]
+    pg.sql('grant pg_monitor to "no rights"')
+    clients.admitted(pg.tcp, user="app")
+    state = await watched.sample()
+    assert state.sample is not None
+    assert state.sample.breakdown.complete
+    assert state.condition is Condition.OK
+
+
+async def test_sessions_without_a_state_are_counted(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """track_activities=off gives `disabled`; nothing is joined on a list of states."""
+    pg.sql("create role quiet login superuser")
+    pg.sql("alter role quiet set track_activities = off")
+    clients.fill(pg.tcp, 3, user="quiet", application_name="quiet")
+    state = await watch(pg.dsn()).sample()
+    assert state.sample is not None
+    assert state.sample.slots.used == 4
+    assert sum(n for (name, _), n in state.applications.counts.items() if name == "quiet") == 3
+
+
+async def test_limits_of_roles_and_databases_with_their_use(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create role reports login connection limit 4")
+    pg.sql("create role boss login superuser connection limit 4")
+    pg.sql("create database shop connection limit 6")
+    clients.fill(pg.tcp, 3, user="reports", database="shop")
+    state = await watch(pg.dsn()).sample()
+    assert state.sample is not None
+    breakdown = state.sample.breakdown
+    assert [(use.name, use.limit, use.used) for use in breakdown.roles] == [("reports", 4, 3)]
+    assert [(use.name, use.limit, use.used) for use in breakdown.databases] == [("shop", 6, 3)]
+
+
+async def test_sessions_are_counted_by_how_they_ended(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create database shop")
+    watched = watch(pg.dsn())
+    before = await counted_sessions(watched, "shop")
+    clients.admitted(pg.tcp, database="shop").close(abruptly=True)
+    victim = clients.admitted(pg.tcp, database="shop")
+    pg.sql(f"select pg_terminate_backend({victim.pid})")
+
+    async def both() -> bool:
+        clients.admitted(pg.tcp)  # moves the pulse, so that the next reading is full
+        opened, abandoned, killed = await counted_sessions(watched, "shop")
+        return (opened - before[0], abandoned - before[1], killed - before[2]) == (2, 1, 1)
+
+    await auntil(both, 10, "two sessions, one abandoned and one killed")
+
+
+async def counted_sessions(watched: Watch, database: str) -> tuple[int, int, int]:
+    state = await watched.sample()
+    assert state.sample is not None
+    for found in state.sample.breakdown.sessions:
+        if found.database == database:
+            return found.opened, found.abandoned, found.killed
+    raise AssertionError(state.sample.breakdown.sessions)

@@ -1,0 +1,52 @@
+# Two stages: the first makes a virtual environment with pgheadroom in it, the second is that and
+# Python. Nothing in it needs to be written to, no capability, and no user that has a name:
+#
+#   docker build -t pgheadroom .
+#   docker run --read-only --cap-drop=ALL --security-opt=no-new-privileges \
+#       -e PGHEADROOM_DSN=postgresql://pgheadroom@db1/postgres -p 127.0.0.1:10187:10187 pgheadroom
+#
+# The two bases may differ, but both need the same Python in the same place.
+ARG BASE=docker.io/library/python:3.13-slim-bookworm
+ARG BUILD_BASE=${BASE}
+ARG RUN_BASE=${BASE}
+
+FROM ${BUILD_BASE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+# What the project is made of changes seldom, and is a layer of its own. The environment to be
+# carried over has no pip: the one beside it does the installing.
+COPY requirements/build.txt requirements/run.txt requirements/
+RUN python -m venv /opt/build \
+    && python -m venv --without-pip /opt/pgheadroom \
+    && /opt/build/bin/pip install --require-hashes -r requirements/build.txt \
+    && /opt/build/bin/pip --python /opt/pgheadroom/bin/python \
+        install --require-hashes --only-binary=:all: -r requirements/run.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter/ exporter/
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && /opt/build/bin/pip --python /opt/pgheadroom/bin/python install --no-deps dist/*.whl
+COPY deploy/healthcheck.py /opt/pgheadroom/
+
+FROM ${RUN_BASE}
+COPY --from=build /opt/pgheadroom/ /opt/pgheadroom/
+ENV PATH=/opt/pgheadroom/bin:${PATH} PYTHONUNBUFFERED=1
+# It starts; and the bytecode of the standard library, which the slim images come without, is there
+# for every start after this one. From here on there is nothing to write it to.
+RUN pgheadroom --version
+ENV PYTHONDONTWRITEBYTECODE=1
+
+ARG SOURCE=""
+ARG VERSION=""
+LABEL org.opencontainers.image.title="pgheadroom" \
+      org.opencontainers.image.description="Watches PostgreSQL's connection slots and pages before they run out" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.version="${VERSION}"
+
+USER 10001:10001
+EXPOSE 10187
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/opt/pgheadroom/bin/python", "-I", "/opt/pgheadroom/healthcheck.py"]
+ENTRYPOINT ["pgheadroom"]
+CMD ["serve"]

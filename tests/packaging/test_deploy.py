@@ -1,0 +1,286 @@
+"""Do the examples in deploy/ fit together, and does each real program accept its own?"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from psycopg.conninfo import conninfo_to_dict
+from tests.needs import need
+from tests.servers.postgres import Postgres
+
+from pgheadroom.configuration import load
+from pgheadroom.embedded_binaries import newest_install
+from pgheadroom.settings import PREFIX, Settings
+
+ROOT: Final = Path(__file__).parents[2]
+DEPLOY: Final = ROOT / "deploy"
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+SETTINGS: Final = DEPLOY / "pgheadroom.yaml"
+INIT: Final = DEPLOY / "postgres" / "init.sql"
+MAKE_PASSWORDS: Final = DEPLOY / "postgres" / "make-passwords.sh"
+PROMETHEUS: Final = DEPLOY / "prometheus" / "prometheus.yml"
+ALERTMANAGER: Final = DEPLOY / "alertmanager" / "alertmanager.yml"
+PROVISIONING: Final = DEPLOY / "grafana" / "provisioning"
+
+# A word that YAML, a connection string, a shell or SQL would take for a password, or a URL's.
+SPELT_OUT: Final = re.compile(
+    r"passw(or)?d['\"]?([ \t]*=[ \t]*['\"]?\w|:[ \t]+['\"]?\w|[ \t]+'\w)", re.IGNORECASE
+)
+IN_URL: Final = re.compile(r"://[^/\s:]+:[^/\s@]+@")
+
+
+def mounts(service: str) -> Iterator[tuple[str, str]]:
+    """Yield what *service* mounts: a path or a volume's name, and where."""
+    for mount in SERVICES[service].get("volumes", ()):
+        source, target, *_ = mount.split(":")
+        yield source, target
+
+
+def on_disk(service: str, path: str) -> Path:
+    """Return which file or folder of the repository *service* sees at *path*."""
+    (source,) = (source for source, target in mounts(service) if target == path)
+    return (DEPLOY / source).resolve()
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Take every setting out of the environment of the test."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def settings_of_compose(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return what the service's environment and its mounted file make."""
+    for name, value in SERVICES["pgheadroom"]["environment"].items():
+        given = value
+        if name == f"{PREFIX}CONFIG":
+            given = str(on_disk("pgheadroom", value))
+        monkeypatch.setenv(name, given)
+    return load([], program="pgheadroom", description="")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_mounted_exists(service: str) -> None:
+    for source, target in mounts(service):
+        assert Path(target).is_absolute()
+        if source.startswith("."):
+            assert (DEPLOY / source).exists(), source
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_every_volume_is_used() -> None:
+    assert set(COMPOSE["volumes"]) <= {source for name in SERVICES for source, _ in mounts(name)}
+
+
+def test_the_settings_are_allowed(no_settings: pytest.MonkeyPatch) -> None:
+    """What the variables and the file say is understood, all of it, and names the services."""
+    settings = settings_of_compose(no_settings)
+    assert settings.config == SETTINGS
+    for target in settings.all_targets({}).values():
+        words = conninfo_to_dict(target.dsn.get_secret_value())
+        assert words["host"] in SERVICES
+        assert "password" not in words
+
+
+def test_the_password_is_where_it_is_looked_for(no_settings: pytest.MonkeyPatch) -> None:
+    """The volume that the password is made in is mounted where the other two read it."""
+    makers = {target: source for source, target in mounts("passwords") if source[0] != "."}
+    assert set(SERVICES["passwords"]["entrypoint"][2:]) == set(makers)
+    (file,) = (t.password_file for t in settings_of_compose(no_settings).all_targets({}).values())
+    assert file is not None
+    readers = {target: source for source, target in mounts("pgheadroom")}
+    assert readers[str(file.parent)] == makers["/secrets/pgheadroom"]
+    assert (readers[str(file.parent)], str(file.parent)) in mounts("postgres")
+    assert f"\\set password_file {file}\n" in INIT.read_text()
+
+
+def test_the_superusers_password_is_for_the_server_alone() -> None:
+    file = Path(SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"])
+    (volume,) = (source for source, target in mounts("postgres") if target == str(file.parent))
+    users = {name for name in SERVICES if volume in dict(mounts(name))}
+    assert users == {"passwords", "postgres"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_loopback_ports_are_published(service: str) -> None:
+    for port in SERVICES[service].get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port), port
+    assert SERVICES[service].get("network_mode") != "host"
+
+
+@pytest.mark.parametrize(
+    "file", [path for path in DEPLOY.rglob("*") if path.is_file()], ids=lambda path: path.name
+)
+def test_no_password_is_spelt_out(file: Path) -> None:
+    text = file.read_text()
+    assert not SPELT_OUT.search(text)
+    assert not IN_URL.search(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POSTGRES_PASSWORD: sesame",
+        'password: "sesame"',
+        "host=db1 password=sesame",
+        "PGPASSWORD='sesame' psql",
+        "create role app login password 'sesame'",
+        "postgresql://app:sesame@db1/shop",
+    ],
+)
+def test_a_password_would_be_noticed(text: str) -> None:
+    assert SPELT_OUT.search(text) or IN_URL.search(text)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_images_are_pinned(service: str) -> None:
+    """Every image has a version, but for the one that is built here."""
+    image = SERVICES[service]["image"]
+    assert "build" in SERVICES[service] or re.search(r":v?\d+\.\d+(\.\d+)?$", image), image
+
+
+def test_the_daemon_is_confined() -> None:
+    daemon = SERVICES["pgheadroom"]
+    assert daemon["read_only"] is True
+    assert daemon["cap_drop"] == ["ALL"]
+    assert daemon["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whoever_is_waited_for_says_when_it_is_healthy(service: str) -> None:
+    """Of the service built here, the image says it."""
+    for other, how in SERVICES[service].get("depends_on", {}).items():
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other] or "build" in SERVICES[other]
+
+
+def test_prometheus_asks_the_services_and_tells_them() -> None:
+    config = yaml.safe_load(PROMETHEUS.read_text())
+    scraped = [job["static_configs"][0]["targets"] for job in config["scrape_configs"]]
+    told = [manager["static_configs"][0]["targets"] for manager in config["alerting"].popitem()[1]]
+    assert ["pgheadroom:10187"] in scraped
+    assert told == [["alertmanager:9093"]]
+    assert {"pgheadroom", "alertmanager"} <= set(SERVICES)
+
+
+def test_grafana_finds_its_data_and_its_dashboards() -> None:
+    (source,) = yaml.safe_load((PROVISIONING / "datasources/prometheus.yaml").read_text())[
+        "datasources"
+    ]
+    assert (source["uid"], source["url"]) == ("prometheus", "http://prometheus:9090")
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards/pgheadroom.yaml").read_text())[
+        "providers"
+    ]
+    assert on_disk("grafana", provider["options"]["path"]) == ROOT / "dashboards"
+
+
+@pytest.mark.prometheus
+def test_promtool_accepts_the_configuration(promtool: Path, tmp_path: Path) -> None:
+    """With the rules that there are, laid out as they are mounted."""
+    assert on_disk("prometheus", "/etc/prometheus/rules") == ROOT / "alerts"
+    shutil.copy(PROMETHEUS, tmp_path)
+    (tmp_path / "rules").mkdir()
+    for rules in (ROOT / "alerts").glob("*.rules.yml"):
+        shutil.copy(rules, tmp_path / "rules")
+    _run(promtool, "check", "config", tmp_path / PROMETHEUS.name)
+
+
+@pytest.mark.alertmanager
+def test_amtool_accepts_the_configuration() -> None:
+    _run(need("amtool"), "check-config", ALERTMANAGER)
+
+
+@pytest.mark.alertmanager
+@pytest.mark.parametrize(
+    ("severity", "receiver"), [("critical", "page"), ("warning", "ticket"), ("none", "page")]
+)
+def test_amtool_routes_by_severity(severity: str, receiver: str) -> None:
+    """What nobody thought of pages, rather than vanish."""
+    labels = ("alertname=Any", f"severity={severity}")
+    routed = _run(
+        need("amtool"), "config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels
+    )
+    assert routed.strip() == receiver
+
+
+def test_passwords_are_made_once(tmp_path: Path) -> None:
+    """Each folder gets its own, whoever runs in the container can read it, and it stays."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    _run("sh", MAKE_PASSWORDS, *folders)
+    made = [(folder / "password").read_text() for folder in folders]
+    assert len(set(made)) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9+/]{32}", password) for password in made)
+    assert {(folder / "password").stat().st_mode & 0o777 for folder in folders} == {0o444}
+    _run("sh", MAKE_PASSWORDS, *folders)
+    assert [(folder / "password").read_text() for folder in folders] == made
+    assert [[file.name for file in folder.iterdir()] for folder in folders] == [["password"]] * 2
+
+
+def psql(server: Postgres, password_file: Path) -> subprocess.CompletedProcess[str]:
+    """Run the init script as the superuser, with the password in *password_file*."""
+    return subprocess.run(
+        [
+            newest_install() / "bin" / "psql",
+            *("--no-psqlrc", "--quiet", f"--dbname={server.dsn(tcp=False)}"),
+            *(f"--set=password_file={password_file}", f"--file={INIT}"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.majors(16, 17, 18)
+def test_the_daemon_gets_in_with_what_the_examples_make(
+    pg: Postgres, tmp_path: Path, no_settings: pytest.MonkeyPatch
+) -> None:
+    """The init script's role and the example's settings: `pgheadroom check` finds no fault."""
+    pg.reload(log_statement="all", log_min_duration_statement=0)
+    _run("sh", MAKE_PASSWORDS, tmp_path)
+    password = tmp_path / "password"
+    done = psql(pg, password)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pg.require_scram("pgheadroom")
+    settings = settings_of_compose(no_settings)
+    no_settings.delenv(f"{PREFIX}CONFIG")
+    for name in settings.targets:
+        variable = f"{PREFIX}TARGETS__{name.upper()}__"
+        no_settings.setenv(f"{variable}DSN", pg.dsn(user="pgheadroom"))
+        no_settings.setenv(f"{variable}PASSWORD_FILE", str(password))
+    answer = _run(sys.executable, "-m", "pgheadroom", "check")
+    assert "our role sees every session" in answer
+    assert "our role may use the reserved slots" in answer
+    assert password.read_text() not in pg.log.read()
+
+
+@pytest.mark.majors(17)
+@pytest.mark.parametrize("content", [None, "", "\n"], ids=["missing", "empty", "blank"])
+def test_no_role_is_made_without_a_password(
+    pg: Postgres, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_text(content)
+    done = psql(pg, file)
+    assert done.returncode == 3
+    assert "the password file is empty or cannot be read" in done.stderr
+    assert pg.sql("select count(*) from pg_roles where rolname = 'pgheadroom'") == [("0",)]
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -21,11 +21,13 @@ _BY_ROUTINE = {
     "CheckMyDatabase": Condition.DATABASE_LIMIT,
 }
 
-# A pooler passes the server's SQLSTATE on and leaves the routine out; then the text must do.
+# A pooler passes the server's text on and leaves the routine out, PgBouncer up to 1.18 the SQLSTATE
+# too (it puts its own, of class 08, in its place); then the text must do.
 _BY_TEXT = (
     (re.compile(r"connection slots are reserved"), Condition.RESERVED_ONLY),
     (re.compile(r"too many connections for role"), Condition.ROLE_LIMIT),
     (re.compile(r"too many connections for database"), Condition.DATABASE_LIMIT),
+    (re.compile(r"sorry, too many clients already"), Condition.FULL),
 )
 
 _POOLER_FULL = re.compile(
@@ -106,8 +108,8 @@ def condition(refusal: Refusal, *, was_alive: bool) -> Condition:
         return _too_many(refusal)
     if code == _CANNOT_CONNECT_NOW:
         return Condition.SHUTTING_DOWN if was_alive else Condition.STARTING
-    if _POOLER_FULL.search(refusal.text):
-        return Condition.POOLER_FULL
+    if code.startswith("08"):
+        return _of_pooler(refusal.text)
     if code.startswith("28"):
         return Condition.AUTH
     return _BY_SQLSTATE.get(code, Condition.ERROR)
@@ -116,10 +118,20 @@ def condition(refusal: Refusal, *, was_alive: bool) -> Condition:
 def _too_many(refusal: Refusal) -> Condition:
     if refusal.routine is not None:
         return _BY_ROUTINE.get(refusal.routine, Condition.FULL)
+    return _by_text(refusal.text) or Condition.FULL
+
+
+def _of_pooler(text: str) -> Condition:
+    if _POOLER_FULL.search(text):
+        return Condition.POOLER_FULL
+    return _by_text(text) or Condition.ERROR
+
+
+def _by_text(text: str) -> Condition | None:
     for pattern, found in _BY_TEXT:
-        if pattern.search(refusal.text):
+        if pattern.search(text):
             return found
-    return Condition.FULL
+    return None
 
 
 def _without_code(text: str) -> Condition:

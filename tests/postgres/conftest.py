@@ -8,7 +8,7 @@ import pytest
 from pgheadroom.board import Board
 from pgheadroom.names import Folder
 from pgheadroom.sampler import Sampler
-from pgheadroom.session import Access
+from pgheadroom.session import Access, Session
 from pgheadroom.step import Policy, State
 
 TARGET = "db"
@@ -20,6 +20,18 @@ class Watch:
     def __init__(self, access: Access) -> None:
         self._board = Board([access.name])
         self._sampler = Sampler(access, Policy(Folder().fold), self._board)
+
+    @property
+    def session(self) -> Session:
+        """The session beneath, for what the state does not tell."""
+        return self._sampler._session  # noqa: SLF001 - tests may look
+
+    @property
+    def backend_pid(self) -> int:
+        """Whose process serves us; it changes when the connection is replaced."""
+        connection = self.session._connection  # noqa: SLF001 - tests may look
+        assert connection is not None
+        return connection.backend_pid
 
     @property
     def state(self) -> State:

@@ -1,6 +1,7 @@
 """Do the exported free counts say exactly whom the server lets in, slot by slot?"""
 
 import random
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,6 +27,10 @@ def make_roles(pg: Postgres) -> list[tuple[Tier, str]]:
         pg.sql("create role member login in role pg_use_reserved_connections")
         tiers.append((Tier.RESERVED, "member"))
     return [*tiers, (Tier.SUPERUSER, "postgres")]
+
+
+def is_gone(pg: Postgres, pid: int) -> bool:
+    return pid not in pg.client_pids()
 
 
 async def settled(watched: Watch) -> State:
@@ -77,7 +82,7 @@ async def test_whatever_comes_and_goes_every_sample_counts_it(
         if held and chance.random() < 0.5:
             gone = held.pop(chance.randrange(len(held)))
             gone.close()
-            await auntil(lambda pid=gone.pid: pid not in pg.client_pids(), 5, "end of a session")
+            await auntil(partial(is_gone, pg, gone.pid), 5, "end of a session")
         elif len(held) < 9:
             name = chance.choice(["api", "worker-0", "worker-1"])
             held.append(clients.admitted(pg.tcp, user="app", application_name=name))

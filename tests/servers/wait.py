@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -24,6 +24,12 @@ def until(condition: Callable[[], T | None], deadline_seconds: float, what: str)
     return result
 
 
+@overload
+async def auntil(
+    condition: Callable[[], Coroutine[object, object, T | None]], deadline_seconds: float, what: str
+) -> T: ...
+@overload
+async def auntil(condition: Callable[[], T | None], deadline_seconds: float, what: str) -> T: ...
 async def auntil(
     condition: Callable[[], Awaitable[T | None] | T | None], deadline_seconds: float, what: str
 ) -> T:

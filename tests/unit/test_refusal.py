@@ -61,6 +61,8 @@ def test_a_server_that_had_sessions_is_shutting_down_and_not_starting() -> None:
         ("ERROR:  57014: canceling statement due to statement timeout", Condition.TIMEOUT),
         ("ERROR:  55P03: canceling statement due to lock timeout", Condition.TIMEOUT),
         ("FATAL:  08P01: no more connections allowed (max_client_conn)", Condition.POOLER_FULL),
+        ("FATAL:  08P01: sorry, too many clients already", Condition.FULL),
+        ("FATAL:  08P01: query_wait_timeout", Condition.ERROR),
         ("fe_sendauth: no password supplied", Condition.AUTH),
         ("Connection refused\n\tIs the server running?", Condition.UNREACHABLE),
         ("No such file or directory", Condition.UNREACHABLE),

@@ -1,0 +1,197 @@
+"""What becomes of sampling when the server is killed, restarted, frozen or taken from us?"""
+
+import asyncio
+import time
+from itertools import pairwise
+
+import pytest
+from tests.postgres.conftest import Watch, Watcher
+from tests.servers.clients import Clients
+from tests.servers.postgres import Postgres
+from tests.servers.rawclient import Session
+from tests.servers.wait import auntil
+
+from pgheadroom.reading import Condition, Failure
+from pgheadroom.slots import Tier
+
+OURS = "select count(*) from pg_stat_activity where application_name = 'pgheadroom'"
+
+
+async def until_condition(watched: Watch, condition: Condition, seconds: float = 10.0) -> None:
+    async def reached() -> bool:
+        return (await watched.sample()).condition is condition
+
+    await auntil(reached, seconds, f"state {condition}")
+
+
+async def test_killed_and_started_again(pg: Postgres, watch: Watcher) -> None:
+    """The last use and the limits stay, and the first reading of the new server is a sample."""
+    watched = watch(pg.dsn())
+    before = await watched.sample()
+    pg.kill()
+    state = await watched.sample()
+    assert state.condition is Condition.UNREACHABLE
+    assert state.sample is before.sample
+    assert state.knock is not None
+    assert state.knock.condition is Condition.UNREACHABLE, (
+        "a lost connection is followed by a knock"
+    )
+    pg.start()
+    state = await watched.sample()
+    assert state.condition is Condition.OK
+    assert state.sample is not before.sample
+
+
+async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None:
+    """A restart between two readings leaves no gap, and the new limits count at once."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    pg.restart(max_connections=30, superuser_reserved_connections=5)
+    state = await watched.sample()
+    assert state.condition is Condition.OK
+    assert state.sample is not None
+    assert state.sample.slots.limits.max_connections == 30
+    assert state.free(Tier.SUPERUSER) == 29
+
+
+async def test_restarted_while_everybody_comes_back(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """The others are quicker: we are refused, know why, and get in when one leaves."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    pg.restart()
+    sessions, refused = clients.fill(pg.tcp)
+    assert refused is not None
+    state = await watched.sample()
+    assert state.condition is Condition.FULL
+    assert state.sample is not None
+    assert state.sample.slots.limits.max_connections == 20
+    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    sessions[0].close()
+    await until_condition(watched, Condition.OK)
+
+
+async def test_frozen(pg: Postgres, watch: Watcher) -> None:
+    """A frozen server holds nobody up longer than the deadline, and is read when it thaws."""
+    watched = watch(pg.dsn(), read_timeout_seconds=1.0, connect_timeout_seconds=1.0)
+    await watched.sample()
+    pg.pause()
+    began = time.monotonic()
+    reading = await watched.session.read()
+    assert 1.0 <= time.monotonic() - began < 1.2
+    assert isinstance(reading, Failure)
+    assert reading.condition is Condition.TIMEOUT
+    assert (await watched.sample()).condition is Condition.TIMEOUT
+    pg.resume()
+    await until_condition(watched, Condition.OK)
+
+
+async def test_a_frozen_server_does_not_delay_another(pg: Postgres, watch: Watcher) -> None:
+    frozen, fine = watch(pg.dsn(), read_timeout_seconds=2.0), watch(pg.dsn())
+    await frozen.sample()
+    pg.pause()
+    reading = asyncio.create_task(frozen.sample())
+    late = [await lateness() for _ in range(20)]
+    assert max(late) < 0.1
+    assert not reading.done()
+    pg.resume()
+    await reading
+    assert (await fine.sample()).condition is Condition.OK
+
+
+async def lateness() -> float:
+    """Return by how much a wait of 50 ms took longer than that."""
+    began = time.monotonic()
+    await asyncio.sleep(0.05)  # what is measured, not a way to wait for something
+    return time.monotonic() - began - 0.05
+
+
+async def test_terminated_again_and_again(pg: Postgres, watch: Watcher) -> None:
+    """Each time the connection is replaced within the same reading, and never doubled."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    for _ in range(5):
+        pg.sql(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where application_name = 'pgheadroom'"
+        )
+        state = await watched.sample()
+        assert state.condition is Condition.OK
+        assert pg.sql(OURS) == [("1",)]
+    assert not state.failures
+
+
+async def test_never_more_than_one_connection(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Through refusals and retries, the server never holds two of ours."""
+    watched = watch(pg.dsn())
+    most = 0
+    for round_ in range(30):
+        if round_ % 10 == 5:
+            pg.disconnect_everybody()
+        elif round_ % 10 == 7:
+            clients.fill(pg.tcp)
+            watched.close()
+        elif round_ % 10 == 8:
+            clients.close()
+        await watched.sample()
+        counted = clients.connect(pg.unix)
+        if isinstance(counted, Session):
+            most = max(most, int(counted.query(OURS)[0][0] or 0))
+            counted.close()
+    assert most == 1
+
+
+async def test_a_locked_catalog_costs_a_reading_and_no_more(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """The statement times out on the server before we do, so the session survives."""
+    watched = watch(pg.dsn(), read_timeout_seconds=1.0)
+    await watched.sample()
+    pid = watched.backend_pid
+    locker = clients.admitted(pg.tcp)
+    locker.query("begin; lock table pg_catalog.pg_database in access exclusive mode")
+    state = await watched.sample()
+    assert state.condition is Condition.TIMEOUT
+    locker.query("rollback")
+    assert (await watched.sample()).condition is Condition.OK
+    assert watched.backend_pid == pid
+
+
+async def test_back_off_grows_and_a_knock_follows_the_first_loss_only(
+    pg: Postgres, watch: Watcher
+) -> None:
+    watched = watch(pg.dsn(), backoff_first_seconds=0.2, backoff_longest_seconds=1.0)
+    await watched.sample()
+    pg.stop()
+    attempts: list[float] = []
+    failures = 0
+
+    async def four_attempts() -> bool:
+        nonlocal failures
+        state = await watched.sample()
+        count = sum(state.failures.values())
+        if count > failures:
+            failures = count
+            attempts.append(time.monotonic())
+        return len(attempts) == 5
+
+    await auntil(four_attempts, 10, "fifth attempt")
+    pauses = [later - earlier for earlier, later in pairwise(attempts)]
+    assert pauses[0] >= 0.15
+    assert pauses[2] > pauses[0]
+    assert max(pauses) < 1.2
+    assert sum(watched.state.knock_failures.values()) == 1
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_after_a_stop_the_state_says_what_is_left(
+    pg: Postgres, watch: Watcher, mode: str
+) -> None:
+    watched = watch(pg.dsn())
+    await watched.sample()
+    pg.stop("fast" if mode == "fast" else "immediate")
+    await until_condition(watched, Condition.UNREACHABLE)
+    assert watched.state.free(Tier.ORDINARY) is not None

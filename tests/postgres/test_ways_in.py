@@ -1,0 +1,225 @@
+"""Does every way to a server that libpq knows lead us there too, and a pooler, and odd names?"""
+
+from pathlib import Path
+
+import pytest
+from tests.fixtures.postgres import MakePostgres
+from tests.fixtures.programs import MakePgBouncer
+from tests.postgres.conftest import Watcher
+from tests.servers.clients import Clients
+from tests.servers.ports import free_port
+from tests.servers.postgres import Postgres
+from tests.unit.test_exposition import parsed, published
+
+from pgheadroom.exposition import Format
+from pgheadroom.reading import Condition
+
+
+@pytest.mark.majors(14, 18)
+async def test_a_password_from_the_password_file(
+    pg: Postgres, watch: Watcher, tmp_path: Path
+) -> None:
+    pg.sql("create role app login")
+    pg.require_scram("app", password="secret")
+    file = tmp_path / "pgpass"
+    file.write_text(f"127.0.0.1:{pg.port}:*:app:secret\n")
+    file.chmod(0o600)
+    state = await watch(pg.dsn(user="app", passfile=str(file))).sample()
+    assert state.condition is Condition.OK
+
+
+@pytest.mark.majors(17)
+@pytest.mark.parametrize("by", ["conninfo", "environment"])
+async def test_a_service_file(
+    pg: Postgres, watch: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    file = tmp_path / "services"
+    file.write_text(f"[orders]\nhost=127.0.0.1\nport={pg.port}\nuser=postgres\ndbname=postgres\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    if by == "environment":
+        monkeypatch.setenv("PGSERVICE", "orders")
+    watched = watch("service=orders" if by == "conninfo" else "")
+    assert (await watched.sample()).condition is Condition.OK
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.OK
+
+
+@pytest.mark.majors(17)
+async def test_a_service_that_is_not_there(
+    pg: Postgres, watch: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not lead to whatever else listens where libpq looks by default."""
+    file = tmp_path / "services"
+    file.write_text("[orders]\nhost=127.0.0.1\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    state = await watch(f"service=missing host=127.0.0.1 port={pg.port} user=postgres").sample()
+    assert state.condition is Condition.ERROR
+    assert "missing" in state.detail
+
+
+@pytest.mark.majors(17)
+async def test_libpqs_environment(
+    pg: Postgres, watch: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"HOST": "127.0.0.1", "PORT": pg.port, "USER": "postgres"}.items():
+        monkeypatch.setenv(f"PG{name}", str(value))
+    assert (await watch("dbname=postgres").sample()).condition is Condition.OK
+
+
+@pytest.mark.majors(15)
+async def test_a_host_by_name(pg: Postgres, watch: Watcher) -> None:
+    conninfo = f"host=localhost port={pg.port} user=postgres dbname=postgres"
+    assert (await watch(conninfo).sample()).condition is Condition.OK
+
+
+@pytest.mark.majors(17)
+async def test_the_host_that_is_up_of_several(pg: Postgres, watch: Watcher) -> None:
+    conninfo = f"host=127.0.0.1,127.0.0.1 port={free_port()},{pg.port} user=postgres"
+    assert (await watch(conninfo + " dbname=postgres").sample()).condition is Condition.OK
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("read-write", Condition.OK),
+        ("primary", Condition.OK),
+        ("prefer-standby", Condition.OK),
+        ("standby", Condition.ERROR),
+    ],
+)
+@pytest.mark.majors(16)
+async def test_target_session_attrs(
+    pg: Postgres, watch: Watcher, wanted: str, expected: Condition
+) -> None:
+    watched = watch(pg.dsn(target_session_attrs=wanted))
+    assert (await watched.sample()).condition is expected
+
+
+@pytest.mark.parametrize("mode", ["prefer", "require", "verify-ca"])
+async def test_tls(make_postgres: MakePostgres, watch: Watcher, mode: str) -> None:
+    """A server that takes nothing but TLS is sampled, and knocked at, without a refusal."""
+    server = make_postgres(tls=True)
+    server.sql("create role app login")
+    server.access[:0] = ["hostnossl all app 127.0.0.1/32 reject"]
+    server.reload()
+    certificate = str(server.settings["ssl_cert_file"])
+    start = server.log.size()
+    watched = watch(server.dsn(user="app", sslmode=mode, sslrootcert=certificate))
+    assert (await watched.sample()).condition is Condition.OK
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.OK
+    assert "FATAL" not in server.log.read(start)
+
+
+async def test_tls_that_cannot_be_verified(make_postgres: MakePostgres, watch: Watcher) -> None:
+    server, other = make_postgres(tls=True), make_postgres(tls=True)
+    certificate = str(other.settings["ssl_cert_file"])
+    watched = watch(server.dsn(sslmode="verify-ca", sslrootcert=certificate))
+    assert (await watched.sample()).condition is Condition.ERROR
+    assert "certificate" in watched.state.detail
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.ERROR
+
+
+async def test_a_knock_leaves_no_trace_in_the_servers_log(pg: Postgres, watch: Watcher) -> None:
+    """Neither where no password is wanted nor where one is asked for."""
+    pg.sql("create role app login")
+    pg.require_scram("app", password="secret")
+    pg.sql("create role trusted login")
+    start = pg.log.size()
+    for user in ("app", "trusted"):
+        knocked = (await watch(pg.dsn(user=user)).knock()).knock
+        assert knocked is not None
+        assert knocked.condition is Condition.OK
+    pg.disconnect_everybody()
+    assert pg.log.read(start).strip() == ""
+
+
+@pytest.mark.majors(14, 18)
+async def test_through_a_transaction_pooler(
+    pg: Postgres, make_pgbouncer: MakePgBouncer, clients: Clients, watch: Watcher
+) -> None:
+    """Said to be one; and no setting of ours stays behind for the pooler's other clients."""
+    pooler = make_pgbouncer(pg, default_pool_size=1)
+    clients.fill(pg.tcp, 4, application_name="api")
+    watched = watch(pooler.dsn())
+    for _ in range(3):
+        state = await watched.sample()
+        assert state.condition is Condition.OK
+    assert state.sample is not None
+    assert state.sample.server.pooled
+    assert state.sample.slots.used == 5
+    other = clients.admitted(pooler.tcp, user="app")
+    for name in ("default_transaction_read_only", "transaction_read_only"):
+        assert other.query(f"show {name}") == [("off",)]
+    for name in ("statement_timeout", "lock_timeout"):
+        assert other.query(f"show {name}") == [("0",)]
+
+
+@pytest.mark.majors(17)
+async def test_a_pooler_that_is_full(
+    pg: Postgres, make_pgbouncer: MakePgBouncer, clients: Clients, watch: Watcher
+) -> None:
+    pooler = make_pgbouncer(pg, max_client_conn=2)
+    clients.fill(pooler.tcp, 2, user="app")
+    watched = watch(pooler.dsn())
+    assert (await watched.sample()).condition is Condition.POOLER_FULL
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.POOLER_FULL
+
+
+@pytest.mark.majors(17)
+async def test_a_full_server_behind_a_pooler(
+    pg: Postgres, make_pgbouncer: MakePgBouncer, clients: Clients, watch: Watcher
+) -> None:
+    """The pooler passes the server's SQLSTATE on, or keeps us waiting: it is never `ok`."""
+    pooler = make_pgbouncer(pg)
+    clients.fill(pg.tcp)
+    state = await watch(
+        pooler.dsn(), read_timeout_seconds=1.0, connect_timeout_seconds=1.0
+    ).sample()
+    assert state.condition in (Condition.FULL, Condition.TIMEOUT)
+
+
+HOSTILE = [
+    "line\nbreak",
+    'quote"d',
+    "back\\slash",
+    "tab\tbed",
+    "bell\x07",
+    "right\u202eleft",
+    "café",
+    "\U0001f4a9" * 15,
+    "</script><script>alert(1)</script>",
+    "[bold red]x[/]",
+    "x" * 63,
+]
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "LATIN1", "SQL_ASCII"])
+async def test_names_of_any_kind(
+    make_postgres: MakePostgres, clients: Clients, watch: Watcher, encoding: str
+) -> None:
+    """Whatever clients call themselves, roles and databases are called, we read it."""
+    server = make_postgres(max_connections=60)
+    database = f"d_{encoding.lower()}"
+    server.sql(f"create database {database} encoding '{encoding}' template template0")
+    for name in HOSTILE:
+        clients.admitted(
+            server.tcp, database=database, application_name=name, client_encoding="SQL_ASCII"
+        )
+    # Roles belong to all databases, and their names are the bytes that their creators sent.
+    creator = clients.admitted(server.tcp, database=database, client_encoding=encoding)
+    creator.query('create role "caf\u00e9" login connection limit 5')
+    creator.query('create role "line\nbreak" login connection limit 5')
+    state = await watch(server.dsn(dbname=database)).sample()
+    assert state.condition is Condition.OK, state.detail
+    assert state.sample is not None
+    assert state.sample.slots.used == len(HOSTILE) + 2
+    assert len(state.sample.breakdown.roles) == 2
+    page = published(state).page(Format.OPENMETRICS)
+    assert len(parsed(page, Format.OPENMETRICS)) > 50

@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pgheadroom.settings import PREFIX, TARGET_NAMES, Settings
+from pgheadroom.settings import PREFIX, TARGET_NAMES, Settings, allowed_range
 
 _SECRET = frozenset({"dsn"})
 
@@ -157,8 +157,11 @@ def _add_argument(group: argparse.ArgumentParser, *names: str, **options: Any) -
     if metavar:
         options["metavar"] = metavar
     text = str(options.get("help", ""))
-    for noise in (" (default: None)", " (default factory: dict)", " (default factory: list)"):
+    for noise in (" (default: null)", " (default factory: dict)", " (default factory: list)"):
         text = text.replace(noise, "")
+    range_ = allowed_range(names[-1].removeprefix("--").replace("-", "_"))
+    if range_:
+        text = text.replace("(default: ", f"({range_}, default: ")
     options["help"] = text.replace("%", "%%")
     return argparse.ArgumentParser.add_argument(group, *names, **options)
 

@@ -16,6 +16,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .bad { color: var(--bad); font-weight: 600; }
 .good { color: var(--good); }
@@ -40,6 +41,7 @@ def landing_page(states: tuple[State, ...], now: float) -> str:
 <body>
 <h1>pgheadroom</h1>
 <p>Watches PostgreSQL's connection slots and pages before they run out.</p>
+<div class="wide">
 <table>
 <thead><tr><th scope="col">target</th><th scope="col">state</th>
 <th scope="col" class="number">free</th><th scope="col" class="number">used</th>
@@ -49,6 +51,7 @@ def landing_page(states: tuple[State, ...], now: float) -> str:
 {rows}
 </tbody>
 </table>
+</div>
 <p><a href="/metrics">/metrics</a>: all of it, for Prometheus ·
 <code>/probe?target=NAME</code>: one target ·
 <a href="/-/healthy">/-/healthy</a> · <a href="/-/ready">/-/ready</a></p>

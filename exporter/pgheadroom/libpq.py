@@ -137,6 +137,9 @@ async def connect(conninfo: str) -> Connection:
             await ready(pgconn.socket, read=not writing, write=writing)
             status = pgconn.connect_poll()
         pgconn.nonblocking = 1
+    except OperationalError as error:
+        pgconn.finish()
+        raise LibpqError(str(error)) from None
     except BaseException:
         pgconn.finish()
         raise

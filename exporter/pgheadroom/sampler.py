@@ -29,6 +29,7 @@ class Sampler:
         self._policy = policy
         self._board = board
         self._session = Session(access)
+        self._knocking = False
 
     async def sample(self) -> None:
         """Take one reading; after a lost connection, knock too."""
@@ -41,7 +42,13 @@ class Sampler:
 
     async def knock(self) -> None:
         """Knock once: where our session is, or else at the first address that answers."""
-        answer = await self._knock()
+        if self._knocking:
+            return  # the one that is under way will tell
+        self._knocking = True
+        try:
+            answer = await self._knock()
+        finally:
+            self._knocking = False
         if answer is not None:
             self._publish(answer)
 

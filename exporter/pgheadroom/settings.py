@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+from annotated_types import Ge, Le
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
@@ -235,3 +236,12 @@ def split_address(address: str) -> tuple[str | None, int]:
         message = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
         raise ValueError(message)
     return host or None, int(port)
+
+
+def allowed_range(name: str) -> str:
+    """Return the lowest and highest value of the setting *name* in words; empty if unbounded."""
+    field = Settings.model_fields.get(name)
+    bounds = field.metadata if field else []
+    lowest = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
+    highest = next((bound.le for bound in bounds if isinstance(bound, Le)), None)
+    return "" if lowest is None or highest is None else f"{lowest} to {highest}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.clients import Clients
-from tests.servers.headroom import clean_environment
+from tests.servers.headroom import clean_environment, run
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
@@ -18,17 +18,6 @@ from pgheadroom import __version__
 from pgheadroom.settings import Settings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
-
-
-def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pgheadroom", *words],
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
 
 
 def test_version() -> None:

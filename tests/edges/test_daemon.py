@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +18,7 @@ from tests.edges.conftest import MakeHeadroom
 from tests.fixtures.programs import MakePrometheus
 from tests.servers.chromium import Launch
 from tests.servers.clients import Clients
-from tests.servers.headroom import Headroom, clean_environment
+from tests.servers.headroom import Headroom, clean_environment, run
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
@@ -231,20 +230,9 @@ def test_it_ends_quickly_and_cleanly(
 
 def test_a_second_one_on_the_same_port_says_so(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     daemon = make_headroom(config(pg))
-    done = run_command("serve", "--dsn", pg.dsn(), "--listen", f"127.0.0.1:{daemon.port}")
+    done = run("serve", "--dsn", pg.dsn(), "--listen", f"127.0.0.1:{daemon.port}")
     assert done.returncode == 1
     assert f"cannot listen at 127.0.0.1:{daemon.port}: " in done.stderr
-
-
-def run_command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pgheadroom", *words],
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
 
 
 def test_one_line_of_log_per_change(pg: Postgres, make_headroom: MakeHeadroom) -> None:

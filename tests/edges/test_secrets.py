@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.edges.conftest import MakeHeadroom
-from tests.edges.test_cli import run
+from tests.servers.headroom import run
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until

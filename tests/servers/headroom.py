@@ -15,6 +15,7 @@ from tests.servers.ports import LOOPBACK, on_free_port
 from tests.servers.wait import until
 
 _START_SECONDS: Final = 20.0
+_COMMAND_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 
 
@@ -22,6 +23,18 @@ def clean_environment(**more: str) -> dict[str, str]:
     """Return the environment without what would configure the daemon or libpq, and with *more*."""
     ours = ("PGHEADROOM_", "PG")
     return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | more
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of pgheadroom to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "pgheadroom", *words],
+        env=clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_COMMAND_SECONDS,
+    )
 
 
 class Headroom:

@@ -31,7 +31,7 @@ def test_help_tells_every_setting(command: str) -> None:
     assert done.returncode == 0
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in done.stdout
-    assert "default: 1.0" in done.stdout
+    assert "(0.1 to 60, default: 1.0)" in " ".join(done.stdout.split())
     overview = run("--help").stdout
     assert f"\n  {command} " in overview
 

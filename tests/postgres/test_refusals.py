@@ -203,6 +203,8 @@ async def test_a_server_that_shuts_down(pg: Postgres, watch: Watcher) -> None:
 
     await auntil(told, 10, "knock that says the server shuts down")
     assert (await watched.sample()).condition is Condition.OK
+    watched.close()
+    await auntil(lambda: not pg.is_running, 10, "end of the server")
 
 
 async def test_sockets_that_never_say_a_word(

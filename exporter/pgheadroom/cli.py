@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from pgheadroom.step import State
 from pgheadroom.trial import try_out
 
 _OK, _TROUBLE, _WRONG = 0, 1, 2
+_NAMES_SHOWN = 10
 _INTERRUPTED = 130  # as a shell says of a command that SIGINT ended
 
 _USAGE = """\
@@ -114,7 +116,7 @@ def _command(arguments: list[str]) -> tuple[str, list[str]]:
 def _serve(settings: Settings, targets: dict[str, TargetSettings], _as_text: bool) -> int:  # noqa: FBT001 - every command has this signature
     try:
         if targets:
-            asyncio.run(run(settings, targets))
+            asyncio.run(run(settings, targets, partial(_announce, list(targets))))
         elif settings.demo:
             asyncio.run(try_out(settings))
         else:
@@ -124,6 +126,16 @@ def _serve(settings: Settings, targets: dict[str, TargetSettings], _as_text: boo
     except asyncio.CancelledError:
         return _INTERRUPTED
     return _OK
+
+
+def _announce(names: Sequence[str], address: str) -> None:
+    """Tell a person at a terminal where to look; a log needs no such screen."""
+    if sys.stdout.isatty():
+        shown = ", ".join(names[:_NAMES_SHOWN]) + (" ..." if len(names) > _NAMES_SHOWN else "")
+        sys.stdout.write(
+            f"\n  watching {shown}\n  the page     {address}/\n  the metrics  {address}/metrics\n\n"
+        )
+        sys.stdout.flush()
 
 
 def _once(settings: Settings, targets: dict[str, TargetSettings], as_text: bool) -> int:  # noqa: FBT001

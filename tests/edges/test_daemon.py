@@ -160,6 +160,8 @@ def test_http_answers(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     status, headers, body = ask(daemon, "/metrics")
     assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert not body.endswith(b"# EOF\n")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in ask(daemon, "/")[1]["Content-Security-Policy"]
     accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
     status, headers, body = ask(daemon, "/metrics", Accept=accept, Accept_Encoding="gzip")
     assert headers["Content-Encoding"] == "gzip"

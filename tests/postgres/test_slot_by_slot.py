@@ -154,6 +154,7 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     clients.fill(pg.tcp, 5, user="app", application_name="api")
     clients.stall(pg.tcp, 2, user="stalled")
     clients.fill(pg.tcp, 2, replication="true")
+    clients.admitted(pg.tcp, replication="database")
     watched = watch(pg.dsn(user="'no rights'"))
     with capture_logs() as logged:
         state = await watched.sample()

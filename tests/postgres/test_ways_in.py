@@ -216,10 +216,19 @@ async def test_names_of_any_kind(
     creator = clients.admitted(server.tcp, database=database, client_encoding=encoding)
     creator.query('create role "caf\u00e9" login connection limit 5')
     creator.query('create role "line\nbreak" login connection limit 5')
+    # In a UTF-8 database these bytes are no character at all; in one of EUC_JP, no end of one.
+    byte = "convert_from('\\xe9', 'SQL_ASCII')" if encoding == "SQL_ASCII" else "chr(233)"
+    creator.query(
+        f"do $$ begin execute 'create role \"' || {byte} || '\" login connection limit 5'; end $$"
+    )
+    server.sql("create database japanese encoding 'EUC_JP' template template0")
+    for other in ("postgres", "japanese"):
+        elsewhere = await watch(server.dsn(dbname=other)).sample()
+        assert elsewhere.condition is Condition.OK, elsewhere.detail
     state = await watch(server.dsn(dbname=database)).sample()
     assert state.condition is Condition.OK, state.detail
     assert state.sample is not None
-    assert state.sample.slots.used == len(HOSTILE) + 2
-    assert len(state.sample.breakdown.roles) == 2
+    assert state.sample.slots.used == len(HOSTILE) + 4
+    assert len(state.sample.breakdown.roles) == 3
     page = published(state).page(Format.OPENMETRICS)
     assert len(parsed(page, Format.OPENMETRICS)) > 50

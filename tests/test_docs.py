@@ -1,0 +1,71 @@
+"""Does the README say what the code does: every metric, setting, state and command?"""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from pgheadroom.metrics import TABLE
+from pgheadroom.reading import Condition
+from pgheadroom.selfmetrics import NAMES
+from pgheadroom.settings import Settings, allowed_range
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def metrics_table() -> list[str]:
+    rows = ["| metric | labels beside `target` | |", "|---|---|---|"]
+    for metric in TABLE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.name}` | {labels} | {metric.help} |")
+    return rows
+
+
+def settings_table() -> list[str]:
+    rows = ["| setting | default | allowed | |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        assert default is not PydanticUndefined
+        shown = "" if default in (None, {}, []) else f"`{default}`".replace("True", "true")
+        shown = shown.replace("False", "false")
+        choices = ("true", "false") if field.annotation is bool else get_args(field.annotation)
+        words = [choice for choice in choices if isinstance(choice, str) and choice.islower()]
+        allowed = allowed_range(name) or ", ".join(words)
+        rows.append(f"| `{name}` | {shown} | {allowed} | {field.description} |")
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("metrics", metrics_table()), ("settings", settings_table())]
+)
+def test_the_table_in_the_readme_is_the_one_in_the_code(name: str, expected: list[str]) -> None:
+    """The expected lines are what to put between the two marks."""
+    found = re.search(rf"<!-- {name}: begin -->\n(.*?)<!-- {name}: end -->", README, re.DOTALL)
+    assert found
+    assert [line for line in found[1].splitlines() if line] == expected
+
+
+def test_every_state_is_explained() -> None:
+    for condition in Condition:
+        assert re.search(rf"^\| .*`{condition}`.* \|", README, re.MULTILINE), condition
+
+
+def test_every_metric_of_the_daemon_itself_is_named() -> None:
+    for name in NAMES:
+        assert f"`{name}`" in README
+
+
+def test_what_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) >= 3
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`make (\w+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -20,11 +20,12 @@ from pgheadroom.attempts import Attempt
 from pgheadroom.backoff import delay_seconds
 from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
 from pgheadroom.reading import Condition, Failure, Sample, most_telling
-from pgheadroom.statements import Statements
+from pgheadroom.statements import Plan, Statements
 
 APPLICATION_NAME = "pgheadroom"
 
 _ADMIN_SHUTDOWN = "57P01"
+_NOT_PREPARED = "26000"
 
 Answer = TypeVar("Answer")
 
@@ -53,8 +54,10 @@ class Session:
         self._clock = clock
         self._connection: libpq.Connection | None = None
         self._attempt: Attempt | None = None
-        self._statements: dict[int, Statements] = {}
+        self._plan: Plan | None = None
         self._version = 0
+        self._prepared = False
+        self._keeps_state = True
         self._last: Sample | None = None
         self._failed = 0
         self._not_before = 0.0
@@ -91,6 +94,10 @@ class Session:
             return await _within(self._access.read_timeout_seconds, self._sample(self._connection))
         except libpq.LibpqError as error:
             said = refusal.parse(str(error))
+            if said.sqlstate == _NOT_PREPARED:
+                # Somebody in between loses what a session was told, and hides that it is there.
+                self._keeps_state = self._prepared = False
+                return await self.read()
             if not self._connection.broken and not _ends_session(said.sqlstate):
                 return self._query_failed(said)
             self._drop()
@@ -170,7 +177,11 @@ class Session:
             return Failure(self._clock(), condition, f"{candidate.place}: {said.detail}")
         self._connection = connection
         self._attempt = candidate
-        self._version = connection.server_version
+        if connection.server_version != self._version:
+            self._version = connection.server_version
+            # The server gives up a little before we do: then the session is still of use.
+            self._plan = Plan(self._version, self._access.read_timeout_seconds * 0.8)
+        self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None
         return None
@@ -193,10 +204,13 @@ class Session:
             announced_pid=connection.backend_pid,
             extra_reserved=self._access.extra_reserved,
         )
-        if self._last is None:
-            # The first of a connection fills the backend's caches: no measure for the next ones.
-            return replace(sample, breakdown=replace(sample.breakdown, cost_seconds=0.0))
-        return sample
+        if self._last is not None:
+            return sample
+        if self._keeps_state and not sample.server.pooled and self._plan is not None:
+            await connection.query(self._plan.prepare)
+            self._prepared = True
+        # The first of a connection fills the backend's caches: no measure for the next ones.
+        return replace(sample, breakdown=replace(sample.breakdown, cost_seconds=0.0))
 
     async def _pulse(self, connection: libpq.Connection, *, with_hidden: bool) -> Pulse:
         sql = self._sql.pulse_with_hidden if with_hidden else self._sql.pulse
@@ -210,12 +224,8 @@ class Session:
 
     @property
     def _sql(self) -> Statements:
-        found = self._statements.get(self._version)
-        if found is None:
-            # The server gives up a little before we do: then the session is still of use.
-            found = Statements(self._version, self._access.read_timeout_seconds * 0.8)
-            self._statements = {self._version: found}
-        return found
+        assert self._plan is not None  # noqa: S101 - made when the connection was
+        return self._plan.prepared if self._prepared else self._plan.whole
 
     def _took(self, sample: Sample) -> Sample:
         self._last = sample

@@ -1,11 +1,8 @@
-"""What to send to a server of this version: the SQL, complete with the settings it runs under.
-
-Every statement travels with its own settings, for its own transaction only (``SET LOCAL``): a
-pooler in between would lose a session's settings, or hand them to another client.
-"""
+"""What to send to a server of this version: the SQL, and the settings it runs under."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
 
 from pgheadroom.reading import PG_17, PG_18
@@ -41,27 +38,58 @@ _HIDDEN_BY_STATE = """
 """
 
 
+@dataclass(frozen=True, slots=True)
 class Statements:
-    """The statements for servers of one version, complete with the settings they run under."""
+    """What to send for each kind of reading."""
+
+    full: bytes
+    pulse: bytes
+    pulse_with_hidden: bytes
+
+
+class Plan:
+    """The statements for servers of one version, in the two forms in which they can be sent.
+
+    Parsing and planning the full reading costs as much as running it. So a session that is ours
+    alone is prepared once and then only told to execute. Through a pooler, which would lose what
+    was prepared, or give its settings to another client, every statement is sent whole and brings
+    its settings along, for its own transaction only.
+    """
 
     def __init__(self, version: int, statement_timeout_seconds: float) -> None:
-        client_slot = _CLIENT_SLOT if version >= PG_17 else _ANY_SLOT
-        if version >= PG_18:
-            by_lock = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="a.datid IS NOT NULL")
-            hidden = _HIDDEN_BY_STATE.format(by_lock=by_lock)
-        else:
-            hidden = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="true")
+        texts = _texts(version)
         milliseconds = max(1, round(statement_timeout_seconds * 1000))
-        prelude = (
-            "SET TRANSACTION READ ONLY;"
-            " SET LOCAL search_path = pg_catalog, pg_temp;"
-            f" SET LOCAL statement_timeout = {milliseconds};"
-            f" SET LOCAL lock_timeout = {milliseconds};"
+        settings = {
+            "search_path": "pg_catalog, pg_temp",
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+        }
+        local = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
+        self.whole = Statements(
+            **{name: f"SET TRANSACTION READ ONLY; {local}{t}".encode() for name, t in texts.items()}
         )
-        self.full = (prelude + _text("full").format(hidden=hidden)).encode()
-        self.pulse = (prelude + _text("pulse")).encode()
-        with_hidden = _text("pulse_with_hidden").format(client_slot=client_slot)
-        self.pulse_with_hidden = (prelude + with_hidden).encode()
+        session = "".join(f"SET SESSION {name} = {value}; " for name, value in settings.items())
+        prepare = "; ".join(f"PREPARE pgheadroom_{name} AS {t}" for name, t in texts.items())
+        self.prepare = (
+            f"SET SESSION default_transaction_read_only = on; {session}{prepare}".encode()
+        )
+        self.prepared = Statements(
+            **{name: f"EXECUTE pgheadroom_{name}".encode() for name in texts}
+        )
+
+
+def _texts(version: int) -> dict[str, str]:
+    client_slot = _CLIENT_SLOT if version >= PG_17 else _ANY_SLOT
+    if version >= PG_18:
+        by_lock = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="a.datid IS NOT NULL")
+        hidden = _HIDDEN_BY_STATE.format(by_lock=by_lock)
+    else:
+        hidden = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="true")
+    return {
+        "full": _text("full").format(hidden=hidden),
+        "pulse": _text("pulse"),
+        "pulse_with_hidden": _text("pulse_with_hidden").format(client_slot=client_slot),
+    }
 
 
 def _text(name: str) -> str:

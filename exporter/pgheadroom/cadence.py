@@ -32,8 +32,8 @@ class Pace:
     """A full reading at least this often, while it is cheap."""
     full_seconds_at_most: float = 15.0
     """... and at least this often, whatever it costs."""
-    calm_share: float = 1 / 2000
-    """While nothing moves: 0.5 ms of work a second."""
+    calm_share: float = 1 / 3000
+    """While nothing moves: a third of a millisecond of work a second."""
     moved_share: float = 1 / 400
     """When the pulse moved."""
     few_share: float = 1 / 20
@@ -41,7 +41,7 @@ class Pace:
     few_slots: int = 5
     few_ratio: float = 0.1
     """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
-    slots_per_hidden_look: int = 500
+    slots_per_hidden_look: int = 250
     """Hidden slots are counted every second per this many of max_connections (14 to 17)."""
 
 

@@ -35,12 +35,13 @@ def test_on_18_a_pulse_shows_logins_under_way_by_itself() -> None:
 
 
 def test_on_a_large_server_hidden_slots_are_not_counted_with_every_pulse() -> None:
-    last = sample(at=1000.0, limits=LARGE)
-    assert depth(last, 1001.0) is Depth.PULSE
-    later = carry(last, pulse(1004.0, 10))
-    assert depth(later, 1004.9) is Depth.PULSE
-    later = replace(later, at=1009.6, breakdown=replace(later.breakdown, at=1009.6))
-    assert depth(later, 1010.0) is Depth.PULSE_WITH_HIDDEN
+    """Every 5 s with 1,250 slots; with 5,000 the full readings are often enough."""
+    last = sample(at=1000.0, limits=Limits(max_connections=1250, superuser_reserved=3))
+    last = replace(last, breakdown=replace(last.breakdown, cost_seconds=0.004))
+    assert depth(carry(last, pulse(1003.0, 10)), 1004.0) is Depth.PULSE
+    assert depth(carry(last, pulse(1004.0, 10)), 1005.0) is Depth.PULSE_WITH_HIDDEN
+    large = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    assert {depth(large, 1000.0 + seconds) for seconds in range(1, 15)} == {Depth.PULSE}
 
 
 def test_when_few_slots_are_left_every_reading_is_full() -> None:

@@ -33,6 +33,12 @@ class Watch:
         assert connection is not None
         return connection.backend_pid
 
+    async def lose_prepared(self) -> None:
+        """Have the server forget what our session prepared."""
+        connection = self.session._connection  # noqa: SLF001 - tests may look
+        assert connection is not None
+        await connection.query(b"DEALLOCATE ALL")
+
     @property
     def state(self) -> State:
         """What is known now."""

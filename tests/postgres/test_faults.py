@@ -186,6 +186,19 @@ async def test_back_off_grows_and_a_knock_follows_the_first_loss_only(
     assert sum(watched.state.knock_failures.values()) == 1
 
 
+async def test_what_was_prepared_may_be_lost(pg: Postgres, watch: Watcher) -> None:
+    """By a pooler that does not show, say: then statements are sent whole, and nothing is missed."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    pid = watched.backend_pid
+    await watched.lose_prepared()
+    for _ in range(3):
+        assert (await watched.sample()).condition is Condition.OK
+        await watched.lose_prepared()
+    assert watched.backend_pid == pid
+    assert not watched.state.failures
+
+
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_after_a_stop_the_state_says_what_is_left(
     pg: Postgres, watch: Watcher, mode: str

@@ -1,0 +1,1 @@
+"""What does pgheadroom cost, and how quickly does it answer, beside another exporter?"""

@@ -1,0 +1,185 @@
+"""What does the server pay, per second, for being watched: by pgheadroom, by postgres_exporter?
+
+    python -m benchmarks.server_cost --quick          about two minutes
+    python -m benchmarks.server_cost                  the whole table, about forty
+    python -m benchmarks.server_cost --help
+
+One server at a time, filled with idle sessions, max_connections a quarter above their number. The
+windows of the two alternate, each watcher started anew and warmed up before its window. What the
+server uses with nobody watching is subtracted. pgheadroom runs as it does by default, and is
+scraped every 15 s. postgres_exporter is scraped more often than that, to have more to measure, and
+what a scrape costs is divided by 15 s. Both log in by trust over TCP: to pgheadroom's knock, which
+then becomes a whole session, the dearest way there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from benchmarks import machine, watchers
+from benchmarks.accounts import ServerAccount, of_server
+from benchmarks.bill import Bill, row
+from benchmarks.figures import say, table
+from benchmarks.sessions import churning, held, role
+from benchmarks.watchers import Scraper, Watcher
+from tests.parts import find
+from tests.servers.datadir import Setting
+from tests.servers.postgres import Postgres
+
+_SCRAPE_SECONDS: Final = 15.0  # how often Prometheus is taken to scrape
+_RESERVED_SLOTS_SINCE: Final = 16
+_WARM_SECONDS: Final = 12.0
+_WARM_SCRAPES: Final = 3
+_PAUSE_SECONDS: Final = 0.25  # between two scrapes of postgres_exporter
+_IDLE_SECONDS: Final = 8.0
+_CHURN_IDLE_SECONDS: Final = 30.0
+_HEAD: Final = (
+    "PostgreSQL", "sessions", "replaced/s",
+    "server for pgheadroom, ms/s", "server for postgres_exporter, ms/s", "ratio",
+    "pgheadroom itself, ms/s", "postgres_exporter itself, ms/s",
+    "pgheadroom, MiB", "postgres_exporter, MiB", "server unwatched, ms/s",
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print a table, and return 1 if pgheadroom costs more on a server without churn."""
+    plan = _plan(argv)
+    rows: list[list[str]] = []
+    fits = True
+    for major in plan.majors:
+        for sessions in plan.sessions:
+            ours, peer, idle = _measure(major, sessions, plan)
+            cells, ratio = row(ours, peer, idle)
+            rows.append([str(major), str(sessions), str(plan.churn), *cells])
+            fits &= ratio <= 1 or plan.churn > 0
+            say(" | ".join(rows[-1]))
+    sys.stdout.write(f"{machine.description(plan.majors)}\n\n{table(_HEAD, rows)}")
+    return 0 if fits else 1
+
+
+def _measure(major: int, sessions: int, plan: argparse.Namespace) -> tuple[Bill, Bill, list[float]]:
+    ours, peer, idle = Bill(), Bill(), list[float]()
+    with ExitStack() as stack:
+        server = stack.enter_context(_server(major, sessions))
+        role(server)
+        say(f"PostgreSQL {major}: opening {sessions} sessions")
+        clients = stack.enter_context(held(server, sessions, plan.applications))
+        # Only now: an idle session wakes up once, a while after its last statement, to hand in its
+        # statistics; thousands of them in one window would be charged to whoever watches.
+        account = stack.enter_context(of_server(server))
+        if plan.churn:
+            stack.enter_context(churning(server, clients, plan.churn, plan.applications))
+        for number in range(plan.rounds):
+            say(f"round {number + 1} of {plan.rounds}, by {account.how}")
+            idle.append(_unwatched(account, _CHURN_IDLE_SECONDS if plan.churn else _IDLE_SECONDS))
+            with watchers.postgres_exporter(watchers.peer_dsn(server)) as exporter:
+                _exporter(exporter, account, plan.scrapes, idle[-1], peer)
+            with watchers.pgheadroom({"here": watchers.dsn(server)}) as daemon:
+                _daemon(daemon, account, plan.seconds, idle[-1], ours)
+    return ours, peer, idle
+
+
+def _server(major: int, sessions: int) -> Postgres:
+    home = find(f"postgres{major}").path
+    if home is None:
+        sys.exit(f"PostgreSQL {major} is missing; python -m tests.parts install --peer")
+    settings: dict[str, Setting] = {
+        "max_connections": sessions + sessions // 4,
+        "shared_buffers": "128MB",
+        "autovacuum": False,
+    }
+    if major >= _RESERVED_SLOTS_SINCE:
+        settings["reserved_connections"] = 0
+    return Postgres(home, tls=False, **settings)
+
+
+def _unwatched(account: ServerAccount, seconds: float) -> float:
+    """Return the server's seconds per second."""
+    began, used = time.monotonic(), account.seconds()
+    time.sleep(seconds)
+    return (account.seconds() - used) / (time.monotonic() - began)
+
+
+def _daemon(
+    daemon: Watcher, account: ServerAccount, seconds: float, unwatched: float, bill: Bill
+) -> None:
+    scraper = Scraper(daemon)
+    scraper.scrape()
+    time.sleep(_WARM_SECONDS)
+
+    def work() -> float:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            scraper.scrape()
+            time.sleep(min(_SCRAPE_SECONDS, left))
+        return seconds
+
+    _window(daemon, account, unwatched, bill, work)
+
+
+def _exporter(
+    exporter: Watcher, account: ServerAccount, scrapes: int, unwatched: float, bill: Bill
+) -> None:
+    scraper = Scraper(exporter)
+    for _ in range(_WARM_SCRAPES):
+        scraper.scrape()
+
+    def work() -> float:
+        for _ in range(scrapes):
+            scraper.scrape()
+            time.sleep(_PAUSE_SECONDS)
+        return scrapes * _SCRAPE_SECONDS
+
+    _window(exporter, account, unwatched, bill, work)
+
+
+def _window(
+    watcher: Watcher,
+    account: ServerAccount,
+    unwatched: float,
+    bill: Bill,
+    work: Callable[[], float],
+) -> None:
+    """Charge *bill* with what *work* costs, which returns the seconds that it stands for."""
+    began, server, own = time.monotonic(), account.seconds(), watcher.cpu_seconds()
+    seconds = work()
+    passed = time.monotonic() - began
+    bill.server.append((account.seconds() - server - unwatched * passed) / seconds)
+    bill.own.append((watcher.cpu_seconds() - own) / seconds)
+    bill.resident_mib.append(watcher.resident_mib())
+    say(f"  {watcher.name}: {bill.server[-1] * 1000:.2f} ms/s of the server")
+
+
+def _plan(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.server_cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one size, one major, two short rounds")
+    add("--majors", type=_numbers, default=[15, 17, 18], metavar="15,17,18")
+    add("--sessions", type=_numbers, default=[20, 200, 1000, 4000], metavar="20,200,...")
+    add("--churn", type=int, default=0, help="sessions replaced every second")
+    add("--applications", type=int, default=20, help="names that the sessions go by")
+    add("--seconds", type=float, default=60, help="a window of pgheadroom; a multiple of 15 s")
+    add("--scrapes", type=int, default=30, help="in a window of postgres_exporter")
+    add("--rounds", type=int, default=3, help="windows of each")
+    plan = parser.parse_args(argv)
+    if plan.quick:
+        plan.majors, plan.sessions = plan.majors[:1], [200]
+        plan.seconds, plan.scrapes, plan.rounds = 30, 15, 2
+    return plan
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

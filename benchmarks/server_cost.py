@@ -21,15 +21,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Final
 
+from tests.parts import find
+from tests.servers.datadir import Setting
+from tests.servers.postgres import Postgres
+
 from benchmarks import machine, watchers
 from benchmarks.accounts import ServerAccount, of_server
 from benchmarks.bill import Bill, row
 from benchmarks.figures import say, table
 from benchmarks.sessions import churning, held, role
 from benchmarks.watchers import Scraper, Watcher
-from tests.parts import find
-from tests.servers.datadir import Setting
-from tests.servers.postgres import Postgres
 
 _SCRAPE_SECONDS: Final = 15.0  # how often Prometheus is taken to scrape
 _RESERVED_SLOTS_SINCE: Final = 16

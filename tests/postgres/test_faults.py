@@ -187,7 +187,7 @@ async def test_back_off_grows_and_a_knock_follows_the_first_loss_only(
 
 
 async def test_what_was_prepared_may_be_lost(pg: Postgres, watch: Watcher) -> None:
-    """By a pooler that does not show, say: then statements are sent whole, and nothing is missed."""
+    """By a pooler that does not show, say: then statements are sent whole; nothing is missed."""
     watched = watch(pg.dsn())
     await watched.sample()
     pid = watched.backend_pid

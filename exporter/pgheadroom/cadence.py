@@ -36,8 +36,10 @@ class Pace:
     """While nothing moves: a third of a millisecond of work a second."""
     moved_share: float = 1 / 400
     """When the pulse moved."""
+    few_seconds: float = 2.0
+    """A full reading at least this often when few slots are left, ..."""
     few_share: float = 1 / 20
-    """When few slots are left: then knowing who is worth its price."""
+    """... at once when something moves then: knowing who is worth its price."""
     few_slots: int = 5
     few_ratio: float = 0.1
     """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
@@ -81,7 +83,8 @@ def moved(last: Sample, pulse: Pulse, pace: Pace = DEFAULT_PACE) -> bool:
         return True
     same = pulse.backends == last.breakdown.backends
     same &= pulse.hidden is None or pulse.hidden == last.slots.hidden
-    spacing = last.breakdown.cost_seconds / pace.moved_share
+    share = pace.few_share if _few(last, pace) else pace.moved_share
+    spacing = last.breakdown.cost_seconds / share
     return not same and pulse.at - last.breakdown.at >= spacing
 
 
@@ -104,7 +107,13 @@ def carry(last: Sample, pulse: Pulse) -> Sample:
 
 def _full_interval(last: Sample, pace: Pace) -> float:
     cost = last.breakdown.cost_seconds
+    if _few(last, pace):
+        wanted = max(pace.few_seconds, cost / pace.few_share)
+    else:
+        wanted = max(pace.full_seconds, cost / pace.calm_share)
+    return min(pace.full_seconds_at_most, wanted)
+
+
+def _few(last: Sample, pace: Pace) -> bool:
     ordinary = last.slots.limits.of(Tier.ORDINARY)
-    if last.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary):
-        return min(pace.full_seconds_at_most, cost / pace.few_share)
-    return min(pace.full_seconds_at_most, max(pace.full_seconds, cost / pace.calm_share))
+    return last.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)

@@ -44,9 +44,16 @@ def test_on_a_large_server_hidden_slots_are_not_counted_with_every_pulse() -> No
     assert {depth(large, 1000.0 + seconds) for seconds in range(1, 15)} == {Depth.PULSE}
 
 
-def test_when_few_slots_are_left_every_reading_is_full() -> None:
+def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:
     last = sample(at=1000.0, groups=(Group("api", "idle", 12, 1.0),))
-    assert depth(last, 1001.0) is Depth.FULL
+    assert depth(last, 1001.0) is not Depth.FULL
+    assert depth(last, 1002.0) is Depth.FULL
+
+
+def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> None:
+    crowd = (Group("api", "idle", 4900, 1.0),)
+    last = sample(at=1000.0, groups=crowd, limits=LARGE, cost_seconds=0.022)
+    assert moved(last, pulse(1001.0, last.breakdown.backends + 1))
 
 
 def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:

@@ -43,8 +43,10 @@ class Pace:
     few_slots: int = 5
     few_ratio: float = 0.1
     """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
-    slots_per_hidden_look: int = 250
-    """Hidden slots are counted every second per this many of max_connections (14 to 17)."""
+    slots_per_hidden_look: int = 125
+    """Hidden slots are counted every second per this many of max_connections (14 to 17) ..."""
+    slots_per_hidden_look_when_few: int = 1000
+    """... and per this many when few slots are left."""
 
 
 DEFAULT_PACE = Pace()
@@ -72,7 +74,8 @@ def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
     if now - last.breakdown.at >= _full_interval(last, pace):
         return Depth.FULL
     # On 18 a login under way is a process in the list like any other, and moves the pulse.
-    every = math.ceil(last.slots.limits.max_connections / pace.slots_per_hidden_look)
+    per = pace.slots_per_hidden_look_when_few if _few(last, pace) else pace.slots_per_hidden_look
+    every = math.ceil(last.slots.limits.max_connections / per)
     counts_hidden = last.server.version < PG_18 and now - last.hidden_at >= every - 0.5
     return Depth.PULSE_WITH_HIDDEN if counts_hidden else Depth.PULSE
 

@@ -35,11 +35,14 @@ def test_on_18_a_pulse_shows_logins_under_way_by_itself() -> None:
 
 
 def test_on_a_large_server_hidden_slots_are_not_counted_with_every_pulse() -> None:
-    """Every 5 s with 1,250 slots; with 5,000 the full readings are often enough."""
-    last = sample(at=1000.0, limits=Limits(max_connections=1250, superuser_reserved=3))
-    last = replace(last, breakdown=replace(last.breakdown, cost_seconds=0.004))
-    assert depth(carry(last, pulse(1003.0, 10)), 1004.0) is Depth.PULSE
-    assert depth(carry(last, pulse(1004.0, 10)), 1005.0) is Depth.PULSE_WITH_HIDDEN
+    """Every 10 s with 1,250 slots; with 5,000 the full readings are often enough."""
+    limits = Limits(max_connections=1250, superuser_reserved=3)
+    last = sample(at=1000.0, limits=limits, cost_seconds=0.005)
+    assert depth(carry(last, pulse(1008.0, 10)), 1009.0) is Depth.PULSE
+    assert depth(carry(last, pulse(1009.0, 10)), 1010.0) is Depth.PULSE_WITH_HIDDEN
+    few = sample(at=1000.0, groups=(Group("a", "idle", 1200, 1.0),), limits=limits)
+    assert depth(few, 1001.4) is Depth.PULSE
+    assert depth(few, 1001.9) is Depth.PULSE_WITH_HIDDEN
     large = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
     assert {depth(large, 1000.0 + seconds) for seconds in range(1, 15)} == {Depth.PULSE}
 

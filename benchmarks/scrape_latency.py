@@ -62,7 +62,9 @@ def in_turn(server: Postgres, ours: int, peers: int) -> tuple[list[float], list[
 def many(server: Postgres, targets: int, seconds: float) -> list[list[str]]:
     """Watch *server* under so many names; return rows of what a scrape and a sample take."""
     dsns = {f"t{number:03}": watchers.dsn(server) for number in range(targets)}
-    with watchers.pgheadroom(dsns) as daemon:
+    # Without knocks: they come and go on the one real server, where every other target would see
+    # something move and take a full reading. Real targets are servers of their own.
+    with watchers.pgheadroom(dsns, knock_interval_seconds="0") as daemon:
         scraper = Scraper(daemon)
         body = scraper.scrape()
         time.sleep(5)

@@ -27,6 +27,7 @@ log = structlog.get_logger("pgheadroom.daemon")
 Started = Callable[[str], None]
 
 _GRACE_SECONDS = 1.0
+_KNOCKS_APART_SECONDS = 1.0
 
 
 class AddressInUseError(Exception):
@@ -100,10 +101,12 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
             first_after_seconds=offset,
         )
         if settings.knock_interval_seconds:
+            # A knock costs a server a process: the knocks of many targets are spread further.
+            apart = min(_KNOCKS_APART_SECONDS, settings.knock_interval_seconds / len(samplers))
             schedule.every(
                 settings.knock_interval_seconds,
                 jobs.guarded("knock", sampler.knock),
-                first_after_seconds=offset,
+                first_after_seconds=number * apart,
             )
     schedule.start()
     try:

@@ -49,12 +49,6 @@ class Connection:
         self._pgconn = pgconn
 
     @property
-    def address(self) -> tuple[str, str]:
-        """Host (a directory for a Unix socket, an address when it was resolved) and port."""
-        host = self._pgconn.hostaddr or self._pgconn.host
-        return host.decode(errors="replace"), self._pgconn.port.decode(errors="replace")
-
-    @property
     def backend_pid(self) -> int:
         """The process id that the server announced; through a pooler, not the backend's."""
         return self._pgconn.backend_pid
@@ -68,11 +62,6 @@ class Connection:
     def broken(self) -> bool:
         """Whether libpq has noticed that the connection is gone."""
         return self._pgconn.status == pq.ConnStatus.BAD
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether TLS is in use."""
-        return bool(self._pgconn.ssl_in_use)
 
     async def query(self, sql: bytes) -> list[tuple[bytes | None, ...]]:
         """Send *sql* by the simple protocol and return the rows of its last statement.

@@ -77,11 +77,6 @@ class Session:
         """Whether we hold a session, or held one when we last heard from the server."""
         return self._was_alive
 
-    @property
-    def encrypted(self) -> bool:
-        """Whether the connection that we hold uses TLS."""
-        return self._connection is not None and self._connection.encrypted
-
     async def read(self) -> Sample | Failure | None:
         """Ask the server once; None while the back-off after a failed attempt lasts.
 

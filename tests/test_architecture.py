@@ -13,14 +13,16 @@ PACKAGE = Path(pgheadroom.__file__).parent
 # From the ground up. A module imports from floors below its own, never from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     # nouns
-    ("slots",),
+    ("slots", "alert", "thresholds"),
     ("reading", "names", "peaks"),
     # pure
     ("refusal", "applications", "cadence", "backoff"),
     ("step",),
     ("board", "changes", "statements", "rows", "metrics"),
     # edges
-    ("libpq", "attempts", "exposition", "selfmetrics", "landing", "schedule", "settings", "log"),
+    ("libpq", "attempts", "exposition", "selfmetrics", "landing", "schedule", "log"),
+    ("alert_settings",),
+    ("settings",),
     ("session", "knock", "web", "configuration"),
     ("sampler", "check"),
     # the program
@@ -52,7 +54,7 @@ CONFINED = {
         *("embedded", "demo"),
     },
     "aiohttp": {"web"},
-    "pydantic": {"settings", "configuration"},
+    "pydantic": {"settings", "alert_settings", "configuration"},
     "pydantic_settings": {"settings", "configuration"},
     "yaml": {"configuration"},
     "rich": {"once", "check", "cli"},

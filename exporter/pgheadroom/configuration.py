@@ -32,14 +32,10 @@ _METAVARS = {
     "--dsn": "CONNINFO",
     "--targets": "NAME=CONNINFO",
     "--listen": "HOST:PORT",
-    "--interval-seconds": "SECONDS",
-    "--connect-timeout-seconds": "SECONDS",
-    "--read-timeout-seconds": "SECONDS",
-    "--backoff-longest-seconds": "SECONDS",
-    "--knock-interval-seconds": "SECONDS",
     "--max-applications": "N",
     "--fold-rules": "JSON",
 }
+_BY_UNIT = {"-seconds": "SECONDS", "-ratio": "RATIO"}
 
 
 _STRAY = "an argument without a flag; a connection string is given as --dsn CONNINFO"
@@ -154,6 +150,9 @@ def _command_line(
 def _add_argument(group: argparse.ArgumentParser, *names: str, **options: Any) -> argparse.Action:  # noqa: ANN401 - argparse's own signature
     """Name values by what they are, and leave out defaults that say nothing."""
     metavar = next((_METAVARS[name] for name in names if name in _METAVARS), None)
+    metavar = metavar or next(
+        (word for end, word in _BY_UNIT.items() if any(name.endswith(end) for name in names)), None
+    )
     if metavar:
         options["metavar"] = metavar
     text = str(options.get("help", ""))

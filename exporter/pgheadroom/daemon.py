@@ -50,7 +50,11 @@ def access(settings: Settings, name: str, target: TargetSettings) -> Access:
 
 def policy(settings: Settings) -> Policy:
     """Return what *settings* decide about the way readings become a state."""
-    return Policy(fold=Folder(settings.rules).fold, most_applications=settings.max_applications)
+    return Policy(
+        fold=Folder(settings.rules).fold,
+        most_applications=settings.max_applications,
+        thresholds=settings.thresholds,
+    )
 
 
 async def run(

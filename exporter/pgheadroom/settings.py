@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
 from psycopg import ProgrammingError
@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pgheadroom.alert_settings import AlertSettings
 from pgheadroom.names import DEFAULT_RULES, Rule
 
 PREFIX = "PGHEADROOM_"
@@ -120,8 +121,8 @@ class FoldRule(BaseModel):
         return self
 
 
-class Settings(BaseSettings):
-    """Everything that can be set."""
+class WatchSettings(BaseSettings):
+    """What to watch, how often, and where to serve it."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -199,7 +200,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _one_default(self) -> Settings:
+    def _one_default(self) -> Self:
         if self.dsn is not None and SINGLE_TARGET in self.targets:
             message = f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
             raise ValueError(message)
@@ -222,6 +223,10 @@ class Settings(BaseSettings):
         if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
             found[SINGLE_TARGET] = TargetSettings()
         return found
+
+
+class Settings(AlertSettings, WatchSettings):
+    """Everything that can be set."""
 
 
 def split_address(address: str) -> tuple[str | None, int]:

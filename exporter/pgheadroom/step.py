@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from pgheadroom.alert import Alert
 from pgheadroom.applications import Applications, count
 from pgheadroom.peaks import Peaks
 from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample
 from pgheadroom.slots import Tier
+from pgheadroom.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Policy:
 
     fold: Callable[[str], str]
     most_applications: int = 50
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class State:
     failures: Mapping[Condition, int] = field(default_factory=dict)
     knock: Knock | None = None
     knock_failures: Mapping[Condition, int] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    """What fires now."""
 
     def free(self, tier: Tier) -> int | None:
         """Return how many slots a role of *tier* can still get now; None when never known.

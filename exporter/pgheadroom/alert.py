@@ -1,0 +1,102 @@
+"""What is an alert: its name, how serious it is, what it says, and of whom.
+
+The names, summaries and labels are the same here, in the rules for Prometheus and in the runbooks.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+Label = tuple[str, str]
+
+
+class Severity(enum.StrEnum):
+    """Whom an alert is for."""
+
+    CRITICAL = "critical"
+    """Pages a person."""
+    WARNING = "warning"
+    """A ticket."""
+
+
+class AlertName(enum.StrEnum):
+    """Every alert that the daemon itself can raise."""
+
+    EXHAUSTED = "PostgresConnectionsExhausted"
+    IMMINENT = "PostgresConnectionsExhaustionImminent"
+    EXPECTED = "PostgresConnectionsExhaustionExpected"
+    LOW = "PostgresConnectionsLow"
+    REFUSED = "PostgresConnectionsRefused"
+    RESERVE = "PostgresReservedSlotsInUse"
+    LOGINS = "PostgresLoginsPilingUp"
+    ROLE = "PostgresRoleConnectionsLow"
+    DATABASE = "PostgresDatabaseConnectionsLow"
+    LEAKING = "PostgresApplicationLeaking"
+    UNKNOWN = "PostgresHeadroomUnknown"
+
+
+_BOTH = (Severity.WARNING, Severity.CRITICAL)
+
+SEVERITIES: dict[AlertName, tuple[Severity, ...]] = {
+    AlertName.EXHAUSTED: (Severity.CRITICAL,),
+    AlertName.IMMINENT: (Severity.CRITICAL,),
+    AlertName.EXPECTED: (Severity.WARNING,),
+    AlertName.LOW: (Severity.WARNING,),
+    AlertName.REFUSED: (Severity.CRITICAL,),
+    AlertName.RESERVE: (Severity.CRITICAL,),
+    AlertName.LOGINS: _BOTH,
+    AlertName.ROLE: _BOTH,
+    AlertName.DATABASE: _BOTH,
+    AlertName.LEAKING: (Severity.WARNING,),
+    AlertName.UNKNOWN: _BOTH,
+}
+"""The severities that each alert comes in."""
+
+SUMMARIES: dict[AlertName, str] = {
+    AlertName.EXHAUSTED: "No connection slot is left for applications.",
+    AlertName.IMMINENT: "The last connection slot for applications is about to go.",
+    AlertName.EXPECTED: "Connection slots will run out if they go on like this.",
+    AlertName.LOW: "Few connection slots are left for applications.",
+    AlertName.REFUSED: "The server turns new connections away.",
+    AlertName.RESERVE: "Reserved connection slots are in use.",
+    AlertName.LOGINS: "Logins hold connection slots and do not finish.",
+    AlertName.ROLE: "A role's CONNECTION LIMIT is nearly or fully used.",
+    AlertName.DATABASE: "A database's CONNECTION LIMIT is nearly or fully used.",
+    AlertName.LEAKING: "An application takes connections and does not give them back.",
+    AlertName.UNKNOWN: "Nobody knows how many connection slots are left.",
+}
+"""One sentence each, the same whatever the figures are; those are in the description."""
+
+RUNBOOKS = "https://github.com/pgheadroom/pgheadroom/blob/main/alerts/runbooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that fires, of one target."""
+
+    name: AlertName
+    severity: Severity
+    since: float
+    """When it began to fire, in seconds since the epoch."""
+    description: str
+    """The figures in words, with units, and the culprit."""
+    application_name: str | None = None
+    """The application to look at first; None where no application is to blame."""
+    about: Label | None = None
+    """A label that tells this alert from others of its name: ``("role", "app")``."""
+
+    @property
+    def summary(self) -> str:
+        """What is wrong, in one sentence."""
+        return SUMMARIES[self.name]
+
+    @property
+    def runbook_url(self) -> str:
+        """Where it says what to do."""
+        return f"{RUNBOOKS}/{self.name}.md"
+
+    @property
+    def key(self) -> tuple[AlertName, Severity, Label | None]:
+        """What makes it the same alert as one of another time."""
+        return self.name, self.severity, self.about

@@ -1,0 +1,47 @@
+"""From where on is something worth an alert: every figure that the judge compares with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Names end in the unit: ``_seconds``, or ``_ratio`` of a limit, from 0 to 1.
+
+    Each is a setting of the same name, and a ``pgheadroom_policy_seconds`` or
+    ``pgheadroom_policy_ratio`` whose label ``name`` is the part before the unit.
+    """
+
+    paging_horizon_seconds: float = HOUR
+    """A forecast pages when the last ordinary slot goes within this time ..."""
+    paging_floor_ratio: float = 0.8
+    """... and at least this share of the ordinary slots is in use."""
+    forecast_horizon_seconds: float = 3 * DAY
+    """A forecast within this time is a warning."""
+    leak_seconds: float = HOUR
+    """An application leaks when it has climbed for this long and not come back."""
+    low_free_ratio: float = 0.1
+    """Few ordinary slots are left: this share of them or less ..."""
+    low_hold_seconds: float = 10 * MINUTE
+    """... for this long."""
+    logins_warning_ratio: float = 0.1
+    """Logins under way hold this share of the ordinary slots: a warning ..."""
+    logins_critical_ratio: float = 0.3
+    """... a page ..."""
+    logins_hold_seconds: float = 10.0
+    """... if they do for this long."""
+    limit_warning_ratio: float = 0.8
+    """Share of a role's or a database's CONNECTION LIMIT in use: a warning ..."""
+    limit_critical_ratio: float = 1.0
+    """... a page ..."""
+    limit_hold_seconds: float = MINUTE
+    """... if it is for this long."""
+    blind_warning_seconds: float = MINUTE
+    """No sample for this long: a warning ..."""
+    blind_critical_seconds: float = 5 * MINUTE
+    """... and a page."""
+    resolve_hold_seconds: float = 5 * MINUTE
+    """An alert resolves when its cause has been gone for this long."""

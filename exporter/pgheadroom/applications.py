@@ -21,6 +21,8 @@ class Applications:
 
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Connections by (name, state)."""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Connections by name."""
     oldest_seconds: Mapping[str, float] = field(default_factory=dict)
     """Age of the oldest connection by name, where it can be seen."""
     in_other: int = 0
@@ -52,16 +54,20 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         totals[name] = totals.get(name, 0) + group.count
     members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
     counts: dict[tuple[str, str], int] = {}
+    shown_totals: dict[str, int] = {}
     oldest: dict[str, float] = {}
     for name, group in folded:
         shown = _shown(name, members)
         counts[shown, group.state] = counts.get((shown, group.state), 0) + group.count
+        shown_totals[shown] = shown_totals.get(shown, 0) + group.count
         if group.oldest_seconds is not None:
             oldest[shown] = max(oldest.get(shown, 0.0), group.oldest_seconds)
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
+        shown_totals[UNNAMED] = shown_totals.get(UNNAMED, 0) + hidden
     return Applications(
         counts=counts,
+        totals=shown_totals,
         oldest_seconds=oldest,
         in_other=sum(1 for name in totals if _shown(name, members) == OTHER and name != OTHER),
         rewritten=len({g.application_name for name, g in folded if name != g.application_name}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pgheadroom.step import State
+from pgheadroom.state import State
+from pgheadroom.thresholds import Thresholds
 
 Listener = Callable[[State], None]
 
@@ -16,8 +17,9 @@ class Board:
     new state, never half of each.
     """
 
-    def __init__(self, targets: Iterable[str]) -> None:
-        self._states = {target: State(target) for target in targets}
+    def __init__(self, targets: Iterable[str], thresholds: Thresholds | None = None) -> None:
+        decided = thresholds or Thresholds()
+        self._states = {target: State(target, decided) for target in targets}
         self._listeners: list[Listener] = []
 
     def publish(self, state: State) -> None:

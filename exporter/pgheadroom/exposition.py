@@ -18,7 +18,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from pgheadroom.board import Board
-from pgheadroom.metrics import TABLE, Metric, Point
+from pgheadroom.metrics import TABLE, Metric
+from pgheadroom.points import Point
 from pgheadroom.step import State
 
 _EOF = b"# EOF\n"

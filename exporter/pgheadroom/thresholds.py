@@ -17,11 +17,17 @@ class Thresholds:
 
     paging_horizon_seconds: float = HOUR
     """A forecast pages when the last ordinary slot goes within this time ..."""
-    paging_floor_ratio: float = 0.8
-    """... and at least this share of the ordinary slots is in use."""
+    paging_floor_ratio: float = 0.88
+    """... and at least this share of the ordinary slots is in use ..."""
+    early_floor_ratio: float = 0.75
+    """... or this share, when the climb has lasted as long as the horizon, or is one of busy
+    connections, or when the next stroke or peak is too high."""
+    busy_ratio: float = 0.75
+    """An application whose connections are busy to this share grows with its load, and not to
+    the size of its pool."""
     forecast_horizon_seconds: float = 3 * DAY
     """A forecast within this time is a warning."""
-    leak_seconds: float = HOUR
+    leak_seconds: float = 2 * HOUR
     """An application leaks when it has climbed for this long and not come back."""
     low_free_ratio: float = 0.1
     """Few ordinary slots are left: this share of them or less ..."""

@@ -103,6 +103,9 @@ def test_the_page_parses_and_holds_the_whole_table(
     daemon = make_headroom(config(pg))
     daemon.ready()
     until(seen(daemon, 'pgheadroom_knock_up{target="db"}', 1), 5, "knock")
+    # Growth is told over ten seconds at least.
+    grows = 'pgheadroom_application_growth{application_name="pgheadroom",target="db"}'
+    until(lambda: daemon.metric(grows) is not None, 20, "growth of an application")
     names = {
         sample.name
         for family in text_string_to_metric_families(daemon.page())

@@ -74,7 +74,8 @@ def rich_state(target: str = "db") -> State:
         server=found.server,
         hidden_at=found.hidden_at,
     )
-    state = step(State(target), whole, POLICY)
+    earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
+    state = step(step(State(target), earlier, POLICY), whole, POLICY)
     return step(state, Knock(1000.5, 0.004, Condition.OK), POLICY)
 
 
@@ -107,6 +108,9 @@ def test_a_target_that_was_never_read_has_no_figures_made_up(format_: Format) ->
     assert {name for name, _ in found} == {
         "pgheadroom_failures_total",
         "pgheadroom_knock_failures_total",
+        "pgheadroom_alert",
+        "pgheadroom_policy_seconds",
+        "pgheadroom_policy_ratio",
     }
 
 
@@ -193,6 +197,7 @@ def test_the_daemon_speaks_of_itself_without_a_target() -> None:
     own = SelfMetrics()
     own.configured(1.0)
     own.bug("sample")
+    own.posted("am1:9093", accepted=True)
     for format_ in Format:
         found = parsed(collected(own.registry, format_), format_)
         assert set(NAMES) <= {name for name, _ in found}

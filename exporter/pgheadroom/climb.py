@@ -1,0 +1,124 @@
+"""How fast are slots going: as many as are left went lately, in how long?
+
+The rule of thumb that a person reads off a curve: if the last twenty slots went within ten minutes
+and twenty are left, ten minutes are left. It needs no window to be chosen: how far to look back
+follows from how much is left. On every rung of the history it is tried anew, so that it holds for
+a storm of seconds as for a leak of days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import NamedTuple
+
+from pgheadroom.history import RUNGS, Rung
+
+_LEAST_SLOTS = 3
+_LEAST_RATIO = 0.04
+"""A rise of fewer slots, or of a smaller share of the limit, is no climb."""
+_NOISE_FACTOR = 2.5
+"""A climb rises by so many times the range in which use wanders anyway ..."""
+_NOISE_RUNGS = ((4, 1.0), (3, 1.5), (2, 2.5))
+"""... within buckets so many rungs up; with a surcharge where only narrower ones are known yet."""
+NARROWEST = 2
+"""The first rung whose typical range says anything of another."""
+_NOISE_UNKNOWN = 2.0
+"""What is taken for the range before anything is known, in least rises."""
+_ALIKE = 10.0
+"""Samples so close to each other that averaging them takes no noise away: a pool that lent a
+connection a second ago has mostly not got it back yet."""
+_LEAST_BUCKETS = 4
+_SLOWEST, _FASTEST = 2, 4
+"""The second half of a climb takes at most so many times as long as the first: a curve that
+flattens out has stopped. And not less than this part of it: a lone jump is no climb."""
+
+
+class Climb(NamedTuple):
+    """Growth that goes on."""
+
+    at: float
+    """When it was found, in seconds since the epoch."""
+    since: float
+    """When the slots that it took were still free."""
+    rate: float
+    """Slots a second, in its second half."""
+    rise: float
+    """Slots that it took."""
+    top: int
+    """The highest use of late: the next peak starts from there, not from the mean."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has gone on."""
+        return self.at - self.since
+
+    def seconds_left(self, limit: int, now: float) -> float:
+        """Return the time from *now* until *limit* slots are in use, at least 0."""
+        return max(0.0, (limit - self.top) / self.rate - (now - self.at))
+
+
+def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float]) -> Climb | None:
+    """Return the climb towards *limit* that shows on *rung*, which has that *number*.
+
+    *ranges* are what typical_range() says of every rung of the history.
+    """
+    if not _even(rung):
+        return None
+    newest = rung[-1]
+    level = newest.total / newest.samples
+    top = max(newest.high, rung[-2].high)
+    wanted = max(limit - top, least_rise(limit))
+    if wanted > level:
+        return None  # use can't have risen by so much
+    wanted = max(wanted, _NOISE_FACTOR * _noise(ranges, number, rung[-2].samples, limit))
+    full = _buckets_since(rung, level - wanted)
+    if full is None:
+        return None
+    half = _buckets_since(rung, level - wanted / 2) or 1
+    taken = wanted / 2
+    if full < _LEAST_BUCKETS:  # too fast to be told in buckets: see what went in a few of them
+        full, half = _LEAST_BUCKETS, _LEAST_BUCKETS // 2
+        middle = rung[-1 - half].mean
+        taken = level - middle
+        if not taken / _FASTEST <= middle - rung[-1 - full].mean <= taken * _SLOWEST:
+            return None
+    elif not (full - half) / _FASTEST - 1 <= half <= (full - half) * _SLOWEST + 1:
+        return None
+    return Climb(at, at - (full << number), taken / (half << number), wanted, top)
+
+
+def least_rise(limit: int) -> float:
+    """Return how many slots more are worth being called growth, given the *limit*."""
+    return max(_LEAST_SLOTS, _LEAST_RATIO * limit)
+
+
+def _buckets_since(rung: Rung, level: float) -> int | None:
+    """Return how many buckets ago use was last at or below *level*; None if it never was."""
+    for bucket in reversed(rung):
+        if bucket.total <= level * bucket.samples:
+            return rung[-1].nth - bucket.nth
+    return None
+
+
+def _even(rung: Rung) -> bool:
+    """Say whether samples come often enough for buckets of this width, and did so just now."""
+    few = _LEAST_BUCKETS + 1
+    return len(rung) >= few and rung[-1].nth - rung[-few].nth <= few + 1
+
+
+def typical_range(rung: Rung) -> float:
+    """Return in what range use wandered in a typical bucket of *rung*; below 0 when too few."""
+    if len(rung) <= _LEAST_BUCKETS:
+        return -1.0
+    ranges = sorted([bucket.high - bucket.low for bucket in rung])
+    return float(ranges[len(ranges) // 2])
+
+
+def _noise(ranges: Sequence[float], number: int, samples: int, limit: int) -> float:
+    """Return in what range the means of rung *number*, of so many *samples*, wander anyway."""
+    for wider, surcharge in _NOISE_RUNGS:
+        typical = ranges[min(number + wider, RUNGS - 1)]
+        if typical >= 0:
+            return surcharge * typical / sqrt(max(1.0, samples / _ALIKE))
+    return _NOISE_UNKNOWN * least_rise(limit)

@@ -1,0 +1,56 @@
+"""What is remembered of how a target's use went: its history, and what shows in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pgheadroom.climb import NARROWEST, Climb, climb, least_rise, typical_range
+from pgheadroom.history import RUNGS, History, Span
+from pgheadroom.strokes import Strokes
+from pgheadroom.swings import Swings, prominence
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The course of one target, up to its newest sample."""
+
+    history: History = field(default_factory=History)
+    swings: Swings = field(default_factory=Swings)
+    strokes: Strokes = field(default_factory=Strokes)
+    climbs: tuple[Climb | None, ...] = (None,) * RUNGS
+    """What shows on each rung of the history."""
+    touched: int = 0
+    """On how many rungs, from the finest up, the newest sample shows."""
+    limit: int = 0
+    """Slots for ordinary roles, as of the newest sample."""
+    ranges: tuple[float, ...] = (-1.0,) * RUNGS
+    """In what range use wandered in a typical bucket of each rung; below 0 where not known yet."""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Connections by application, as of the newest sample ..."""
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """... and the same as the history takes it; kept, because most samples tell nobody apart."""
+
+    def add(self, at: float, used: int, totals: Mapping[str, int], limit: int) -> Course:
+        """Return the course with one more sample; *limit* is that of ordinary roles."""
+        same = totals is self.totals
+        spans = self.spans if same else {name: (count, count) for name, count in totals.items()}
+        history, touched = self.history.add(at, used, spans)
+        ranges = self.ranges
+        if touched > NARROWEST:
+            new = map(typical_range, history.rungs[NARROWEST:touched])
+            ranges = (*ranges[:NARROWEST], *new, *ranges[touched:])
+        found = [
+            climb(history.rungs[number], number, limit, at, ranges) for number in range(touched)
+        ]
+        return Course(
+            history,
+            self.swings.add(at, used, prominence(limit)),
+            self.strokes.add(at, used, least_rise(limit)),
+            (*found, *self.climbs[touched:]),
+            touched,
+            limit,
+            ranges,
+            totals,
+            spans,
+        )

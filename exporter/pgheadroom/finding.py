@@ -1,0 +1,32 @@
+"""What does the judge find at one moment: something true now, that is or will be an alert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgheadroom.alert import AlertName, Label, Severity
+
+Key = tuple[AlertName, Severity, Label | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    name: AlertName
+    severity: Severity
+    description: str
+    application_name: str | None = None
+    about: Label | None = None
+    hold_seconds: float = 0.0
+    """It becomes an alert when it has been found for so long."""
+    lasts_seconds: float = 0.0
+    """The alert stands for so long after it was last found, unless slots were gained."""
+    only_keeps: bool = False
+    """Not enough to raise the alert, but enough to keep it: what wavers about a threshold would
+    flap otherwise."""
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same as one of another moment."""
+        return self.name, self.severity, self.about

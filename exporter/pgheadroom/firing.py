@@ -1,0 +1,103 @@
+"""Which alerts fire: what was found must last to begin with, and be gone for a while to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pgheadroom.alert import Alert, AlertName
+from pgheadroom.climb import least_rise
+from pgheadroom.finding import Finding, Key
+
+_GAINED = 2
+"""What was foretold is off when so many times as many slots are free as at the worst moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is remembered of one alert that fires, or may begin to."""
+
+    found_since: float | None
+    """Since when it has been found without a break; None while it is not."""
+    alert: Alert | None = None
+    gone_since: float | None = None
+    until: float = 0.0
+    """Up to then it stands without being found again."""
+    least_free: int = 0
+    """The fewest ordinary slots that were free while it fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What alerts are judged against."""
+
+    at: float
+    free: int
+    """Ordinary slots that are free."""
+    limit: int
+    resolve_hold_seconds: float
+    blind_to: frozenset[AlertName] = frozenset()
+    """Alerts that nothing can be said of now: they stay as they are."""
+
+
+def judged(
+    before: Mapping[Key, Watched], findings: Iterable[Finding], moment: Moment
+) -> dict[Key, Watched]:
+    """Return what is remembered after *findings*, the most telling of each key first."""
+    after: dict[Key, Watched] = {}
+    for finding in findings:
+        if finding.key not in after:
+            known = _found(before.get(finding.key), finding, moment)
+            if known is not None:
+                after[finding.key] = known
+    for key, watched in before.items():
+        if key in after:
+            continue
+        if key[0] in moment.blind_to:
+            after[key] = watched
+        elif watched.alert is not None:
+            left = _missed(watched, watched.alert, moment)
+            if left is not None:
+                after[key] = left
+    return after
+
+
+def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched | None:
+    alert = None if before is None else before.alert
+    if finding.only_keeps and alert is None:
+        return None
+    since = moment.at if before is None or before.found_since is None else before.found_since
+    began = alert.since if alert is not None else None
+    if began is None and moment.at - since >= finding.hold_seconds:
+        began = moment.at
+    least = moment.free if before is None or began is None else min(before.least_free, moment.free)
+    return Watched(
+        since,
+        None if began is None else _alert(finding, began),
+        None,
+        max(moment.at + finding.lasts_seconds, 0.0 if before is None else before.until),
+        least,
+    )
+
+
+def _missed(watched: Watched, alert: Alert, moment: Moment) -> Watched | None:
+    """Return what is left of *alert*, which was not found this time."""
+    least = min(watched.least_free, moment.free)
+    gained = moment.free > _GAINED * least + least_rise(moment.limit)
+    if moment.at < watched.until and not gained:
+        return replace(watched, found_since=None, gone_since=None, least_free=least)
+    gone = moment.at if watched.gone_since is None else watched.gone_since
+    if moment.at - gone >= moment.resolve_hold_seconds:
+        return None
+    return replace(watched, found_since=None, alert=alert, gone_since=gone, least_free=least)
+
+
+def _alert(finding: Finding, since: float) -> Alert:
+    return Alert(
+        finding.name,
+        finding.severity,
+        since,
+        finding.description,
+        finding.application_name,
+        finding.about,
+    )

@@ -1,0 +1,166 @@
+"""What will go wrong: which forecasts are worth a page, which a ticket, and who is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgheadroom.alert import AlertName, Severity
+from pgheadroom.climb import least_rise
+from pgheadroom.durations import duration
+from pgheadroom.finding import Finding
+from pgheadroom.forecast import Prospect, Sign
+from pgheadroom.growth import Culprit, culprit
+from pgheadroom.state import State
+from pgheadroom.thresholds import Thresholds
+from pgheadroom.wording import slots, took
+
+_RELEASE = 1.5
+"""A forecast keeps an alert up to so many times the horizon that raises it."""
+
+
+Ahead = tuple[Prospect, ...]
+
+
+def foreseen(
+    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
+) -> Iterator[Finding]:
+    """Yield what *ahead* is worth, given how many slots are in use already."""
+    yield from _imminent(state, ahead, limit, thresholds, now)
+    yield from _expected(state, ahead, limit, thresholds, now)
+    if state.tendencies.leaks:
+        yield from _leaking(state, ahead, thresholds)
+
+
+def _imminent(
+    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
+) -> Iterator[Finding]:
+    paging = [prospect for prospect in ahead if _near(prospect, thresholds.paging_horizon_seconds)]
+    # Who took most tells most, whichever forecast comes true first.
+    for prospect in sorted(paging, key=lambda prospect: -prospect.slots):
+        who = _who(state, prospect)
+        if _pages(state, prospect, limit, who, thresholds):
+            yield Finding(
+                AlertName.IMMINENT,
+                Severity.CRITICAL,
+                _words(state, prospect, who, paging[0].seconds, now),
+                None if who is None else who.application_name,
+                lasts_seconds=prospect.lasts,
+            )
+            return
+
+
+def _near(prospect: Prospect, horizon: float) -> bool:
+    # A stroke has no hour: the one that does not fit may come at any time.
+    return prospect.sign is Sign.STROKES or (prospect.next and prospect.seconds <= horizon)
+
+
+def _pages(
+    state: State, prospect: Prospect, limit: int, who: Culprit | None, thresholds: Thresholds
+) -> bool:
+    """Say whether so many slots are in use that *prospect* is worth waking somebody.
+
+    Most climbs end by themselves: a deploy, a burst, a job. Far below the limit one pages only
+    when it is of a kind that does not, and goes where use has not been before.
+    """
+    reached = prospect.reached / max(1, limit)
+    if reached < thresholds.early_floor_ratio:
+        return False
+    if prospect.sign is not Sign.CLIMB or reached >= thresholds.paging_floor_ratio:
+        return True
+    lasting = prospect.lasts >= thresholds.paging_horizon_seconds
+    if not lasting and not _busy(state, who, thresholds.busy_ratio):
+        return False
+    return _new(state, prospect, limit)
+
+
+def _new(state: State, prospect: Prospect, limit: int) -> bool:
+    """Say whether use went clearly higher than it ever did before what *prospect* was seen in."""
+    before = state.course.history.highest_before(prospect.since)
+    return prospect.reached > before + least_rise(limit) / 2
+
+
+def _busy(state: State, who: Culprit | None, ratio: float) -> bool:
+    if who is None:
+        return False
+    idle = state.applications.counts.get((who.application_name, "idle"), 0)
+    total = state.applications.totals.get(who.application_name, 0)
+    return total > 0 and 1 - idle / total >= ratio
+
+
+def _expected(
+    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
+) -> Iterator[Finding]:
+    horizon = thresholds.forecast_horizon_seconds
+    for prospect in ahead:
+        if prospect.seconds > _RELEASE * horizon or prospect.sign is Sign.STROKES:
+            continue
+        if prospect.sign is Sign.CLIMB and (
+            prospect.lasts < thresholds.leak_seconds or not _new(state, prospect, limit)
+        ):
+            continue
+        who = _who(state, prospect)
+        yield Finding(
+            AlertName.EXPECTED,
+            Severity.WARNING,
+            _words(state, prospect, who, prospect.seconds, now),
+            None if who is None else who.application_name,
+            lasts_seconds=prospect.lasts / 2,
+            only_keeps=prospect.seconds > horizon,
+        )
+        return
+
+
+def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Finding]:
+    totals = state.applications.totals
+    lasting = [
+        leak for leak in state.tendencies.leaking(totals) if leak.seconds >= thresholds.leak_seconds
+    ]
+    if not lasting:
+        return
+    worst = max(lasting, key=lambda leak: leak.change)
+    words = (
+        f"{state.target}: {worst.name} took {worst.change} connections in the last"
+        f" {duration(worst.seconds)}, gave none back, and holds {totals[worst.name]}"
+    )
+    alone = min((one.seconds for one in ahead if one.application_name == worst.name), default=None)
+    words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
+    yield Finding(
+        AlertName.LEAKING, Severity.WARNING, words, worst.name, lasts_seconds=worst.seconds
+    )
+
+
+def _who(state: State, prospect: Prospect) -> Culprit | None:
+    totals = state.applications.totals
+    if prospect.application_name is not None:
+        name = prospect.application_name
+        return Culprit(name, prospect.slots, totals.get(name, 0))
+    if prospect.sign is Sign.RANGE:  # who made the last peak
+        peak = state.course.history.bucket_at(prospect.until)
+        totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
+    return culprit(state.course, totals, prospect.since)
+
+
+def _words(
+    state: State, prospect: Prospect, who: Culprit | None, seconds: float, now: float
+) -> str:
+    assert state.sample is not None  # noqa: S101 - foreseen() has looked
+    words = f"{state.target}: {slots(state.sample.slots)}"
+    period = duration(prospect.period)
+    match prospect.sign:
+        case Sign.STROKES:
+            words += f"; use goes up in strokes of {prospect.slots:.0f}, and one more does not fit."
+        case Sign.RANGE if prospect.next:
+            words += (
+                f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
+                f" {prospect.reached}, and the next peak in {duration(seconds)} does not fit."
+            )
+        case Sign.RANGE:
+            words += (
+                f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
+                f" {prospect.reached}: too high in {duration(seconds)}."
+            )
+        case _:
+            words += f"; as it goes on now, the last goes in {duration(seconds)}."
+    if who is not None:
+        words += " " + took(who, duration(now - prospect.since))
+    return words

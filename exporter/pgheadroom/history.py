@@ -1,0 +1,145 @@
+"""How did use go, from the last seconds back to last week, in bounded memory.
+
+Rungs of a ladder: the buckets of rung 0 are a second wide, those of each further rung twice as wide
+as those of the one below, and a rung keeps the newest SPAN of them. So half a minute is known to
+the second, an hour to two minutes, a week to a few hours: what happened lately matters in detail,
+what happened long ago in outline. A bucket that is complete is folded into the one above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+RUNGS = 16
+"""Buckets of the last one are nine hours wide; SPAN of them are twelve days."""
+SPAN = 32
+"""Buckets on each rung."""
+
+_LEAST_NAMES = 64
+
+Span = tuple[int, int]
+"""Fewest and most connections."""
+
+
+class Bucket(NamedTuple):
+    """What the samples of a stretch of time have in common. A tuple, because there are many."""
+
+    nth: int
+    """Which stretch: its start, in seconds since the epoch, divided by its width."""
+    samples: int
+    total: int
+    """Slots in use, summed over the samples."""
+    low: int
+    high: int
+    spans: Mapping[str, Span]
+    """By application, of the samples in which it was seen at all."""
+
+    @property
+    def mean(self) -> float:
+        """Slots in use, on average."""
+        return self.total / self.samples
+
+
+Rung = tuple[Bucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The rungs, finest first; the buckets of each, oldest first."""
+
+    rungs: tuple[Rung, ...] = ((),) * RUNGS
+
+    def add(self, at: float, used: int, spans: Mapping[str, Span]) -> tuple[History, int]:
+        """Return the history with one more sample, and on how many rungs, from 0 up, it shows.
+
+        *at* is in seconds since the epoch. When the clock was set back, what now lies in the
+        future is dropped, so that time runs forwards in what is left.
+        """
+        index = int(at)
+        rungs = list(self.rungs)
+        if rungs[0] and index < rungs[0][-1].nth:
+            rungs = [
+                tuple(bucket for bucket in rung if bucket.nth <= index >> number)
+                for number, rung in enumerate(rungs)
+            ]
+        carried: Bucket | None = Bucket(index, 1, used, used, used, spans)
+        for number, rung in enumerate(rungs):
+            assert carried is not None  # noqa: S101 - the loop ends when nothing is carried
+            rungs[number], carried = _with(rung, carried)
+            if carried is None:
+                return History(tuple(rungs)), number + 1
+            carried = Bucket(carried.nth >> 1, *carried[1:])
+        return History(tuple(rungs)), RUNGS
+
+    def bucket_at(self, at: float) -> Bucket | None:
+        """Return the finest bucket that is known of the time *at*, or of the nearest before it."""
+        for number, rung in enumerate(self.rungs):
+            index = int(at) >> number
+            if rung and rung[0].nth <= index:
+                return next(bucket for bucket in reversed(rung) if bucket.nth <= index)
+        return None
+
+    def highest_before(self, at: float) -> int:
+        """Return the highest use that is known of the time before *at*; 0 if nothing is."""
+        return max((bucket.high for bucket in self._before(at)), default=0)
+
+    def most_before(self, at: float, name: str) -> int:
+        """Return the most connections that application *name* is known to have had before *at*."""
+        return max((b.spans[name][1] for b in self._before(at) if name in b.spans), default=0)
+
+    @property
+    def began(self) -> float | None:
+        """When the oldest bucket began, in seconds since the epoch; None without any."""
+        starts = [rung[0].nth << number for number, rung in enumerate(self.rungs) if rung]
+        return float(min(starts)) if starts else None
+
+    def _before(self, at: float) -> Iterator[Bucket]:
+        for number, rung in enumerate(self.rungs):
+            end = int(at) >> number  # the bucket of this index holds *at* itself
+            for bucket in rung:
+                if bucket.nth >= end:
+                    break
+                yield bucket
+
+
+def _with(rung: Rung, new: Bucket) -> tuple[Rung, Bucket | None]:
+    """Return *rung* with *new* in it, and the bucket that became complete by that."""
+    if not rung:
+        return (new,), None
+    last = rung[-1]
+    if last.nth == new.nth:
+        return (*rung[:-1], _merged(last, new)), None
+    first = 0
+    while first < len(rung) and rung[first].nth <= new.nth - SPAN:
+        first += 1
+    return (*rung[first:], new), last
+
+
+def _merged(one: Bucket, other: Bucket) -> Bucket:
+    return Bucket(
+        one.nth,
+        one.samples + other.samples,
+        one.total + other.total,
+        min(one.low, other.low),
+        max(one.high, other.high),
+        _merged_spans(one.spans, other.spans),
+    )
+
+
+def _merged_spans(one: Mapping[str, Span], other: Mapping[str, Span]) -> Mapping[str, Span]:
+    if one is other:  # of two samples between which nobody was told apart anew
+        return one
+    both = dict(one)
+    for name, span in other.items():
+        known = both.get(name)
+        if known is None:
+            both[name] = span
+        elif known != span:
+            both[name] = (min(known[0], span[0]), max(known[1], span[1]))
+    most = 2 * max(len(one), len(other), _LEAST_NAMES)
+    if len(both) > most:  # applications that come and go for a week must not pile up here
+        biggest = sorted(both, key=lambda name: -both[name][1])[:most]
+        return {name: both[name] for name in biggest}
+    return both

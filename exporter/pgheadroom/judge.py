@@ -1,0 +1,44 @@
+"""What fires now: what is short and what is foreseen, found, held and let go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pgheadroom.alert import AlertName
+from pgheadroom.firing import Moment, judged
+from pgheadroom.forecast import Prospect, outlook
+from pgheadroom.foresight import foreseen
+from pgheadroom.reading import Condition
+from pgheadroom.shortage import shortage
+from pgheadroom.slots import Tier
+from pgheadroom.state import State
+
+_BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
+"""What only a sample can tell: without one, nobody knows that it is over."""
+
+
+def judge(state: State, now: float) -> State:
+    """Return *state* with its outlook and its alerts as they are at *now*."""
+    thresholds = state.thresholds
+    sample = state.sample
+    ahead: tuple[Prospect, ...] = ()
+    limit = 0
+    if sample is not None:
+        limit = sample.slots.limits.of(Tier.ORDINARY)
+        ahead = outlook(state.course, state.tendencies, limit, sample.slots.used, now)
+    findings = [*shortage(state, limit, thresholds, now)]
+    blind = state.condition is not Condition.OK
+    if (ahead or state.tendencies.leaks) and not blind:
+        findings += foreseen(state, ahead, limit, thresholds, now)
+    if not findings and not state.watched:
+        return state if ahead == state.outlook == () else replace(state, outlook=ahead)
+    moment = Moment(
+        now,
+        state.free(Tier.ORDINARY) or 0,
+        limit,
+        thresholds.resolve_hold_seconds,
+        _BY_SAMPLE if blind else frozenset(),
+    )
+    watched = judged(state.watched, findings, moment)
+    alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
+    return replace(state, outlook=ahead, watched=watched, alerts=alerts)

@@ -1,0 +1,77 @@
+"""All that is known of one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pgheadroom.alert import Alert
+from pgheadroom.applications import Applications
+from pgheadroom.course import Course
+from pgheadroom.finding import Key
+from pgheadroom.firing import Watched
+from pgheadroom.forecast import Prospect
+from pgheadroom.peaks import Peaks
+from pgheadroom.reading import Condition, Knock, Sample
+from pgheadroom.slots import Tier
+from pgheadroom.tendency import Tendencies
+from pgheadroom.thresholds import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of one target."""
+
+    target: str
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    condition: Condition | None = None
+    """By the newest reading; None before there was one."""
+    since: float | None = None
+    """When *condition* began, in seconds since the epoch."""
+    detail: str = ""
+    """The newest failure in words, while it lasts."""
+    sample: Sample | None = None
+    """The newest sample: while the server refuses us, the last that there was."""
+    applications: Applications = field(default_factory=Applications)
+    peaks: Peaks = field(default_factory=Peaks)
+    failures: Mapping[Condition, int] = field(default_factory=dict)
+    knock: Knock | None = None
+    knock_failures: Mapping[Condition, int] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
+    tendencies: Tendencies = field(default_factory=Tendencies)
+    outlook: tuple[Prospect, ...] = ()
+    """Ways in which the ordinary slots may run out, soonest first."""
+    watched: Mapping[Key, Watched] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    """What fires now."""
+
+    def free(self, tier: Tier) -> int | None:
+        """Return how many slots a role of *tier* can still get now; None when never known.
+
+        A refusal is news about the slots: while the newest reading is one, its word counts more
+        than the last sample's.
+        """
+        if self.sample is None:
+            return None
+        free = self.sample.slots.free(tier)
+        if self.condition is Condition.FULL:
+            return 0
+        if self.condition is Condition.RESERVED_ONLY:
+            return self._free_of_reserve(tier, free)
+        return free
+
+    def _free_of_reserve(self, tier: Tier, free: int) -> int:
+        """Return what is free for *tier* when we were told that only reserved slots are left.
+
+        Our own role decides how much that tells: refused as an ordinary one, nothing is known of
+        the reserve but that some of it is left; refused as a member of
+        pg_use_reserved_connections, that too is gone (postinit.c, InitPostgres).
+        """
+        assert self.sample is not None  # noqa: S101 - free() has looked
+        refused = [Tier.ORDINARY]
+        if self.sample.server.reserve:
+            refused.append(Tier.RESERVED)
+        if tier in refused:
+            return 0
+        limits = self.sample.slots.limits
+        return min(free, limits.of(tier) - limits.of(refused[-1]))

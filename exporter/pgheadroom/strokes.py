@@ -1,0 +1,94 @@
+"""Does use go up in strokes, and does one more of them fit.
+
+A deploy that adds a pool, a rolling update that starts pod after pod: use jumps, stays, and jumps
+again. Between two jumps no curve tells of the next one, but its size is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+_KEPT = 6
+_STILL = 2
+"""A stroke is over when use has not risen for so many times as long as it took to rise ..."""
+_STILL_SECONDS = 3.0
+"""... and for so long at least."""
+_ALIKE = 3
+"""Two strokes are of a kind when the larger is at most so many times the smaller."""
+_PATIENCE = 3
+"""The next stroke is waited for so many times as long as lay between the last two."""
+
+
+class Stroke(NamedTuple):
+    """A rise that came to rest."""
+
+    began: float
+    ended: float
+    rise: int
+
+
+class NextStroke(NamedTuple):
+    """What may come next."""
+
+    size: int
+    since: float
+    """When the first of the two strokes that foretell it began."""
+    last: float
+    """When the second one began."""
+    gap: float
+    """Seconds between those two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strokes:
+    """The strokes since use last came down."""
+
+    done: tuple[Stroke, ...] = ()
+    moving: bool = False
+    base: tuple[float, int] = (0.0, 0)
+    """Where the stroke that is under way began."""
+    high: tuple[float, int] | None = None
+    """The highest use since it last came down, and when it was first reached."""
+
+    def add(self, at: float, used: int, least: float) -> Strokes:
+        """Return the strokes with one more sample; one is a rise by *least* slots or more."""
+        if self.high is None:
+            return Strokes(high=(at, used))
+        if self.moving:
+            return self._moved(at, used, least)
+        return self._rested(at, used, least)
+
+    def expected(self, now: float) -> NextStroke | None:
+        """Return the stroke that may come next, when the last two are of a kind."""
+        strokes = self.done
+        if self.moving and self.high is not None:
+            (began, level), (ended, height) = self.base, self.high
+            strokes = (*strokes, Stroke(began, ended, height - level))
+        if len(strokes) < 2:  # noqa: PLR2004 - one stroke foretells nothing
+            return None
+        earlier, last = strokes[-2:]
+        small, large = sorted((earlier.rise, last.rise))
+        gap = last.began - earlier.began
+        if large > _ALIKE * small or now - last.ended > _PATIENCE * gap:
+            return None
+        return NextStroke(small, earlier.began, last.began, gap)
+
+    def _moved(self, at: float, used: int, least: float) -> Strokes:
+        assert self.high is not None  # noqa: S101 - add() has looked
+        if used > self.high[1]:
+            return replace(self, high=(at, used))
+        if at - self.high[0] <= max(_STILL_SECONDS, _STILL * (self.high[0] - self.base[0])):
+            return self
+        stroke = Stroke(self.base[0], self.high[0], self.high[1] - self.base[1])
+        rested = replace(self, done=(*self.done[1 - _KEPT :], stroke), moving=False)
+        return rested.add(at, used, least)
+
+    def _rested(self, at: float, used: int, least: float) -> Strokes:
+        assert self.high is not None  # noqa: S101 - add() has looked
+        if used >= self.high[1] + least:
+            return replace(self, moving=True, base=(at, self.high[1]), high=(at, used))
+        last = self.done[-1].rise if self.done else 0
+        if used < self.high[1] - max(least, last / 2):
+            return Strokes(high=(at, used))
+        return self

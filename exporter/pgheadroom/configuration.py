@@ -25,7 +25,9 @@ from pydantic_settings import (
 
 from pgheadroom.settings import PREFIX, TARGET_NAMES, Settings, allowed_range
 
-_SECRET = frozenset({"dsn"})
+# What is given for these is never repeated: it may hold a password. URLs say themselves what of
+# them can be told.
+_SECRET = frozenset({"dsn", "alertmanager_urls", "external_url"})
 
 _METAVARS = {
     "--config": "FILE",
@@ -34,8 +36,16 @@ _METAVARS = {
     "--listen": "HOST:PORT",
     "--max-applications": "N",
     "--fold-rules": "JSON",
+    "--alert-labels": "NAME=VALUE",
+    "--alertmanager-username": "NAME",
 }
-_BY_UNIT = {"-seconds": "SECONDS", "-ratio": "RATIO"}
+_BY_UNIT = {
+    "-seconds": "SECONDS",
+    "-ratio": "RATIO",
+    "-file": "FILE",
+    "-url": "URL",
+    "-urls": "URL,URL",
+}
 
 
 _STRAY = "an argument without a flag; a connection string is given as --dsn CONNINFO"

@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 
 from pgheadroom import __version__
+from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition
 from pgheadroom.names import Folder
+from pgheadroom.notice import Form
+from pgheadroom.post import Credentials
 from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Schedule
 from pgheadroom.selfmetrics import SelfMetrics
@@ -57,6 +60,24 @@ def policy(settings: Settings) -> Policy:
     )
 
 
+def alertmanagers(settings: Settings, board: Board, own: SelfMetrics) -> Alertmanagers:
+    """Return those whom *settings* want told of the alerts on *board*."""
+    return Alertmanagers(
+        settings.alertmanager_urls,
+        Form(settings.alertmanager_resend_seconds, settings.alert_labels, settings.external_url),
+        Credentials(
+            username=settings.alertmanager_username,
+            password_file=settings.alertmanager_password_file,
+            bearer_token_file=settings.alertmanager_bearer_token_file,
+            ca_file=settings.alertmanager_ca_file,
+            cert_file=settings.alertmanager_cert_file,
+            key_file=settings.alertmanager_key_file,
+        ),
+        board,
+        own,
+    )
+
+
 async def run(
     settings: Settings, targets: Mapping[str, TargetSettings], started: Started | None = None
 ) -> None:
@@ -80,7 +101,8 @@ async def run(
 @contextlib.asynccontextmanager
 async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> AsyncIterator[str]:
     """Watch *targets* for as long as the context lasts; its value is the address in use."""
-    board = Board(targets)
+    decided = policy(settings)
+    board = Board(targets, decided.thresholds)
     exposition = Exposition(board)
     own = SelfMetrics()
     own.configured(time.time())
@@ -90,10 +112,10 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
     except OSError as error:
         message = f"cannot listen at {settings.listen}: {error.strerror or error}"
         raise AddressInUseError(message) from error
-    decided = policy(settings)
     samplers = [
         Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
     ]
+    told = alertmanagers(settings, board, own)
     schedule = Schedule()
     jobs = Jobs(own)
     for number, sampler in enumerate(samplers):
@@ -112,12 +134,15 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
                 jobs.guarded("knock", sampler.knock),
                 first_after_seconds=number * apart,
             )
+    for peer in told.peers:
+        jobs.repeat("page", peer.turn)
     schedule.start()
     try:
         yield f"http://{host or 'localhost'}:{port}"
     finally:
         schedule.stop()
         await jobs.end()
+        await jobs.guarded("page", told.last_words)()
         for sampler in samplers:
             sampler.close()
         await runner.cleanup()
@@ -129,6 +154,7 @@ class Jobs:
     def __init__(self, own: SelfMetrics) -> None:
         self._own = own
         self._running: set[asyncio.Task[None]] = set()
+        self._repeating: set[asyncio.Task[None]] = set()
 
     def guarded(
         self, name: str, work: Callable[[], Awaitable[None]]
@@ -143,9 +169,20 @@ class Jobs:
 
         return job
 
+    def repeat(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do *work*, which keeps its own beat, again and again until the end."""
+        job = self.guarded(name, work)
+
+        async def again_and_again() -> None:
+            while True:
+                await job()
+
+        self._repeating.add(asyncio.create_task(again_and_again()))
+
     async def end(self) -> None:
         """Cancel what still runs, and wait a moment for it."""
-        tasks = list(self._running)
+        # What repeats first, or it would begin anew.
+        tasks = [*self._repeating, *self._running]
         for task in tasks:
             task.cancel()
         if tasks:

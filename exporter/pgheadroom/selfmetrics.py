@@ -20,6 +20,8 @@ NAMES = (
     "pgheadroom_config_last_reload_successful",
     "pgheadroom_config_last_reload_success_timestamp_seconds",
     "pgheadroom_bugs_total",
+    "pgheadroom_alertmanager_up",
+    "pgheadroom_alertmanager_posts_total",
 )
 
 
@@ -56,6 +58,19 @@ class SelfMetrics:
         )
         for job in ("sample", "knock", "page"):
             self._bugs.labels(job)
+        self._alertmanager_up = Gauge(
+            "pgheadroom_alertmanager_up",
+            "1 if this Alertmanager accepted the newest post to it, 0 if not; there is one on every"
+            " beat, with or without alerts.",
+            ("alertmanager",),
+            registry=self.registry,
+        )
+        self._posts = Counter(
+            "pgheadroom_alertmanager_posts",
+            "Posts to this Alertmanager, by how they ended.",
+            ("alertmanager", "outcome"),
+            registry=self.registry,
+        )
 
     def configured(self, at: float) -> None:
         """Note that the configuration was read, *at* seconds since the epoch."""
@@ -65,3 +80,13 @@ class SelfMetrics:
     def bug(self, job: str) -> None:
         """Count one more exception that *job* died of."""
         self._bugs.labels(job).inc()
+
+    def alertmanager(self, name: str) -> None:
+        """Count the posts to the Alertmanager *name* from now on."""
+        for outcome in ("ok", "error"):
+            self._posts.labels(name, outcome)
+
+    def posted(self, name: str, *, accepted: bool) -> None:
+        """Note how the newest post to the Alertmanager *name* ended."""
+        self._alertmanager_up.labels(name).set(accepted)
+        self._posts.labels(name, "ok" if accepted else "error").inc()

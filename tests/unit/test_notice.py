@@ -1,0 +1,269 @@
+"""Is everything told when it has to be, in words that Alertmanager takes, and nothing for ever?"""
+
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgheadroom.alert import SEVERITIES, SUMMARIES, Alert, AlertName, Severity
+from pgheadroom.notice import (
+    RESOLVED_SECONDS,
+    Form,
+    Key,
+    Notice,
+    Notices,
+    Sent,
+    due,
+    message,
+    news,
+    next_at,
+    noted,
+)
+
+T = 1_700_000_000.0
+FORM = Form(resend_seconds=30.0)
+LOW = Alert(AlertName.LOW, Severity.WARNING, T, "9 of 97 slots are left.")
+EXHAUSTED = Alert(AlertName.EXHAUSTED, Severity.CRITICAL, T, "0 of 97 slots are left.", "api-*")
+
+
+def firing(*alerts: Alert, before: Notices | None = None, at: float = T) -> Notices:
+    return noted(before or {}, "db", alerts, at, FORM.keep_seconds)
+
+
+def sent(notices: Notices, at: float) -> dict[Key, Sent]:
+    return {key: Sent(at, notice.wording) for key, notice in notices.items()}
+
+
+def names(notices: list[Notice]) -> list[tuple[AlertName, bool]]:
+    return [(notice.alert.name, notice.resolved_at is None) for notice in notices]
+
+
+def seconds(text: object) -> float:
+    assert isinstance(text, str)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_nothing_fires_and_nothing_is_due() -> None:
+    assert due({}, {}, T, FORM) == []
+    assert next_at({}, {}, T, FORM) == math.inf
+
+
+def test_a_new_alert_is_due_at_once() -> None:
+    assert names(due(firing(LOW), {}, T, FORM)) == [(AlertName.LOW, True)]
+
+
+def test_what_was_told_waits_for_the_beat() -> None:
+    known = firing(LOW)
+    told = sent(known, T)
+    assert due(known, told, T + 29.9, FORM) == []
+    assert next_at(known, told, T + 1, FORM) == T + 30
+    assert names(due(known, told, T + 30, FORM)) == [(AlertName.LOW, True)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(LOW, description="9 of 97 slots are left, and it is climbing."),
+        replace(LOW, application_name="api-*"),
+        replace(LOW, severity=Severity.CRITICAL),
+        replace(LOW, about=("role", "app")),
+    ],
+)
+def test_other_words_are_due_at_once(changed: Alert) -> None:
+    known = firing(LOW)
+    after = firing(changed, before=known, at=T + 1)
+    assert (AlertName.LOW, True) in names(due(after, sent(known, T), T + 1, FORM))
+
+
+def test_other_figures_wait_for_the_beat() -> None:
+    """They may change with every sample; the post on the beat then has the newest."""
+    known = firing(LOW)
+    after = firing(replace(LOW, description="8 of 97 slots are left."), before=known, at=T + 1)
+    assert due(after, sent(known, T), T + 1, FORM) == []
+    (notice,) = due(after, sent(known, T), T + 30, FORM)
+    assert notice.alert.description == "8 of 97 slots are left."
+
+
+def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
+    known = firing(LOW)
+    told = sent(known, T)
+    known = firing(before=known, at=T + 5.5)
+    moments, now = [], T + 5.5
+    while now < math.inf:
+        (notice,) = due(known, told, now, FORM)
+        assert seconds(message(notice, now, FORM)["endsAt"]) == T + 5.5
+        moments.append(now - (T + 5.5))
+        told = sent(known, now)
+        now = next_at(known, told, now, FORM)
+    assert moments == [30.0 * beat for beat in range(11)]
+    assert moments[-1] == RESOLVED_SECONDS
+
+
+def test_the_end_is_told_late_rather_than_not() -> None:
+    """An Alertmanager that was away may hold the alert for four beats; longer it need not know."""
+    slow = Form(resend_seconds=600.0)
+    known = noted(firing(LOW), "db", (), T, slow.keep_seconds)
+    assert names(due(known, sent(firing(LOW), T), T + 2399, slow)) == [(AlertName.LOW, False)]
+    assert due(known, sent(firing(LOW), T), T + 2400, slow) == []
+    assert next_at(known, {}, T + 2400, slow) == math.inf
+    assert noted(known, "other", (), T + 2400, slow.keep_seconds) == {}
+
+
+def test_what_fires_anew_is_no_longer_resolved() -> None:
+    known = firing(before=firing(LOW), at=T + 5)
+    again = firing(replace(LOW, since=T + 9), before=known, at=T + 9)
+    (notice,) = due(again, sent(known, T + 5), T + 9, FORM)
+    assert (notice.resolved_at, notice.alert.since) == (None, T + 9)
+
+
+def test_targets_have_nothing_to_do_with_one_another() -> None:
+    both = noted(firing(LOW), "other", (LOW,), T, FORM.keep_seconds)
+    after = noted(both, "other", (), T + 1, FORM.keep_seconds)
+    assert {n.target: n.resolved_at for n in after.values()} == {"db": None, "other": T + 1}
+
+
+def test_many_come_to_share_a_post() -> None:
+    known = firing(LOW, EXHAUSTED)
+    first, second = known
+    told = {first: Sent(T, known[first].wording), second: Sent(T + 2, known[second].wording)}
+    assert len(due(known, told, T + 30, FORM)) == 2
+    assert due(known, told, T + 29, FORM) == []
+
+
+def test_a_clock_that_is_set_back_silences_nobody() -> None:
+    known = firing(LOW)
+    assert len(due(known, sent(known, T + 3600), T, FORM)) == 1
+
+
+def test_last_words_are_what_is_not_known_yet() -> None:
+    known = firing(LOW)
+    assert names(news(known, {}, T, FORM)) == [(AlertName.LOW, True)]
+    assert news(known, sent(known, T), T + 300, FORM) == []
+    after = firing(before=known, at=T + 1)
+    assert names(news(after, sent(known, T), T + 1, FORM)) == [(AlertName.LOW, False)]
+
+
+def test_the_words_of_the_api() -> None:
+    form = Form(30.0, {"team": "payments"}, "https://headroom.example/db")
+    alert = replace(EXHAUSTED, about=("role", "app"))
+    assert message(Notice("db:1", alert), T + 2.5, form) == {
+        "labels": {
+            "alertname": "PostgresConnectionsExhausted",
+            "severity": "critical",
+            "target": "db:1",
+            "role": "app",
+            "team": "payments",
+        },
+        "annotations": {
+            "summary": SUMMARIES[AlertName.EXHAUSTED],
+            "description": "0 of 97 slots are left.",
+            "runbook_url": alert.runbook_url,
+            "application_name": "api-*",
+        },
+        "startsAt": "2023-11-14T22:13:20.000Z",
+        "endsAt": "2023-11-14T22:15:22.500Z",
+        "generatorURL": "https://headroom.example/db/probe?target=db%3A1",
+    }
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    told = message(Notice("db", LOW), T, FORM)
+    assert "generatorURL" not in told
+    assert "application_name" not in told["annotations"]
+
+
+def test_what_clients_say_is_made_harmless_wherever_it_stands() -> None:
+    name = "<!channel> \u202e[x](https://evil.example)"
+    alert = replace(EXHAUSTED, description=f"It is {name}.", application_name=name)
+    told = json.dumps(message(Notice("db", replace(alert, about=("role", name))), T, FORM))
+    for active in ("<!", "](", "https://evil", "\\u202e"):
+        assert active in json.dumps(name)
+        assert active not in told.replace("\\\\u202e", "")
+
+
+alerts = st.sampled_from(
+    [(name, severity) for name, severities in SEVERITIES.items() for severity in severities]
+).flatmap(
+    lambda kind: st.builds(
+        Alert,
+        name=st.just(kind[0]),
+        severity=st.just(kind[1]),
+        since=st.floats(T - 1e6, T + 1e3),
+        description=st.text(max_size=20) | st.integers().map(str),
+        application_name=st.none() | st.text(max_size=5),
+        about=st.none() | st.tuples(st.sampled_from(["role", "database"]), st.text(max_size=5)),
+    )
+)
+
+
+@given(alerts, st.floats(T - 1e3, T + 1e3), st.none() | st.floats(T - 2e3, T + 2e3))
+def test_alertmanager_takes_every_alert(alert: Alert, now: float, end: float | None) -> None:
+    """It refuses a post for one alert that ends before it begins, or has no proper text."""
+    told = message(Notice("db", alert, resolved_at=end), now, FORM)
+    json.dumps(told).encode()
+    assert seconds(told["startsAt"]) <= seconds(told["endsAt"])
+    assert (seconds(told["endsAt"]) > now) == (end is None)
+
+
+@dataclass
+class Model:
+    """What an Alertmanager believes: until when an alert fires, by its labels."""
+
+    until: dict[str, float]
+
+    def take(self, notices: list[Notice], now: float) -> None:
+        """Receive a post."""
+        for notice in notices:
+            told = message(notice, now, FORM)
+            self.until[json.dumps(told["labels"], sort_keys=True)] = seconds(told["endsAt"])
+
+    def fires(self, now: float) -> int:
+        """Return how many alerts fire."""
+        return sum(until > now for until in self.until.values())
+
+
+KINDS = (LOW, EXHAUSTED, replace(LOW, about=("role", "a")))
+moments_of_a_life = st.lists(
+    st.tuples(
+        st.floats(0.01, 400.0),  # seconds that pass
+        st.sets(st.sampled_from(range(len(KINDS)))),  # what fires then
+        st.booleans(),  # whether posts get through from then on
+    ),
+    max_size=12,
+)
+
+
+@given(moments_of_a_life)
+def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
+    life: list[tuple[float, set[int], bool]],
+) -> None:
+    """Told whenever something is due, and never by a loop that spins."""
+    known: Notices = {}
+    told: dict[Key, Sent] = {}
+    model = Model({})
+    now, reachable = T, True
+    for passing, chosen, next_reachable in [*life, (0.01, {0, 1}, True)]:
+        end = now + passing
+        while reachable and (moment := next_at(known, told, now, FORM)) < end:
+            now = max(now, moment)
+            assert model.fires(now) == sum(n.resolved_at is None for n in known.values())
+            posted = due(known, told, now, FORM)
+            assert posted
+            model.take(posted, now)
+            told |= {notice.key: Sent(now, notice.wording) for notice in posted}
+            assert due(known, told, now, FORM) == []
+            assert next_at(known, told, now, FORM) > now
+        now, reachable = end, next_reachable
+        firing_now = [replace(KINDS[number], since=now) for number in sorted(chosen)]
+        known = noted(known, "db", firing_now, now, FORM.keep_seconds)
+        if reachable:
+            posted = due(known, told, now, FORM)
+            model.take(posted, now)
+            told |= {notice.key: Sent(now, notice.wording) for notice in posted}
+    assert model.fires(now) == 2

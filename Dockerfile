@@ -22,6 +22,7 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip --python /opt/pgheadroom/bin/python \
         install --require-hashes --only-binary=:all: -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY alerts/pgheadroom.rules.yml alerts/
 COPY exporter/ exporter/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/pip --python /opt/pgheadroom/bin/python install --no-deps dist/*.whl

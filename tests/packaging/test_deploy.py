@@ -1,11 +1,12 @@
 """Do the examples in deploy/ fit together, and does each real program accept its own?"""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,10 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 from tests.needs import need
+from tests.servers import http
+from tests.servers.alertmanager import Alertmanager
 from tests.servers.postgres import Postgres
+from tests.servers.wait import until
 
 from pgheadroom.configuration import load
 from pgheadroom.embedded_binaries import newest_install
@@ -212,6 +216,84 @@ def test_amtool_routes_by_severity(severity: str, receiver: str) -> None:
         need("amtool"), "config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels
     )
     assert routed.strip() == receiver
+
+
+EXHAUSTED: Final = {"alertname": "PostgresConnectionsExhausted", "severity": "critical"}
+IMMINENT: Final = {"alertname": "PostgresConnectionsExhaustionImminent", "severity": "critical"}
+EXPECTED: Final = {"alertname": "PostgresConnectionsExhaustionExpected", "severity": "warning"}
+LOW: Final = {"alertname": "PostgresConnectionsLow", "severity": "warning"}
+LEAKING: Final = {"alertname": "PostgresApplicationLeaking", "severity": "warning"}
+RESERVE: Final = {"alertname": "PostgresReservedSlotsInUse", "severity": "critical"}
+UNKNOWN: Final = {"alertname": "PostgresHeadroomUnknown", "severity": "critical"}
+ROLE: Final = {"alertname": "PostgresRoleConnectionsLow"}
+DOWN: Final = {"alertname": "PgheadroomDown", "severity": "critical", "job": "pgheadroom"}
+
+
+@pytest.mark.alertmanager
+def test_lesser_news_is_kept_back(make_alertmanager: Callable[[str], Alertmanager]) -> None:
+    """Of the same target only; and by whichever way either came."""
+    server = make_alertmanager(ALERTMANAGER.read_text())
+    rules = {"job": "pgheadroom"}
+    kept_back = [
+        {**IMMINENT, **rules, "target": "full"},
+        {**EXPECTED, **rules, "target": "full"},
+        {**LOW, "target": "full"},
+        {**UNKNOWN, "target": "full"},
+        {**EXPECTED, **rules, "target": "near"},
+        {**LOW, **rules, "target": "near"},
+        {**LEAKING, **rules, "target": "near"},
+        {**ROLE, "severity": "warning", "target": "near", "role": "web"},
+        {**UNKNOWN, **rules, "target": "lost"},
+    ]
+    told = [
+        {**EXHAUSTED, "target": "full"},
+        {**RESERVE, "target": "full"},
+        {**IMMINENT, "target": "near"},
+        {**ROLE, "severity": "critical", "target": "near", "role": "web"},
+        {**ROLE, "severity": "warning", "target": "near", "role": "jobs"},
+        {**EXPECTED, "target": "later"},
+        {**LOW, "target": "later"},
+        {**LEAKING, "target": "later"},
+        {**DOWN, "instance": "h1:10187"},
+        {**UNKNOWN, "job": "other", "target": "elsewhere"},
+    ]
+    _post(server, [*told, *kept_back])
+    expected = {
+        *((_named(labels), "active") for labels in told),
+        *((_named(labels), "suppressed") for labels in kept_back),
+    }
+
+    def states() -> set[tuple[str, str]]:
+        return {(_named(alert["labels"]), alert["status"]["state"]) for alert in server.alerts()}
+
+    until(lambda: states() == expected, 20, f"states {sorted(expected)}")
+
+
+@pytest.mark.alertmanager
+def test_one_page_for_what_comes_both_ways(
+    make_alertmanager: Callable[[str], Alertmanager],
+) -> None:
+    server = make_alertmanager(ALERTMANAGER.read_text())
+    pushed, ruled = {**EXHAUSTED, "target": "a"}, {**EXHAUSTED, "target": "a", "job": "pgheadroom"}
+    _post(server, [pushed, ruled, {**EXHAUSTED, "target": "b"}])
+
+    def groups() -> list[list[str]]:
+        answer = http.get_json(f"{server.url}/api/v2/alerts/groups")
+        return sorted(sorted(_named(a["labels"]) for a in group["alerts"]) for group in answer)
+
+    expected = sorted(
+        [sorted([_named(pushed), _named(ruled)]), [_named({**pushed, "target": "b"})]]
+    )
+    until(lambda: groups() == expected, 20, f"groups {expected}")
+
+
+def _post(server: Alertmanager, alerts: list[dict[str, str]]) -> None:
+    body = json.dumps([{"labels": labels} for labels in alerts]).encode()
+    http.post(f"{server.url}/api/v2/alerts", body)
+
+
+def _named(labels: dict[str, str]) -> str:
+    return json.dumps(labels, sort_keys=True)
 
 
 def test_passwords_are_made_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pgheadroom import __version__
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path("exporter") / "pgheadroom"
 METADATA: Final = f"pgheadroom-{__version__}.dist-info"
+RULES: Final = Path("alerts") / "pgheadroom.rules.yml"
 
 
 def tracked() -> list[Path]:
@@ -50,12 +51,11 @@ def test_the_name_says_any_python_and_any_machine(wheel: Path) -> None:
 
 
 def test_nothing_but_the_package_is_in_it(wheel: Path) -> None:
-    """Every tracked file of the package is, and beside them there is only metadata."""
+    """Every tracked file of the package is, with the rules; beside them there is only metadata."""
     names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
     package = {name for name in names if name.parts[0] != METADATA}
-    assert package == {
-        file.relative_to(PACKAGE.parent) for file in tracked() if file.is_relative_to(PACKAGE)
-    }
+    own = {file.relative_to(PACKAGE.parent) for file in tracked() if file.is_relative_to(PACKAGE)}
+    assert package == own | {"pgheadroom" / RULES}
     assert Path(METADATA, "licenses", "LICENSE") in names
 
 
@@ -82,6 +82,12 @@ def test_what_runs_is_what_was_installed(installed: Path, tmp_path: Path) -> Non
     script = "import pgheadroom.statements as it; print(it.__file__)"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert Path(answer.strip()).is_relative_to(installed)
+
+
+def test_the_rules_that_were_installed_are_printed(installed: Path, tmp_path: Path) -> None:
+    script = "from pgheadroom.rules import main; main([])"
+    answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
+    assert answer == (ROOT / RULES).read_text()
 
 
 def _run(*command: str | Path, cwd: Path, **environment: Path) -> str:

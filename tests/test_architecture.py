@@ -13,37 +13,46 @@ PACKAGE = Path(pgheadroom.__file__).parent
 # From the ground up. A module imports from floors below its own, never from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     # nouns
-    ("slots", "alert", "thresholds"),
-    ("reading", "names", "peaks"),
+    ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations"),
+    ("reading", "names", "harmless", "peaks", "finding", "climb"),
     # pure
-    ("refusal", "applications", "cadence", "backoff"),
+    ("refusal", "applications", "cadence", "backoff", "recording", "curve", "course", "tendency"),
+    ("notice", "growth", "forecast", "firing"),
+    ("state",),
+    ("wording",),
+    ("shortage", "foresight", "behaviour"),
+    ("judge",),
     ("step",),
-    ("board", "changes", "statements", "rows", "metrics"),
+    ("board", "changes", "statements", "rows", "points", "replay"),
+    ("metrics",),
     # edges
-    ("libpq", "attempts", "exposition", "selfmetrics", "landing", "schedule", "log"),
-    ("alert_settings",),
-    ("settings",),
-    ("session", "knock", "web", "configuration"),
-    ("sampler", "check"),
+    ("libpq", "attempts", "exposition", "selfmetrics", "landing", "schedule", "log", "resolver"),
+    ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
+    ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
+    ("settings", "backtest_html"),
+    ("session", "knock", "web", "post", "configuration"),
+    ("sampler", "alertmanager", "check", "backtest_options"),
     # the program
     ("daemon", "once"),
-    ("embedded_process",),
-    ("embedded_directory",),
+    ("recorder", "backtest", "embedded_process"),
+    ("record", "embedded_directory"),
     ("embedded_binaries",),
     ("embedded",),
     ("demo",),
     ("trial",),
+    ("rules",),
     ("cli",),
     ("__main__",),
 )
 
-PURE_FLOORS = 5
+PURE_FLOORS = 11
 """So many floors from the ground up know no clock, no socket, no logger."""
 
 NOT_IN_PURE = {"asyncio", "time", "datetime", "os", "threading", "socket", "random", "structlog"}
 # `changes` names levels; `backoff` draws its jitter when it is given none; `statements` reads the
-# SQL that is part of the package.
-PURE_EXCEPTIONS = {"backoff": {"random"}}
+# SQL that is part of the package; `notice` and `durations` write moments
+# that they are given.
+PURE_EXCEPTIONS = {"backoff": {"random"}, "notice": {"datetime"}, "durations": {"datetime"}}
 
 # A library and the modules that may import it.
 CONFINED = {
@@ -53,13 +62,13 @@ CONFINED = {
         *("libpq", "attempts", "session", "sampler", "settings"),
         *("embedded", "demo"),
     },
-    "aiohttp": {"web"},
+    "aiohttp": {"web", "post", "resolver", "prometheus_api"},
     "pydantic": {"settings", "alert_settings", "configuration"},
     "pydantic_settings": {"settings", "configuration"},
-    "yaml": {"configuration"},
-    "rich": {"once", "check", "cli"},
+    "yaml": {"configuration", "rules"},
+    "rich": {"once", "check", "cli", "backtest", "backtest_text", "progress_bar"},
     "structlog": {
-        *("log", "sampler", "daemon"),
+        *("log", "sampler", "alertmanager", "daemon", "tape"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

@@ -1,4 +1,4 @@
-"""What can be asked of the program: serve, once, check, and how each of them ends."""
+"""What can be asked of the program, and how does each command end?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 from rich.console import Console
 
-from pgheadroom import __version__
+from pgheadroom import __version__, backtest, record, rules
 from pgheadroom.check import report
 from pgheadroom.configuration import ConfigurationError, load
 from pgheadroom.daemon import AddressInUseError, access, policy, run
@@ -31,9 +31,12 @@ usage: pgheadroom [COMMAND] [SETTING ...]
 Watches PostgreSQL's connection slots and pages before they run out.
 
 commands:
-  serve   sample every target once a second, serve /metrics (what is done without a command)
-  once    read every target once and print it as a table; with --json as JSON
-  check   look at the settings, connect to every target, say what works and what is missing
+  serve     sample every target once a second, serve /metrics (what is done without a command)
+  once      read every target once and print it as a table; with --json as JSON
+  check     look at the settings, connect to every target, say what works and what is missing
+  record    sample every target like serve does, and append what was read to a file
+  backtest  tell what would have paged, and when, over recordings or a Prometheus's history
+  rules     print the alerting rules for Prometheus
 
 Every setting can be a flag, an environment variable (PGHEADROOM_…) and a key of the YAML file that
 --config or PGHEADROOM_CONFIG names; flags win over variables, variables over the file.
@@ -43,6 +46,9 @@ examples:
   pgheadroom --dsn postgresql://pgheadroom@db1/postgres
   pgheadroom check --config pgheadroom.yaml
   PGSERVICE=orders pgheadroom once
+  pgheadroom record orders.jsonl.gz --dsn postgresql://pgheadroom@db1/postgres
+  pgheadroom backtest --html report.html orders.jsonl.gz
+  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d
 
 options:
   -h, --help   this text
@@ -73,8 +79,8 @@ In the environment a target is PGHEADROOM_TARGETS__ORDERS__DSN (its name in smal
 def main(arguments: Sequence[str]) -> int:
     """Run the command that *arguments* name; return the exit status.
 
-    0 when all is well, 1 when a target or the address to listen at is not, 2 when the settings
-    are not allowed.
+    0 when all is well, 1 when a target or the address to listen at is not (or a backtest would
+    have paged), 2 when the settings or what a command was given are of no use.
     """
     command, rest = _command(list(arguments))
     if command in ("-h", "--help"):
@@ -83,9 +89,18 @@ def main(arguments: Sequence[str]) -> int:
     if command == "--version":
         sys.stdout.write(f"pgheadroom {__version__}\n")
         return _OK
+    if command in _OWN_ARGUMENTS:
+        try:
+            return _OWN_ARGUMENTS[command](rest)
+        except KeyboardInterrupt:
+            return _INTERRUPTED
     if command not in _COMMANDS:
-        known = ", ".join(_COMMANDS)
+        known = ", ".join([*_COMMANDS, *_OWN_ARGUMENTS])
         return _wrong([f"no such command: {command}; there are {known}"])
+    return _with_settings(command, rest)
+
+
+def _with_settings(command: str, rest: list[str]) -> int:
     as_text = "--json" not in rest or command != "once"
     if not as_text:
         rest.remove("--json")
@@ -180,6 +195,13 @@ _COMMANDS: dict[str, Callable[[Settings, dict[str, TargetSettings], bool], int]]
     "once": _once,
     "check": _check,
 }
+
+_OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
+    "record": record.main,
+    "backtest": backtest.main,
+    "rules": rules.main,
+}
+"""Commands that take more than settings."""
 
 _DESCRIPTIONS = {
     "serve": "Sample every target once a second and serve what was found at /metrics.",

@@ -25,6 +25,8 @@ NARROWEST = 2
 """The first rung whose typical range says anything of another."""
 _NOISE_UNKNOWN = 2.0
 """What is taken for the range before anything is known, in least rises."""
+_STROKE_FACTOR, _STROKE_RUNG = 1.5, 8
+"""A stroke is so many times as high as use wanders within four minutes."""
 _ALIKE = 10.0
 """Samples so close to each other that averaging them takes no noise away: a pool that lent a
 connection a second ago has mostly not got it back yet."""
@@ -85,12 +87,18 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
             return None
     elif not (full - half) / _FASTEST - 1 <= half <= (full - half) * _SLOWEST + 1:
         return None
-    return Climb(at, at - (full << number), taken / (half << number), wanted, top)
+    rate = min(taken / half, wanted / full if full > _LEAST_BUCKETS else taken / half)
+    return Climb(at, at - (full << number), rate / (1 << number), wanted, top)
 
 
 def least_rise(limit: int) -> float:
     """Return how many slots more are worth being called growth, given the *limit*."""
     return max(_LEAST_SLOTS, _LEAST_RATIO * limit)
+
+
+def least_stroke(limit: int, ranges: Sequence[float]) -> float:
+    """Return how many slots more at once are no mere wandering."""
+    return max(least_rise(limit), _STROKE_FACTOR * ranges[_STROKE_RUNG])
 
 
 def _buckets_since(rung: Rung, level: float) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.climb import NARROWEST, Climb, climb, least_rise, typical_range
+from pgheadroom.climb import NARROWEST, Climb, climb, least_stroke, typical_range
 from pgheadroom.history import RUNGS, History, Span
 from pgheadroom.strokes import Strokes
 from pgheadroom.swings import Swings, prominence
@@ -35,7 +35,7 @@ class Course:
         """Return the course with one more sample; *limit* is that of ordinary roles."""
         same = totals is self.totals
         spans = self.spans if same else {name: (count, count) for name, count in totals.items()}
-        history, touched = self.history.add(at, used, spans)
+        history, touched = self.history.add(at, used, max(0, limit - used), spans)
         ranges = self.ranges
         if touched > NARROWEST:
             new = map(typical_range, history.rungs[NARROWEST:touched])
@@ -46,7 +46,7 @@ class Course:
         return Course(
             history,
             self.swings.add(at, used, prominence(limit)),
-            self.strokes.add(at, used, least_rise(limit)),
+            self.strokes.add(at, used, least_stroke(limit, ranges)),
             (*found, *self.climbs[touched:]),
             touched,
             limit,

@@ -18,6 +18,9 @@ _RELEASE = 1.5
 """A forecast keeps an alert up to so many times the horizon that raises it."""
 
 
+_LAST_SLOTS = 0.06
+"""Share of the ordinary slots that nobody should get used to being left with."""
+
 Ahead = tuple[Prospect, ...]
 
 
@@ -65,18 +68,25 @@ def _pages(
     reached = prospect.reached / max(1, limit)
     if reached < thresholds.early_floor_ratio:
         return False
+    if prospect.sign is Sign.RANGE:
+        return True  # that it came back from the last peak says nothing of the next
+    if not _new(state, prospect, limit):
+        return False
     if prospect.sign is not Sign.CLIMB or reached >= thresholds.paging_floor_ratio:
         return True
     lasting = prospect.lasts >= thresholds.paging_horizon_seconds
-    if not lasting and not _busy(state, who, thresholds.busy_ratio):
-        return False
-    return _new(state, prospect, limit)
+    return lasting or _busy(state, who, thresholds.busy_ratio)
 
 
 def _new(state: State, prospect: Prospect, limit: int) -> bool:
-    """Say whether use went clearly higher than it ever did before what *prospect* was seen in."""
-    before = state.course.history.highest_before(prospect.since)
-    return prospect.reached > before + least_rise(limit) / 2
+    """Say whether it is clearly tighter than it was before *prospect* began, or very tight.
+
+    What use has come back from by itself is no news, but for the last few slots.
+    """
+    free = limit - prospect.reached
+    if free <= _LAST_SLOTS * limit:
+        return True
+    return free < state.course.history.least_free_before(prospect.since) - least_rise(limit) / 2
 
 
 def _busy(state: State, who: Culprit | None, ratio: float) -> bool:

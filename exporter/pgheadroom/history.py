@@ -8,6 +8,7 @@ what happened long ago in outline. A bucket that is complete is folded into the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -33,6 +34,8 @@ class Bucket(NamedTuple):
     """Slots in use, summed over the samples."""
     low: int
     high: int
+    free: int
+    """The fewest slots that were free for ordinary roles."""
     spans: Mapping[str, Span]
     """By application, of the samples in which it was seen at all."""
 
@@ -51,10 +54,13 @@ class History:
 
     rungs: tuple[Rung, ...] = ((),) * RUNGS
 
-    def add(self, at: float, used: int, spans: Mapping[str, Span]) -> tuple[History, int]:
+    def add(
+        self, at: float, used: int, free: int, spans: Mapping[str, Span]
+    ) -> tuple[History, int]:
         """Return the history with one more sample, and on how many rungs, from 0 up, it shows.
 
-        *at* is in seconds since the epoch. When the clock was set back, what now lies in the
+        *used* slots were taken and *free* ones left for ordinary roles *at* so many seconds since
+        the epoch. When the clock was set back, what now lies in the
         future is dropped, so that time runs forwards in what is left.
         """
         index = int(at)
@@ -64,7 +70,7 @@ class History:
                 tuple(bucket for bucket in rung if bucket.nth <= index >> number)
                 for number, rung in enumerate(rungs)
             ]
-        carried: Bucket | None = Bucket(index, 1, used, used, used, spans)
+        carried: Bucket | None = Bucket(index, 1, used, used, used, free, spans)
         for number, rung in enumerate(rungs):
             assert carried is not None  # noqa: S101 - the loop ends when nothing is carried
             rungs[number], carried = _with(rung, carried)
@@ -81,9 +87,9 @@ class History:
                 return next(bucket for bucket in reversed(rung) if bucket.nth <= index)
         return None
 
-    def highest_before(self, at: float) -> int:
-        """Return the highest use that is known of the time before *at*; 0 if nothing is."""
-        return max((bucket.high for bucket in self._before(at)), default=0)
+    def least_free_before(self, at: float) -> float:
+        """Return the fewest free slots that are known of the time before *at*; infinite if none."""
+        return min((bucket.free for bucket in self._before(at)), default=math.inf)
 
     def most_before(self, at: float, name: str) -> int:
         """Return the most connections that application *name* is known to have had before *at*."""
@@ -124,6 +130,7 @@ def _merged(one: Bucket, other: Bucket) -> Bucket:
         one.total + other.total,
         min(one.low, other.low),
         max(one.high, other.high),
+        min(one.free, other.free),
         _merged_spans(one.spans, other.spans),
     )
 

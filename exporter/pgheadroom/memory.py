@@ -1,0 +1,61 @@
+"""What of a target's state is worth remembering over a restart, and what of it still holds then?
+
+The course of its use, and which alerts fire or are about to. Not the newest sample and what was
+counted: a sample is a second away, and counters may begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pgheadroom.course import Course
+from pgheadroom.finding import Key
+from pgheadroom.firing import Watched
+from pgheadroom.state import State
+from pgheadroom.tendency import Tendencies
+
+_RESTART_SECONDS = 300.0
+"""A restart that takes less is no end of an alert, however soon one resolves otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of one target."""
+
+    at: float
+    """As of when, in seconds since the epoch."""
+    course: Course
+    """Without what belongs to the newest sample alone."""
+    tendencies: Tendencies
+    watched: Mapping[Key, Watched]
+
+
+def remembered(state: State, at: float) -> Memory:
+    """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
+    course = replace(state.course, touched=0, totals={}, spans={})
+    return Memory(at, course, state.tendencies, state.watched)
+
+
+def recalled(fresh: State, memory: Memory, now: float) -> State:
+    """Return the state to begin with *now*: *fresh*, which knows nothing yet, and *memory*.
+
+    The time between is a gap in the history, as any other. An alert that would have resolved
+    meanwhile, had its cause gone with our last look, is forgotten: a page of days ago is no news.
+    """
+    hold = fresh.thresholds.resolve_hold_seconds
+    watched = {
+        key: one for key, one in memory.watched.items() if not _over(one, memory.at, now, hold)
+    }
+    return replace(
+        fresh,
+        course=memory.course,
+        tendencies=memory.tendencies,
+        watched=watched,
+        alerts=tuple(one.alert for one in watched.values() if one.alert is not None),
+    )
+
+
+def _over(watched: Watched, at: float, now: float, hold: float) -> bool:
+    gone = at if watched.gone_since is None else watched.gone_since
+    return now >= watched.until and now - gone >= max(hold, _RESTART_SECONDS)

@@ -49,28 +49,34 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     so that the counts add up to the slots in use.
     """
     folded = [(fold(group.application_name), group) for group in groups]
-    totals: dict[str, int] = {}
+    everyone: dict[str, int] = {}
     for name, group in folded:
-        totals[name] = totals.get(name, 0) + group.count
-    members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
+        everyone[name] = everyone.get(name, 0) + group.count
+    members = elect(everyone, before.members, at=at, most=most, absence_seconds=absence_seconds)
+    # `unnamed` always has its place: logins under way are counted there.
+    others = {name for name in everyone if name not in members and name != UNNAMED}
+    totals = everyone
+    if others:
+        totals = {name: count for name, count in everyone.items() if name not in others}
+        totals[OTHER] = sum(everyone[name] for name in others)
     counts: dict[tuple[str, str], int] = {}
-    shown_totals: dict[str, int] = {}
     oldest: dict[str, float] = {}
     for name, group in folded:
-        shown = _shown(name, members)
-        counts[shown, group.state] = counts.get((shown, group.state), 0) + group.count
-        shown_totals[shown] = shown_totals.get(shown, 0) + group.count
+        shown = OTHER if name in others else name
+        key = shown, group.state
+        counts[key] = counts.get(key, 0) + group.count
         if group.oldest_seconds is not None:
             oldest[shown] = max(oldest.get(shown, 0.0), group.oldest_seconds)
+    rewritten = {group.application_name for name, group in folded if name != group.application_name}
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
-        shown_totals[UNNAMED] = shown_totals.get(UNNAMED, 0) + hidden
+        totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
     return Applications(
         counts=counts,
-        totals=shown_totals,
+        totals=totals,
         oldest_seconds=oldest,
-        in_other=sum(1 for name in totals if _shown(name, members) == OTHER and name != OTHER),
-        rewritten=len({g.application_name for name, g in folded if name != g.application_name}),
+        in_other=len(others - {OTHER}),
+        rewritten=len(rewritten),
         members=members,
     )
 
@@ -89,6 +95,8 @@ def elect(
     *most* places are taken, a newcomer displaces the smallest member only with more than twice
     its connections; so the page holds who matters, and two of like size do not take turns.
     """
+    if totals.keys() == before.keys() and all(totals.values()):
+        return dict.fromkeys(before, at)
     members = {
         name: at if totals.get(name) else seen
         for name, seen in before.items()
@@ -106,8 +114,3 @@ def elect(
             del members[weakest]
         members[name] = at
     return members
-
-
-def _shown(name: str, members: Mapping[str, float]) -> str:
-    # `unnamed` always has its place: logins under way are counted there.
-    return name if name in members or name == UNNAMED else OTHER

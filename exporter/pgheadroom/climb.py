@@ -67,23 +67,28 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     """
     if not _even(rung):
         return None
-    newest = rung[-1]
+    newest, before = rung[-1], rung[-2]
     level = newest.total / newest.samples
-    top = max(newest.high, rung[-2].high)
-    wanted = max(limit - top, least_rise(limit))
+    # Comparisons in place of max(): this is done for a few rungs with every sample.
+    top = newest.high if newest.high > before.high else before.high
+    wanted: float = limit - top
     if wanted > level:
         return None  # use can't have risen by so much
-    wanted = max(wanted, _NOISE_FACTOR * _noise(ranges, number, rung[-2].samples, limit))
-    full = _buckets_since(rung, level - wanted)
-    if full is None:
+    least = least_rise(limit)
+    noise = _NOISE_FACTOR * _noise(ranges, number, before.samples, least)
+    wanted = wanted if wanted > least else least
+    wanted = wanted if wanted > noise else noise
+    half = _buckets_since(rung, level - wanted / 2)
+    full = None if half is None else _buckets_since(rung, level - wanted)
+    if half is None or full is None:
         return None
-    half = _buckets_since(rung, level - wanted / 2) or 1
+    half = half or 1
     taken = wanted / 2
     if full < _LEAST_BUCKETS:  # too fast to be told in buckets: see what went in a few of them
         full, half = _LEAST_BUCKETS, _LEAST_BUCKETS // 2
         middle = rung[-1 - half].mean
         taken = level - middle
-        if not taken / _FASTEST <= middle - rung[-1 - full].mean <= taken * _SLOWEST:
+        if taken <= 0 or not taken / _FASTEST <= middle - rung[-1 - full].mean <= taken * _SLOWEST:
             return None
     elif not (full - half) / _FASTEST - 1 <= half <= (full - half) * _SLOWEST + 1:
         return None
@@ -123,10 +128,10 @@ def typical_range(rung: Rung) -> float:
     return float(ranges[len(ranges) // 2])
 
 
-def _noise(ranges: Sequence[float], number: int, samples: int, limit: int) -> float:
+def _noise(ranges: Sequence[float], number: int, samples: int, least: float) -> float:
     """Return in what range the means of rung *number*, of so many *samples*, wander anyway."""
     for wider, surcharge in _NOISE_RUNGS:
         typical = ranges[min(number + wider, RUNGS - 1)]
         if typical >= 0:
-            return surcharge * typical / sqrt(max(1.0, samples / _ALIKE))
-    return _NOISE_UNKNOWN * least_rise(limit)
+            return surcharge * typical / (sqrt(samples / _ALIKE) if samples > _ALIKE else 1.0)
+    return _NOISE_UNKNOWN * least

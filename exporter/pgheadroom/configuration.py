@@ -37,6 +37,7 @@ _METAVARS = {
     "--max-applications": "N",
     "--fold-rules": "JSON",
     "--alert-labels": "NAME=VALUE",
+    "--state-directory": "DIRECTORY",
     "--alertmanager-username": "NAME",
 }
 _BY_UNIT = {

@@ -14,6 +14,7 @@ from pgheadroom import __version__
 from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition
+from pgheadroom.keeper import Keeper
 from pgheadroom.names import Folder
 from pgheadroom.notice import Form
 from pgheadroom.post import Credentials
@@ -22,6 +23,7 @@ from pgheadroom.schedule import Schedule
 from pgheadroom.selfmetrics import SelfMetrics
 from pgheadroom.session import Access
 from pgheadroom.settings import Settings, TargetSettings, split_address
+from pgheadroom.statedir import StateDirectory
 from pgheadroom.step import Policy
 from pgheadroom.web import Site, serve
 
@@ -31,6 +33,7 @@ Started = Callable[[str], None]
 
 _GRACE_SECONDS = 1.0
 _KNOCKS_APART_SECONDS = 1.0
+_KEEP_SECONDS = 1.0
 
 
 class AddressInUseError(Exception):
@@ -78,6 +81,12 @@ def alertmanagers(settings: Settings, board: Board, own: SelfMetrics) -> Alertma
     )
 
 
+def keeper(settings: Settings, board: Board, own: SelfMetrics) -> Keeper | None:
+    """Return what keeps the states on *board* over a restart, if *settings* want that."""
+    path = settings.directory_of_state()
+    return None if path is None else Keeper(StateDirectory(path), board, own)
+
+
 async def run(
     settings: Settings, targets: Mapping[str, TargetSettings], started: Started | None = None
 ) -> None:
@@ -116,8 +125,12 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
         Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
     ]
     told = alertmanagers(settings, board, own)
+    kept = keeper(settings, board, own)
     schedule = Schedule()
     jobs = Jobs(own)
+    if kept is not None:
+        await jobs.guarded("state", kept.recall)()
+        schedule.every(_KEEP_SECONDS, jobs.guarded("state", kept.turn))
     for number, sampler in enumerate(samplers):
         # Spread over the interval, so that many targets do not all have their turn at once.
         offset = settings.interval_seconds * number / len(samplers)
@@ -143,6 +156,8 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
         schedule.stop()
         await jobs.end()
         await jobs.guarded("page", told.last_words)()
+        if kept is not None:
+            await jobs.guarded("state", kept.finish)()
         for sampler in samplers:
             sampler.close()
         await runner.cleanup()

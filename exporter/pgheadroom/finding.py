@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pgheadroom.alert import AlertName, Label, Severity
 
 Key = tuple[AlertName, Severity, Label | None]
+Words = tuple[str, str | None]
+"""The figures in words, and the application to blame, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +18,8 @@ class Finding:
 
     name: AlertName
     severity: Severity
-    description: str
-    application_name: str | None = None
+    tell: Callable[[], Words]
+    """Puts it in words; called when somebody is told, not each time that it is found."""
     about: Label | None = None
     hold_seconds: float = 0.0
     """It becomes an alert when it has been found for so long."""

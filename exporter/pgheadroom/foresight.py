@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pgheadroom.alert import AlertName, Severity
 from pgheadroom.climb import least_rise
 from pgheadroom.durations import duration
-from pgheadroom.finding import Finding
+from pgheadroom.finding import Finding, Words
 from pgheadroom.forecast import Prospect, Sign
 from pgheadroom.growth import Culprit, culprit
 from pgheadroom.state import State
+from pgheadroom.tendency import Trait
 from pgheadroom.thresholds import Thresholds
 from pgheadroom.wording import slots, took
 
@@ -37,19 +39,23 @@ def foreseen(
 def _imminent(
     state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
 ) -> Iterator[Finding]:
+    fires = _fires(state, AlertName.IMMINENT, Severity.CRITICAL)
     paging = [prospect for prospect in ahead if _near(prospect, thresholds.paging_horizon_seconds)]
     # Who took most tells most, whichever forecast comes true first.
     for prospect in sorted(paging, key=lambda prospect: -prospect.slots):
-        who = _who(state, prospect)
-        if _pages(state, prospect, limit, who, thresholds):
+        if _pages(state, prospect, limit, thresholds, fires=fires):
             yield Finding(
                 AlertName.IMMINENT,
                 Severity.CRITICAL,
-                _words(state, prospect, who, paging[0].seconds, now),
-                None if who is None else who.application_name,
+                partial(_words, state, prospect, paging[0].seconds, now),
                 lasts_seconds=prospect.lasts,
             )
             return
+
+
+def _fires(state: State, name: AlertName, severity: Severity) -> bool:
+    known = state.watched.get((name, severity, None))
+    return known is not None and known.alert is not None
 
 
 def _near(prospect: Prospect, horizon: float) -> bool:
@@ -58,24 +64,27 @@ def _near(prospect: Prospect, horizon: float) -> bool:
 
 
 def _pages(
-    state: State, prospect: Prospect, limit: int, who: Culprit | None, thresholds: Thresholds
+    state: State, prospect: Prospect, limit: int, thresholds: Thresholds, *, fires: bool
 ) -> bool:
     """Say whether so many slots are in use that *prospect* is worth waking somebody.
 
     Most climbs end by themselves: a deploy, a burst, a job. Far below the limit one pages only
-    when it is of a kind that does not, and goes where use has not been before.
+    when it is of a kind that does not, and goes where use has not been before. A page that *fires*
+    goes on without being news.
     """
     reached = prospect.reached / max(1, limit)
     if reached < thresholds.early_floor_ratio:
         return False
     if prospect.sign is Sign.RANGE:
         return True  # that it came back from the last peak says nothing of the next
+    if fires:
+        return True
     if not _new(state, prospect, limit):
         return False
     if prospect.sign is not Sign.CLIMB or reached >= thresholds.paging_floor_ratio:
         return True
     lasting = prospect.lasts >= thresholds.paging_horizon_seconds
-    return lasting or _busy(state, who, thresholds.busy_ratio)
+    return lasting or _busy(state, prospect, thresholds.busy_ratio)
 
 
 def _new(state: State, prospect: Prospect, limit: int) -> bool:
@@ -89,7 +98,8 @@ def _new(state: State, prospect: Prospect, limit: int) -> bool:
     return free < state.course.history.least_free_before(prospect.since) - least_rise(limit) / 2
 
 
-def _busy(state: State, who: Culprit | None, ratio: float) -> bool:
+def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
+    who = _who(state, prospect)
     if who is None:
         return False
     idle = state.applications.counts.get((who.application_name, "idle"), 0)
@@ -101,19 +111,18 @@ def _expected(
     state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
 ) -> Iterator[Finding]:
     horizon = thresholds.forecast_horizon_seconds
+    fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
     for prospect in ahead:
         if prospect.seconds > _RELEASE * horizon or prospect.sign is Sign.STROKES:
             continue
         if prospect.sign is Sign.CLIMB and (
-            prospect.lasts < thresholds.leak_seconds or not _new(state, prospect, limit)
+            prospect.lasts < thresholds.leak_seconds or not (fires or _new(state, prospect, limit))
         ):
             continue
-        who = _who(state, prospect)
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            _words(state, prospect, who, prospect.seconds, now),
-            None if who is None else who.application_name,
+            partial(_words, state, prospect, prospect.seconds, now),
             lasts_seconds=prospect.lasts / 2,
             only_keeps=prospect.seconds > horizon,
         )
@@ -128,15 +137,23 @@ def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Fin
     if not lasting:
         return
     worst = max(lasting, key=lambda leak: leak.change)
-    words = (
-        f"{state.target}: {worst.name} took {worst.change} connections in the last"
-        f" {duration(worst.seconds)}, gave none back, and holds {totals[worst.name]}"
-    )
-    alone = min((one.seconds for one in ahead if one.application_name == worst.name), default=None)
-    words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
     yield Finding(
-        AlertName.LEAKING, Severity.WARNING, words, worst.name, lasts_seconds=worst.seconds
+        AlertName.LEAKING,
+        Severity.WARNING,
+        partial(_leak_words, state, worst, ahead),
+        lasts_seconds=worst.seconds,
     )
+
+
+def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
+    words = (
+        f"{state.target}: {leak.name} took {leak.change} connections in the last"
+        f" {duration(leak.seconds)}, gave none back, and holds"
+        f" {state.applications.totals[leak.name]}"
+    )
+    alone = min((one.seconds for one in ahead if one.application_name == leak.name), default=None)
+    words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
+    return words, leak.name
 
 
 def _who(state: State, prospect: Prospect) -> Culprit | None:
@@ -150,9 +167,8 @@ def _who(state: State, prospect: Prospect) -> Culprit | None:
     return culprit(state.course, totals, prospect.since)
 
 
-def _words(
-    state: State, prospect: Prospect, who: Culprit | None, seconds: float, now: float
-) -> str:
+def _words(state: State, prospect: Prospect, seconds: float, now: float) -> Words:
+    who = _who(state, prospect)
     assert state.sample is not None  # noqa: S101 - foreseen() has looked
     words = f"{state.target}: {slots(state.sample.slots)}"
     period = duration(prospect.period)
@@ -173,4 +189,4 @@ def _words(
             words += f"; as it goes on now, the last goes in {duration(seconds)}."
     if who is not None:
         words += " " + took(who, duration(now - prospect.since))
-    return words
+    return words, None if who is None else who.application_name

@@ -71,9 +71,10 @@ class History:
                 for number, rung in enumerate(rungs)
             ]
         carried: Bucket | None = Bucket(index, 1, used, used, used, free, spans)
+        most = 2 * max(len(spans), _LEAST_NAMES)
         for number, rung in enumerate(rungs):
             assert carried is not None  # noqa: S101 - the loop ends when nothing is carried
-            rungs[number], carried = _with(rung, carried)
+            rungs[number], carried = _with(rung, carried, most)
             if carried is None:
                 return History(tuple(rungs)), number + 1
             carried = Bucket(carried.nth >> 1, *carried[1:])
@@ -110,20 +111,23 @@ class History:
                 yield bucket
 
 
-def _with(rung: Rung, new: Bucket) -> tuple[Rung, Bucket | None]:
-    """Return *rung* with *new* in it, and the bucket that became complete by that."""
+def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
+    """Return *rung* with *new* in it, and the bucket that became complete by that.
+
+    Of the applications in a bucket the *most* biggest are kept.
+    """
     if not rung:
         return (new,), None
     last = rung[-1]
-    if last.nth == new.nth:
-        return (*rung[:-1], _merged(last, new)), None
+    if last.nth >= new.nth:  # greater when the clock was set back into a bucket that was complete
+        return (*rung[:-1], _merged(last, new, most)), None
     first = 0
     while first < len(rung) and rung[first].nth <= new.nth - SPAN:
         first += 1
     return (*rung[first:], new), last
 
 
-def _merged(one: Bucket, other: Bucket) -> Bucket:
+def _merged(one: Bucket, other: Bucket, most: int) -> Bucket:
     return Bucket(
         one.nth,
         one.samples + other.samples,
@@ -131,11 +135,13 @@ def _merged(one: Bucket, other: Bucket) -> Bucket:
         min(one.low, other.low),
         max(one.high, other.high),
         min(one.free, other.free),
-        _merged_spans(one.spans, other.spans),
+        _merged_spans(one.spans, other.spans, most),
     )
 
 
-def _merged_spans(one: Mapping[str, Span], other: Mapping[str, Span]) -> Mapping[str, Span]:
+def _merged_spans(
+    one: Mapping[str, Span], other: Mapping[str, Span], most: int
+) -> Mapping[str, Span]:
     if one is other:  # of two samples between which nobody was told apart anew
         return one
     both = dict(one)
@@ -145,7 +151,6 @@ def _merged_spans(one: Mapping[str, Span], other: Mapping[str, Span]) -> Mapping
             both[name] = span
         elif known != span:
             both[name] = (min(known[0], span[0]), max(known[1], span[1]))
-    most = 2 * max(len(one), len(other), _LEAST_NAMES)
     if len(both) > most:  # applications that come and go for a week must not pile up here
         biggest = sorted(both, key=lambda name: -both[name][1])[:most]
         return {name: both[name] for name in biggest}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pgheadroom.alert import AlertName
 from pgheadroom.firing import Moment, judged
 from pgheadroom.forecast import Prospect, outlook
@@ -15,6 +13,8 @@ from pgheadroom.state import State
 
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
 """What only a sample can tell: without one, nobody knows that it is over."""
+
+_NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 
 
 def judge(state: State, now: float) -> State:
@@ -31,14 +31,29 @@ def judge(state: State, now: float) -> State:
     if (ahead or state.tendencies.leaks) and not blind:
         findings += foreseen(state, ahead, limit, thresholds, now)
     if not findings and not state.watched:
-        return state if ahead == state.outlook == () else replace(state, outlook=ahead)
+        return state if ahead == state.outlook == () else state.judged(ahead, {}, ())
     moment = Moment(
         now,
         state.free(Tier.ORDINARY) or 0,
         limit,
         thresholds.resolve_hold_seconds,
-        _BY_SAMPLE if blind else frozenset(),
+        _blind_to(state),
     )
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
-    return replace(state, outlook=ahead, watched=watched, alerts=alerts)
+    return state.judged(ahead, watched, alerts)
+
+
+def _blind_to(state: State) -> frozenset[AlertName]:
+    """Return the alerts of which nothing can be said now: nobody knows that they are over.
+
+    After a restart that is every alert which still fires by what is remembered, until there was a
+    reading; and that nobody can see, until somebody does.
+    """
+    if state.condition is Condition.OK:
+        return frozenset()
+    if state.condition is None:
+        return frozenset(AlertName) - {AlertName.REFUSED}
+    if state.sample is None and state.condition not in _NO_SLOT:
+        return _BY_SAMPLE | {AlertName.UNKNOWN}
+    return _BY_SAMPLE

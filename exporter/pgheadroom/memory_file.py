@@ -9,6 +9,7 @@ import gzip
 import json
 import zlib
 from dataclasses import replace
+from itertools import pairwise
 from operator import gt
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 _LARGEST = 2**53
 _FUTURE_SECONDS = 60.0
 """A clock may be set back by as much without ado."""
+_ABOUT = ("role", "database")
 _FIGURES = len(Bucket._fields) - 1
 _KEYS = {"format", "target", "memory", "names", "rungs"}
 
@@ -123,7 +125,7 @@ def _rung(found: Plain, number: int, names: list[str]) -> Rung:
     if not rung:
         return rung
     starts = [bucket.nth for bucket in rung]
-    in_order = all(one < next_ for one, next_ in zip(starts, starts[1:], strict=False))
+    in_order = all(one < other for one, other in pairwise(starts))
     if not in_order or starts[-1] - starts[0] >= SPAN or starts[-1] << number > _LARGEST:
         raise DamagedError("its history is not in order")
     return rung
@@ -143,7 +145,7 @@ def _bucket(found: Plain, names: list[str]) -> Bucket:
     if who and max(who) >= len(names):
         raise DamagedError("its applications are not in order")
     spans = dict(zip(map(names.__getitem__, who), zip(lows, highs, strict=True), strict=True))
-    bucket = Bucket(*figures, spans)
+    bucket = Bucket._make([*figures, spans])
     few, many = bucket.samples * bucket.low, bucket.samples * bucket.high
     if len(spans) != len(who) or bucket.samples < 1 or not few <= bucket.total <= many:
         raise DamagedError("the figures of its history do not add up")
@@ -162,7 +164,9 @@ def _check(memory: Memory) -> None:
     _check_tendencies(memory.tendencies)
     for key, watched in memory.watched.items():
         alert = watched.alert
-        if key[1] not in SEVERITIES[key[0]] or (alert is not None and alert.key != key):
+        name, severity, about = key
+        known = severity in SEVERITIES[name] and (about is None or about[0] in _ABOUT)
+        if not known or (alert is not None and alert.key != key):
             raise DamagedError("its alerts are not in order")
 
 

@@ -41,17 +41,11 @@ def plain(value: object) -> Plain:
 def typed(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - whatever *kind* says
     """Return what ``plain`` made *value* of, which was of type *kind*; raises UnfitError."""
     origin = get_origin(kind)
-    if kind in (bool, str):
-        return _checked(value, type(value) is kind)
-    if kind is int:
-        return _checked(value, type(value) is int and -_LARGEST <= value <= _LARGEST)
-    if kind is float:
-        return float(_checked(value, _is_number(value)))
     if origin in (Union, types.UnionType):
         (other,) = (one for one in get_args(kind) if one is not types.NoneType)
         return None if value is None else typed(other, value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(_checked(value, value in [one.value for one in kind]))
+    if kind in (bool, int, float, str) or (isinstance(kind, type) and issubclass(kind, Enum)):
+        return _single(kind, value)
     _checked(value, type(value) is list)
     if origin is tuple:
         return _tuple(get_args(kind), value)
@@ -61,14 +55,22 @@ def typed(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - whatever *kind* say
     return kind(*_tuple(_kinds(kind), value))
 
 
+def _single(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - as above
+    if issubclass(kind, Enum):
+        return kind(_checked(value, value in [one.value for one in kind]))
+    if kind is float:
+        fits = type(value) in (int, float) and math.isfinite(value)
+    else:
+        fits = type(value) is kind
+    if kind in (int, float):
+        fits = fits and abs(value) <= _LARGEST
+    return kind(_checked(value, fits))
+
+
 def _checked(value: Plain, fits: bool) -> Plain:  # noqa: FBT001 - what is looked at
     if not fits:
         raise UnfitError
     return value
-
-
-def _is_number(value: Plain) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= _LARGEST
 
 
 def _tuple(kinds: tuple[Any, ...], values: Plain) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ NAMES = (
     "pgheadroom_bugs_total",
     "pgheadroom_alertmanager_up",
     "pgheadroom_alertmanager_posts_total",
+    "pgheadroom_state_saves_total",
+    "pgheadroom_state_saved_timestamp_seconds",
 )
 
 
@@ -56,7 +58,7 @@ class SelfMetrics:
             ("job",),
             registry=self.registry,
         )
-        for job in ("sample", "knock", "page"):
+        for job in ("sample", "knock", "page", "state"):
             self._bugs.labels(job)
         self._alertmanager_up = Gauge(
             "pgheadroom_alertmanager_up",
@@ -70,6 +72,19 @@ class SelfMetrics:
             "Posts to this Alertmanager, by how they ended.",
             ("alertmanager", "outcome"),
             registry=self.registry,
+        )
+        self._saves = Counter(
+            "pgheadroom_state_saves",
+            "Times that what is known of a target was to be saved, by how that ended.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._saved_at = Gauge(
+            "pgheadroom_state_saved_timestamp_seconds",
+            "When what is known of a target, of whichever, was last saved, in seconds since the"
+            " epoch; 0 before.",
+            (),
+            registry=None,
         )
 
     def configured(self, at: float) -> None:
@@ -90,3 +105,15 @@ class SelfMetrics:
         """Note how the newest post to the Alertmanager *name* ended."""
         self._alertmanager_up.labels(name).set(accepted)
         self._posts.labels(name, "ok" if accepted else "error").inc()
+
+    def keeps_state(self) -> None:
+        """Show how saving goes from now on."""
+        self.registry.register(self._saved_at)
+        for outcome in ("ok", "error"):
+            self._saves.labels(outcome)
+
+    def state_saved(self, at: float | None) -> None:
+        """Note that what is known of a target was saved *at* that time; None if it could not be."""
+        self._saves.labels("error" if at is None else "ok").inc()
+        if at is not None:
+            self._saved_at.set(at)

@@ -183,6 +183,12 @@ class WatchSettings(BaseSettings):
         default=True,
         description="fold uuids, pods' hashes, pids, replica numbers, host:port and the like",
     )
+    state_directory: Path | None = Field(
+        default=None,
+        description="directory to remember each target's history and alerts in over a restart; made"
+        " if it is missing, used by one daemon at a time; without it STATE_DIRECTORY, which systemd"
+        " sets, and without that nothing is remembered",
+    )
     log_format: Literal["logfmt", "json"] = Field(default="logfmt", description="form of the log")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least serious lines to log"
@@ -223,6 +229,12 @@ class WatchSettings(BaseSettings):
         if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
             found[SINGLE_TARGET] = TargetSettings()
         return found
+
+    def directory_of_state(self, environment: Mapping[str, str] = os.environ) -> Path | None:
+        """Return where to remember over a restart; None if nowhere."""
+        # systemd separates several with colons; the first one is ours.
+        first = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+        return self.state_directory or (Path(first) if first else None)
 
 
 class Settings(AlertSettings, WatchSettings):

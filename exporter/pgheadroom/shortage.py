@@ -7,18 +7,19 @@ is for others to say.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pgheadroom.alert import AlertName, Severity
 from pgheadroom.climb import least_rise
 from pgheadroom.durations import duration
-from pgheadroom.finding import Finding
+from pgheadroom.finding import Finding, Words
 from pgheadroom.reading import Condition, LimitUse, Sample
-from pgheadroom.slots import Tier
+from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
-from pgheadroom.wording import biggest, slots
+from pgheadroom.wording import blaming, slots
 
-_NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
+NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 _TURNED_AWAY = (Condition.FULL, Condition.POOLER_FULL)
 _RELEASE = 1.25
 """What was low is not low any more when it is higher by this factor, and the other way round."""
@@ -32,7 +33,7 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
     yield from _refused(state)
     if state.condition is not Condition.OK:
         yield from _unknown(state, thresholds, now)
-        if state.condition in _NO_SLOT:
+        if state.condition in NO_SLOT:
             yield _exhausted(state)
     elif state.sample is not None:
         known = state.sample.slots
@@ -41,29 +42,33 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
             # A slot or two that come free for a moment are no end of it.
             yield _exhausted(state, only_keeps=free > 0)
         if free <= 0:
-            yield from _reserve(state.sample)
+            yield from _reserve(state, state.sample)
         if free <= _RELEASE * thresholds.low_free_ratio * limit:
             yield _low(state, free, limit, thresholds)
         if known.hidden:
-            yield from _logins(known.hidden, limit, thresholds)
+            yield from _logins(state, known.hidden, limit, thresholds)
         uses = state.sample.breakdown
-        yield from _limits(AlertName.ROLE, "role", uses.roles, thresholds)
-        yield from _limits(AlertName.DATABASE, "database", uses.databases, thresholds)
+        if uses.roles:
+            yield from _limits(state, "role", uses.roles, thresholds)
+        if uses.databases:
+            yield from _limits(state, "database", uses.databases, thresholds)
 
 
 def _exhausted(state: State, *, only_keeps: bool = False) -> Finding:
-    name = biggest(state)
-    none = "Hardly any slot" if only_keeps else "No slot"
+    return Finding(
+        AlertName.EXHAUSTED,
+        Severity.CRITICAL,
+        partial(_exhausted_words, state, "Hardly any slot" if only_keeps else "No slot"),
+        only_keeps=only_keeps,
+    )
+
+
+def _exhausted_words(state: State, none: str) -> Words:
     words = f"{none} is free for an ordinary role on {state.target}"
-    if state.condition in _NO_SLOT:
+    if state.condition in NO_SLOT:
         words += f": the server refuses us ({state.detail})"
     words += "." if state.sample is None else f"; {slots(state.sample.slots)}."
-    if name is not None:
-        words += f" {name[0]} holds most: {name[1]}."
-    application = None if name is None else name[0]
-    return Finding(
-        AlertName.EXHAUSTED, Severity.CRITICAL, words, application, only_keeps=only_keeps
-    )
+    return blaming(state, words)
 
 
 def _refused(state: State) -> Iterator[Finding]:
@@ -77,58 +82,69 @@ def _refused(state: State) -> Iterator[Finding]:
     words += f" ({knock.detail or knock.condition})"
     words += ", whatever SQL says." if state.condition is Condition.OK else "."
     hold = 0.0 if turned_away else _KNOCKS_HOLD_SECONDS
-    yield Finding(AlertName.REFUSED, Severity.CRITICAL, words, hold_seconds=hold)
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), hold_seconds=hold)
 
 
 def _unknown(state: State, thresholds: Thresholds, now: float) -> Iterator[Finding]:
-    if state.condition in (None, *_NO_SLOT):
+    if state.condition in (None, *NO_SLOT):
         return
     known = state.sample.at if state.sample is not None else state.since
     if known is None:
         return
     blind = now - known
-    words = f"No sample of {state.target} for {duration(blind)}: {state.condition}"
-    words += f" ({state.detail})." if state.detail else "."
-    if state.sample is not None:
-        words += f" Last known: {slots(state.sample.slots)}."
     for severity, seconds in (
         (Severity.WARNING, thresholds.blind_warning_seconds),
         (Severity.CRITICAL, thresholds.blind_critical_seconds),
     ):
         if blind >= seconds:
-            yield Finding(AlertName.UNKNOWN, severity, words)
+            yield Finding(AlertName.UNKNOWN, severity, partial(_unknown_words, state, blind))
 
 
-def _reserve(sample: Sample) -> Iterator[Finding]:
-    used = sample.slots.reserved_used
-    if used:
-        limits = sample.slots.limits
-        reserve = limits.of(Tier.SUPERUSER) - limits.of(Tier.ORDINARY)
-        words = (
-            f"{used} of {reserve} reserved slots are in use; ordinary roles are refused already,"
-            f" and {sample.slots.free(Tier.SUPERUSER)} slots are left to log in with."
+def _unknown_words(state: State, blind: float) -> Words:
+    words = f"No sample of {state.target} for {duration(blind)}: {state.condition}"
+    words += f" ({state.detail})." if state.detail else "."
+    if state.sample is not None:
+        words += f" Last known: {slots(state.sample.slots)}."
+    return words, None
+
+
+def _reserve(state: State, sample: Sample) -> Iterator[Finding]:
+    if sample.slots.reserved_used:
+        yield Finding(
+            AlertName.RESERVE, Severity.CRITICAL, partial(_reserve_words, state, sample.slots)
         )
-        yield Finding(AlertName.RESERVE, Severity.CRITICAL, words)
+
+
+def _reserve_words(state: State, known: Slots) -> Words:
+    reserve = known.limits.of(Tier.SUPERUSER) - known.limits.of(Tier.ORDINARY)
+    words = (
+        f"{state.target}: {known.reserved_used} of {reserve} reserved slots are in use; ordinary"
+        f" roles are refused already, and {known.free(Tier.SUPERUSER)} slots are left to log in"
+        " with."
+    )
+    return blaming(state, words)
 
 
 def _low(state: State, free: int, limit: int, thresholds: Thresholds) -> Finding:
-    assert state.sample is not None  # noqa: S101 - shortage() has looked
-    name = biggest(state)
-    words = f"{state.target}: {slots(state.sample.slots)}."
-    if name is not None:
-        words += f" {name[0]} holds most: {name[1]}."
     return Finding(
         AlertName.LOW,
         Severity.WARNING,
-        words,
-        None if name is None else name[0],
+        partial(_low_words, state),
         hold_seconds=thresholds.low_hold_seconds,
         only_keeps=free > thresholds.low_free_ratio * limit,
     )
 
 
-def _logins(hidden: int, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
-    words = f"{hidden} logins are under way; each holds one of {limit} ordinary slots already."
+def _low_words(state: State) -> Words:
+    assert state.sample is not None  # noqa: S101 - shortage() has looked
+    return blaming(state, f"{state.target}: {slots(state.sample.slots)}.")
+
+
+def _logins(state: State, hidden: int, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
+    words = (
+        f"{state.target}: {hidden} logins are under way; each holds one of the {limit} ordinary"
+        " slots already."
+    )
     for severity, ratio in (
         (Severity.WARNING, thresholds.logins_warning_ratio),
         (Severity.CRITICAL, thresholds.logins_critical_ratio),
@@ -138,19 +154,19 @@ def _logins(hidden: int, limit: int, thresholds: Thresholds) -> Iterator[Finding
             yield Finding(
                 AlertName.LOGINS,
                 severity,
-                words,
+                lambda: (words, None),
                 hold_seconds=thresholds.logins_hold_seconds,
                 only_keeps=hidden < many,
             )
 
 
 def _limits(
-    name: AlertName, kind: str, uses: tuple[LimitUse, ...], thresholds: Thresholds
+    state: State, kind: str, uses: tuple[LimitUse, ...], thresholds: Thresholds
 ) -> Iterator[Finding]:
+    name = AlertName.ROLE if kind == "role" else AlertName.DATABASE
     for use in uses:
         if use.limit <= 0:
             continue  # nobody is meant to get in
-        words = f"{use.used} of the {use.limit} connections that {kind} {use.name} may have."
         for severity, ratio in (
             (Severity.WARNING, thresholds.limit_warning_ratio),
             (Severity.CRITICAL, thresholds.limit_critical_ratio),
@@ -159,8 +175,16 @@ def _limits(
                 yield Finding(
                     name,
                     severity,
-                    words,
+                    partial(_limit_words, state, kind, use),
                     about=(kind, use.name),
                     hold_seconds=thresholds.limit_hold_seconds,
                     only_keeps=use.used < ratio * use.limit,
                 )
+
+
+def _limit_words(state: State, kind: str, use: LimitUse) -> Words:
+    words = (
+        f"{state.target}: {kind} {use.name} has {use.used} of the {use.limit} connections that it"
+        " may have."
+    )
+    return words, None

@@ -81,10 +81,10 @@ class StateDirectory:
                 self._release()
                 raise
 
-    def set_aside(self, target: str) -> None:
-        """Keep what cannot be read of *target* under another name; raises OSError."""
+    def set_aside(self, target: str) -> Path:
+        """Keep what can't be used under another name, and return that; raises OSError."""
         file = self.file(target)
-        file.replace(file.with_name(file.name + _DAMAGED))
+        return file.replace(file.with_name(file.name + _DAMAGED))
 
     def file(self, target: str) -> Path:
         """Return where *target* is kept; its name is one that the settings allow."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pgheadroom.growth import Culprit
+from pgheadroom.finding import Words
+from pgheadroom.growth import Culprit, culprit
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -24,10 +25,19 @@ def took(who: Culprit, seconds: str) -> str:
     )
 
 
-def biggest(state: State) -> tuple[str, int] | None:
-    """Return the application that holds most connections, and how many; None if nobody does."""
+def blaming(state: State, words: str) -> Words:
+    """Return *words* with the application to look at first.
+
+    That is the one that grew most over what foretold this; with nothing foretold, the one that
+    holds most.
+    """
     totals = state.applications.totals
+    if state.outlook:
+        who = culprit(state.course, totals, min(ahead.since for ahead in state.outlook))
+        if who is not None:
+            name = who.application_name
+            return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name
     if not totals:
-        return None
+        return words, None
     name = max(totals, key=lambda name: (totals[name], name))
-    return name, totals[name]
+    return f"{words} {name} holds most: {totals[name]}.", name

@@ -1,0 +1,144 @@
+"""When is what is known of each target kept, and what is said when it can't be?
+
+Each target once a minute, and at once when an alert begins or ends. Nothing that goes wrong here
+stops a sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from pgheadroom.board import Board
+from pgheadroom.memory import Memory, recalled, remembered
+from pgheadroom.memory_file import DamagedError, pack, unpack
+from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.state import State
+from pgheadroom.statedir import StateDirectory
+
+log = structlog.get_logger("pgheadroom.state")
+
+EVERY_SECONDS = 60.0
+_LAST_SECONDS = 3.0
+
+
+class Keeper:
+    """Keeps the states on *board* in *directory*."""
+
+    def __init__(self, directory: StateDirectory, board: Board, own: SelfMetrics) -> None:
+        self._directory = directory
+        self._board = board
+        self._own = own
+        self._due: dict[str, float] = {}
+        self._firing: dict[str, object] = {}
+        self._failing: set[str] = set()
+        self._said = ""
+        own.keeps_state()
+
+    async def recall(self) -> None:
+        """Publish what is remembered of each target."""
+        now = time.time()
+        found = await asyncio.to_thread(self._read, now)
+        for target, memory in found.items():
+            self._board.publish(recalled(self._board.state(target), memory, now))
+        states = self._board.states()
+        # Spread over the minute, so that the disk never has them all at once.
+        for number, state in enumerate(states, 1):
+            self._due[state.target] = time.monotonic() + EVERY_SECONDS * number / len(states)
+            self._firing[state.target] = _firing(state)
+        if found:
+            log.info(
+                "state recalled",
+                directory=str(self._directory.path),
+                targets=len(found),
+                oldest_seconds=round(now - min(memory.at for memory in found.values()), 1),
+            )
+
+    async def turn(self) -> None:
+        """Keep the states that are due; to be called every second."""
+        for state in self._board.states():
+            news = _firing(state) != self._firing.get(state.target)
+            if news or time.monotonic() >= self._due.get(state.target, 0.0):
+                await self._keep(state)
+
+    async def finish(self) -> None:
+        """Keep every state, as many as can be within a few seconds, and let go of the directory."""
+        left = {state.target for state in self._board.states()}
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                for state in self._board.states():
+                    await self._keep(state)
+                    left.discard(state.target)
+        except TimeoutError:
+            log.warning("not every state was saved in time", targets_left=len(left))
+        else:
+            self._directory.close()
+
+    def _read(self, now: float) -> dict[str, Memory]:
+        try:
+            self._directory.take()
+        except OSError as error:
+            self._failed("", error)
+        found: dict[str, Memory] = {}
+        for state in self._board.states():
+            target = state.target
+            try:
+                data = self._directory.read(target)
+                if data is not None:
+                    found[target] = unpack(data, target, now)
+            except (DamagedError, OSError) as error:
+                self._set_aside(target, _why(error))
+        return found
+
+    def _set_aside(self, target: str, reason: str) -> None:
+        words = "state cannot be used; it begins anew"
+        aside: str | None = None
+        if self._directory.ours:
+            try:
+                aside = str(self._directory.set_aside(target))
+            except OSError as error:
+                reason += f" (and it cannot be set aside: {_why(error)})"
+        file = str(self._directory.file(target))
+        log.warning(words, target=target, file=file, reason=reason, set_aside_as=aside)
+
+    async def _keep(self, state: State) -> None:
+        # Whatever comes of it: what fails is tried again in a minute, not every second.
+        self._due[state.target] = time.monotonic() + EVERY_SECONDS
+        self._firing[state.target] = _firing(state)
+        if not state.course.history.rungs[0] and not state.watched:
+            return
+        now = time.time()
+        try:
+            await asyncio.to_thread(self._write, state, now)
+        except OSError as error:
+            self._own.state_saved(None)
+            self._failed(state.target, error)
+            return
+        self._own.state_saved(now)
+        self._failing -= {state.target, ""}
+        if self._said and not self._failing:
+            self._said = ""
+            log.info("state is saved again", directory=str(self._directory.path))
+
+    def _write(self, state: State, now: float) -> None:
+        self._directory.write(state.target, pack(remembered(state, now), state.target))
+
+    def _failed(self, target: str, error: OSError) -> None:
+        self._failing.add(target)
+        if not self._said:
+            self._said = _why(error)
+            log.warning(
+                "state cannot be saved: a restart would forget it",
+                directory=str(self._directory.path),
+                reason=self._said,
+            )
+
+
+def _firing(state: State) -> object:
+    return [alert.key for alert in state.alerts]
+
+
+def _why(error: DamagedError | OSError) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)

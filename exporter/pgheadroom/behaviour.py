@@ -6,7 +6,7 @@ Worked out from a state when somebody looks; nothing of it is remembered.
 from __future__ import annotations
 
 from pgheadroom.climb import least_rise
-from pgheadroom.forecast import outlook, seconds_left
+from pgheadroom.forecast import leaking, outlook, seconds_left
 from pgheadroom.growth import growth
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
@@ -35,7 +35,8 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
         limit = sample.slots.limits.of(tier)
         ahead = state.outlook
         if ahead and limit != state.course.limit:
-            ahead = outlook(state.course, state.tendencies, limit, used, sample.at)
+            leaks = leaking(state.course, state.tendencies, limit, used, sample.at)
+            ahead = outlook(state.course, leaks, limit, used, sample.at)
         seconds[tier] = 0.0 if state.free(tier) == 0 else seconds_left(ahead, limit, used)
     return seconds
 

@@ -70,14 +70,14 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     newest, before = rung[-1], rung[-2]
     level = newest.total / newest.samples
     # Comparisons in place of max(): this is done for a few rungs with every sample.
-    top = newest.high if newest.high > before.high else before.high
+    top = max(before.high, newest.high)
     wanted: float = limit - top
     if wanted > level:
         return None  # use can't have risen by so much
     least = least_rise(limit)
     noise = _NOISE_FACTOR * _noise(ranges, number, before.samples, least)
-    wanted = wanted if wanted > least else least
-    wanted = wanted if wanted > noise else noise
+    wanted = max(least, wanted)
+    wanted = max(noise, wanted)
     half = _buckets_since(rung, level - wanted / 2)
     full = None if half is None else _buckets_since(rung, level - wanted)
     if half is None or full is None:

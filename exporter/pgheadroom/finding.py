@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pgheadroom.alert import AlertName, Label, Severity
 
@@ -12,9 +12,8 @@ Words = tuple[str, str | None]
 """The figures in words, and the application to blame, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong."""
+class Finding(NamedTuple):
+    """One thing that is wrong. A tuple, because it is made anew with every sample."""
 
     name: AlertName
     severity: Severity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pgheadroom.alert import Alert, AlertName
 from pgheadroom.climb import least_rise
@@ -30,8 +31,7 @@ class Watched:
     """The fewest ordinary slots that were free while it fired."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What alerts are judged against."""
 
     at: float
@@ -49,10 +49,11 @@ def judged(
     """Return what is remembered after *findings*, the most telling of each key first."""
     after: dict[Key, Watched] = {}
     for finding in findings:
-        if finding.key not in after:
-            known = _found(before.get(finding.key), finding, moment)
+        key = finding.key
+        if key not in after:
+            known = _found(before.get(key), finding, moment)
             if known is not None:
-                after[finding.key] = known
+                after[key] = known
     for key, watched in before.items():
         if key in after:
             continue

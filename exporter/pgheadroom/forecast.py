@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from pgheadroom.climb import least_rise
 from pgheadroom.course import Course
@@ -21,8 +21,8 @@ _TRUST = 3.0
 _LEAST_GROWTH = 2.0
 _LEAST_GROWTH_RATIO = 0.02
 """Peaks grow when each is higher by so many slots, and by this share of the limit."""
-_LATE = 8
-"""Buckets of the first rung for tendencies that are the recent past: a quarter of an hour."""
+_LATE = 4
+"""Buckets of the first rung for tendencies that are the recent past: some eight minutes."""
 _STROKES = 2
 _NEAR = 0.02
 """A peak that would come as near to the limit is expected to reach it."""
@@ -37,9 +37,8 @@ class Sign(enum.StrEnum):
     LEAK = "leak"
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """One way in which slots may run out."""
+class Prospect(NamedTuple):
+    """One way in which slots may run out. A tuple, because it is made anew with every sample."""
 
     sign: Sign
     seconds: float
@@ -68,13 +67,13 @@ class Prospect:
 
 
 def outlook(
-    course: Course, tendencies: Tendencies, limit: int, used: int, now: float
+    course: Course, leaks: Iterable[Prospect], limit: int, used: int, now: float
 ) -> tuple[Prospect, ...]:
-    """Return the ways in which *limit* will be reached, soonest first.
+    """Return the ways in which *limit* will be reached, *leaks* among them, soonest first.
 
     *used* slots are in use at *now*.
     """
-    found = [*_prospects(course, limit, used, now), *_leaks(course, tendencies, limit, used, now)]
+    found = [*_prospects(course, limit, used, now), *leaks]
     if len(found) > 1:
         found.sort(key=lambda prospect: prospect.seconds)
     return tuple(found)
@@ -105,7 +104,7 @@ def _prospects(course: Course, limit: int, used: int, now: float) -> Iterator[Pr
         )
 
 
-def _leaks(
+def leaking(
     course: Course, tendencies: Tendencies, limit: int, used: int, now: float
 ) -> Iterator[Prospect]:
     """Yield when the applications that leak take the rest, if all others stay as they are.
@@ -114,8 +113,7 @@ def _leaks(
     """
     if not tendencies.leaks:
         return
-    late = course.history.rungs[FIRST][-_LATE:]
-    top = max(used, max((bucket.high for bucket in late), default=0))
+    top = max(used, *[bucket.high for bucket in course.history.rungs[FIRST][-_LATE:]])
     for leak in tendencies.leaking(course.totals):
         left = max(0.0, (limit - top) * leak.seconds / leak.change)
         if left <= _TRUST * leak.seconds:

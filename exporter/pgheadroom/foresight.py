@@ -29,16 +29,16 @@ Ahead = tuple[Prospect, ...]
 def foreseen(
     state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
 ) -> Iterator[Finding]:
-    """Yield what *ahead* is worth, given how many slots are in use already."""
-    yield from _imminent(state, ahead, limit, thresholds, now)
+    """Yield what of *ahead* is worth a ticket."""
     yield from _expected(state, ahead, limit, thresholds, now)
     if state.tendencies.leaks:
         yield from _leaking(state, ahead, thresholds)
 
 
-def _imminent(
+def imminent(
     state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
 ) -> Iterator[Finding]:
+    """Yield the page that *ahead* is worth, given how many slots are in use already."""
     fires = _fires(state, AlertName.IMMINENT, Severity.CRITICAL)
     paging = [prospect for prospect in ahead if _near(prospect, thresholds.paging_horizon_seconds)]
     # Who took most tells most, whichever forecast comes true first.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pgheadroom.alert import AlertName
 from pgheadroom.firing import Moment, judged
-from pgheadroom.forecast import Prospect, outlook
-from pgheadroom.foresight import foreseen
+from pgheadroom.forecast import Prospect, Sign, leaking, outlook
+from pgheadroom.foresight import foreseen, imminent
 from pgheadroom.reading import Condition
-from pgheadroom.shortage import shortage
+from pgheadroom.shortage import NO_SLOT, shortage
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 
+_SLOW = 4
+"""What takes hours is looked at when this rung of the history shows something new: every 16 s."""
+_NEVER: frozenset[AlertName] = frozenset()
+_BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
 """What only a sample can tell: without one, nobody knows that it is over."""
-
-_NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 
 
 def judge(state: State, now: float) -> State:
@@ -25,11 +27,16 @@ def judge(state: State, now: float) -> State:
     limit = 0
     if sample is not None:
         limit = sample.slots.limits.of(Tier.ORDINARY)
-        ahead = outlook(state.course, state.tendencies, limit, sample.slots.used, now)
+        leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
+        if state.course.touched > _SLOW or not leaks:
+            leaks = [*leaking(state.course, state.tendencies, limit, sample.slots.used, now)]
+        ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
     findings = [*shortage(state, limit, thresholds, now)]
-    blind = state.condition is not Condition.OK
-    if (ahead or state.tendencies.leaks) and not blind:
-        findings += foreseen(state, ahead, limit, thresholds, now)
+    if state.condition is Condition.OK:
+        if ahead:
+            findings += imminent(state, ahead, limit, thresholds, now)
+        if state.course.touched > _SLOW:
+            findings += foreseen(state, ahead, limit, thresholds, now)
     if not findings and not state.watched:
         return state if ahead == state.outlook == () else state.judged(ahead, {}, ())
     moment = Moment(
@@ -51,9 +58,9 @@ def _blind_to(state: State) -> frozenset[AlertName]:
     reading; and that nobody can see, until somebody does.
     """
     if state.condition is Condition.OK:
-        return frozenset()
+        return _NEVER if state.course.touched > _SLOW else _BY_THE_HOUR
     if state.condition is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
-    if state.sample is None and state.condition not in _NO_SLOT:
+    if state.sample is None and state.condition not in NO_SLOT:
         return _BY_SAMPLE | {AlertName.UNKNOWN}
     return _BY_SAMPLE

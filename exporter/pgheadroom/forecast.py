@@ -97,8 +97,8 @@ def _prospects(course: Course, limit: int, used: int, now: float) -> Iterator[Pr
         return
     stroke = course.strokes.expected(now)
     if stroke is not None and limit - used < stroke.size:
-        # It may come at any time; half the last gap is early for most.
-        seconds = max(0.0, stroke.last + stroke.gap / 2 - now)
+        # It may come at any time; half the last gap is early for most. Overdue is not now.
+        seconds = max(stroke.gap / 4, stroke.last + stroke.gap / 2 - now)
         yield Prospect(
             Sign.STROKES, seconds, stroke.since, now, stroke.size, used, period=stroke.gap
         )

@@ -14,7 +14,7 @@ from pgheadroom.growth import Culprit, culprit
 from pgheadroom.state import State
 from pgheadroom.tendency import Trait
 from pgheadroom.thresholds import Thresholds
-from pgheadroom.wording import slots, took
+from pgheadroom.wording import blaming, slots, took
 
 _RELEASE = 1.5
 """A forecast keeps an alert up to so many times the horizon that raises it."""
@@ -40,6 +40,12 @@ def imminent(
 ) -> Iterator[Finding]:
     """Yield the page that *ahead* is worth, given how many slots are in use already."""
     fires = _fires(state, AlertName.IMMINENT, Severity.CRITICAL)
+    used = state.sample.slots.used if state.sample is not None else 0
+    if fires and limit - used <= least_rise(limit):
+        # It has come true. As long as that lasts nothing is over, whatever the curve does now.
+        words = partial(_come_true, state)
+        yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, only_keeps=True)
+        return
     paging = [prospect for prospect in ahead if _near(prospect, thresholds.paging_horizon_seconds)]
     # Who took most tells most, whichever forecast comes true first.
     for prospect in sorted(paging, key=lambda prospect: -prospect.slots):
@@ -51,6 +57,11 @@ def imminent(
                 lasts_seconds=prospect.lasts,
             )
             return
+
+
+def _come_true(state: State) -> Words:
+    assert state.sample is not None  # noqa: S101 - imminent() has looked
+    return blaming(state, f"{state.target}: {slots(state.sample.slots)}.")
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:

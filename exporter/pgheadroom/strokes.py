@@ -72,6 +72,8 @@ class Strokes:
         gap = last.began - earlier.began
         if large > _ALIKE * small or now - last.ended > _PATIENCE * gap:
             return None
+        if max(last.ended - last.began, earlier.ended - earlier.began) > gap / _STILL:
+            return None  # that is a slope
         return NextStroke(small, earlier.began, last.began, gap)
 
     def _moved(self, at: float, used: int, least: float) -> Strokes:

@@ -1,8 +1,10 @@
 # Two stages: the first makes a virtual environment with pgheadroom in it, the second is that and
-# Python. Nothing in it needs to be written to, no capability, and no user that has a name:
+# Python. Nothing in it is written to but the volume that remembers over a restart, and it needs no
+# capability and no user that has a name:
 #
 #   docker build -t pgheadroom .
 #   docker run --read-only --cap-drop=ALL --security-opt=no-new-privileges \
+#       -v pgheadroom:/var/lib/pgheadroom \
 #       -e PGHEADROOM_DSN=postgresql://pgheadroom@db1/postgres -p 127.0.0.1:10187:10187 pgheadroom
 #
 # The two bases may differ, but both need the same Python in the same place.
@@ -35,6 +37,11 @@ ENV PATH=/opt/pgheadroom/bin:${PATH} PYTHONUNBUFFERED=1
 # for every start after this one. From here on there is nothing to write it to.
 RUN pgheadroom --version
 ENV PYTHONDONTWRITEBYTECODE=1
+
+# What it remembers of each target. A volume that is new takes over whose it is from here.
+RUN mkdir -m 0700 /var/lib/pgheadroom && chown 10001:10001 /var/lib/pgheadroom
+ENV PGHEADROOM_STATE_DIRECTORY=/var/lib/pgheadroom
+VOLUME /var/lib/pgheadroom
 
 ARG SOURCE=""
 ARG VERSION=""

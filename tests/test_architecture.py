@@ -13,25 +13,26 @@ PACKAGE = Path(pgheadroom.__file__).parent
 # From the ground up. A module imports from floors below its own, never from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     # nouns
-    ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations"),
+    ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations", "plain"),
     ("reading", "names", "harmless", "peaks", "finding", "climb"),
     # pure
     ("refusal", "applications", "cadence", "backoff", "recording", "curve", "course", "tendency"),
     ("notice", "growth", "forecast", "firing"),
     ("state",),
-    ("wording",),
-    ("shortage", "foresight", "behaviour"),
+    ("wording", "memory"),
+    ("shortage", "foresight", "behaviour", "memory_file"),
     ("judge",),
     ("step",),
     ("board", "changes", "statements", "rows", "points", "replay"),
     ("metrics",),
     # edges
     ("libpq", "attempts", "exposition", "selfmetrics", "landing", "schedule", "log", "resolver"),
+    ("statedir",),
     ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
     ("settings", "backtest_html"),
     ("session", "knock", "web", "post", "configuration"),
-    ("sampler", "alertmanager", "check", "backtest_options"),
+    ("sampler", "alertmanager", "keeper", "check", "backtest_options"),
     # the program
     ("daemon", "once"),
     ("recorder", "backtest", "embedded_process"),
@@ -68,7 +69,7 @@ CONFINED = {
     "yaml": {"configuration", "rules"},
     "rich": {"once", "check", "cli", "backtest", "backtest_text", "progress_bar"},
     "structlog": {
-        *("log", "sampler", "alertmanager", "daemon", "tape"),
+        *("log", "sampler", "alertmanager", "keeper", "daemon", "tape"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

@@ -82,18 +82,40 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     full = None if half is None else _buckets_since(rung, level - wanted)
     if half is None or full is None:
         return None
-    half = half or 1
-    taken = wanted / 2
-    if full < _LEAST_BUCKETS:  # too fast to be told in buckets: see what went in a few of them
-        full, half = _LEAST_BUCKETS, _LEAST_BUCKETS // 2
-        middle = rung[-1 - half].mean
-        taken = level - middle
-        if taken <= 0 or not taken / _FASTEST <= middle - rung[-1 - full].mean <= taken * _SLOWEST:
-            return None
-    elif not (full - half) / _FASTEST - 1 <= half <= (full - half) * _SLOWEST + 1:
+    if full < _LEAST_BUCKETS:
+        rate = _fast(rung, level)
+    else:
+        rate = _steady(full - half, max(1, half), wanted)
+    if rate is None:
         return None
-    rate = min(taken / half, wanted / full if full > _LEAST_BUCKETS else taken / half)
-    return Climb(at, at - (full << number), rate / (1 << number), wanted, top)
+    since = at - (max(full, _LEAST_BUCKETS) << number)
+    return Climb(at, since, rate / (1 << number), wanted, top)
+
+
+def _steady(first: int, second: int, wanted: float) -> float | None:
+    """Return the slots a bucket of a climb whose halves took so many buckets; None if it is none.
+
+    The slower of its second half and the whole: a climb of strokes is no faster for the last one.
+    """
+    if not first / _FASTEST - 1 <= second <= first * _SLOWEST:
+        return None
+    return min(wanted / 2 / second, wanted / (first + second))
+
+
+def _fast(rung: Rung, level: float) -> float | None:
+    """Return the slots a bucket of a climb too fast to be told in buckets; None if it is none.
+
+    What went in the last few buckets is looked at instead.
+    """
+    middle = rung[-1 - _LEAST_BUCKETS // 2]
+    taken = level - middle.mean
+    before = middle.mean - rung[-1 - _LEAST_BUCKETS].mean
+    if taken <= 0 or not taken / _FASTEST <= before <= taken * _SLOWEST:
+        return None
+    # A jump that came to rest within the middle bucket looks like two halves, but for its highest.
+    if rung[-1].high - middle.high < taken / 2:
+        return None
+    return taken / (_LEAST_BUCKETS // 2)
 
 
 def least_rise(limit: int) -> float:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -115,6 +115,11 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
     exposition = Exposition(board)
     own = SelfMetrics()
     own.configured(time.time())
+    told = alertmanagers(settings, board, own)
+    kept = keeper(settings, board, own)
+    jobs = Jobs(own)
+    if kept is not None:  # before a page could show that nothing fires
+        await jobs.guarded("state", kept.recall)()
     host, port = split_address(settings.listen)
     try:
         runner, port = await serve(Site(board, exposition, own).application(), host, port)
@@ -124,13 +129,28 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
     samplers = [
         Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
     ]
-    told = alertmanagers(settings, board, own)
-    kept = keeper(settings, board, own)
-    schedule = Schedule()
-    jobs = Jobs(own)
+    schedule = timetable(settings, samplers, jobs)
     if kept is not None:
-        await jobs.guarded("state", kept.recall)()
         schedule.every(_KEEP_SECONDS, jobs.guarded("state", kept.turn))
+    for peer in told.peers:
+        jobs.repeat("page", peer.turn)
+    schedule.start()
+    try:
+        yield f"http://{host or 'localhost'}:{port}"
+    finally:
+        schedule.stop()
+        await jobs.end()
+        await jobs.guarded("page", told.last_words)()
+        if kept is not None:
+            await jobs.guarded("state", kept.finish)()
+        for sampler in samplers:
+            sampler.close()
+        await runner.cleanup()
+
+
+def timetable(settings: Settings, samplers: Sequence[Sampler], jobs: Jobs) -> Schedule:
+    """Return when each of *samplers* has its turns, of which none has begun."""
+    schedule = Schedule()
     for number, sampler in enumerate(samplers):
         # Spread over the interval, so that many targets do not all have their turn at once.
         offset = settings.interval_seconds * number / len(samplers)
@@ -147,20 +167,7 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
                 jobs.guarded("knock", sampler.knock),
                 first_after_seconds=number * apart,
             )
-    for peer in told.peers:
-        jobs.repeat("page", peer.turn)
-    schedule.start()
-    try:
-        yield f"http://{host or 'localhost'}:{port}"
-    finally:
-        schedule.stop()
-        await jobs.end()
-        await jobs.guarded("page", told.last_words)()
-        if kept is not None:
-            await jobs.guarded("state", kept.finish)()
-        for sampler in samplers:
-            sampler.close()
-        await runner.cleanup()
+    return schedule
 
 
 class Jobs:

@@ -13,9 +13,6 @@ from pgheadroom.finding import Finding, Key
 _GAINED = 2
 """What was foretold is off when so many times as many slots are free as at the worst moment."""
 
-_TOLD_ANEW = 10
-"""An alert that goes on is put in words anew in each second that this divides."""
-
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -41,6 +38,8 @@ class Moment(NamedTuple):
     resolve_hold_seconds: float
     blind_to: frozenset[AlertName] = frozenset()
     """Alerts that nothing can be said of now: they stay as they are."""
+    anew: bool = True
+    """Whether alerts that go on are put in words anew."""
 
 
 def judged(
@@ -77,7 +76,7 @@ def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched 
     least = moment.free if before is None or began is None else min(before.least_free, moment.free)
     return Watched(
         since,
-        None if began is None else _alert(finding, began, alert, moment.at),
+        None if began is None else _alert(finding, began, alert, moment),
         None,
         max(moment.at + finding.lasts_seconds, 0.0 if before is None else before.until),
         least,
@@ -96,8 +95,8 @@ def _missed(watched: Watched, alert: Alert, moment: Moment) -> Watched | None:
     return replace(watched, found_since=None, alert=alert, gone_since=gone, least_free=least)
 
 
-def _alert(finding: Finding, since: float, before: Alert | None, at: float) -> Alert:
-    if before is not None and int(at) % _TOLD_ANEW:
+def _alert(finding: Finding, since: float, before: Alert | None, moment: Moment) -> Alert:
+    if before is not None and not moment.anew:
         return before
     words, application = finding.tell()
     return Alert(finding.name, finding.severity, since, words, application, finding.about)

@@ -14,13 +14,15 @@ from typing import NamedTuple
 from pgheadroom.climb import least_rise
 from pgheadroom.course import Course
 from pgheadroom.swings import Expected
-from pgheadroom.tendency import FIRST, Tendencies
+from pgheadroom.tendency import FIRST, Tendencies, Trait
 
 _TRUST = 3.0
 """A climb is expected to go on for so many times as long as it has gone on already."""
 _LEAST_GROWTH = 2.0
 _LEAST_GROWTH_RATIO = 0.02
 """Peaks grow when each is higher by so many slots, and by this share of the limit."""
+_STALE = 4
+"""A climb was last seen so many widths of its rung's buckets ago, at most."""
 _LATE = 4
 """Buckets of the first rung for tendencies that are the recent past: some eight minutes."""
 _STROKES = 2
@@ -113,8 +115,10 @@ def leaking(
     """
     if not tendencies.leaks:
         return
-    top = max(used, *[bucket.high for bucket in course.history.rungs[FIRST][-_LATE:]])
+    top = max([used, *[bucket.high for bucket in course.history.rungs[FIRST][-_LATE:]]])
     for leak in tendencies.leaking(course.totals):
+        if not _goes_on(course, leak, now):
+            continue
         left = max(0.0, (limit - top) * leak.seconds / leak.change)
         if left <= _TRUST * leak.seconds:
             since = now - leak.seconds
@@ -123,13 +127,24 @@ def leaking(
             )
 
 
+def _goes_on(course: Course, leak: Trait, now: float) -> bool:
+    """Say whether *leak* took, in the last quarter of its time, a third of what it should have."""
+    then = course.history.bucket_at(now - leak.seconds / 4)
+    before = (0, 0) if then is None else then.spans.get(leak.name, (0, 0))
+    return course.totals[leak.name] - sum(before) / 2 >= leak.change / 12
+
+
 def _climbs(course: Course, limit: int, used: int, now: float) -> Iterator[Prospect]:
-    for climb in course.climbs:
-        # What is known of a coarse rung may be old; use that came down again has ended the climb.
-        if climb is not None and used > climb.top - climb.rise / 2:
-            seconds = climb.seconds_left(limit, now)
-            if seconds <= _TRUST * climb.seconds:
-                yield Prospect(Sign.CLIMB, seconds, climb.since, now, climb.rise, used)
+    for number, climb in enumerate(course.climbs):
+        # What is known of a coarse rung may be old. Use that came down again has ended the climb,
+        # and so has a gap, or a limit that should have been reached by now.
+        if climb is None or used <= climb.top - climb.rise / 2:
+            continue
+        if now - climb.at > _STALE << number:
+            continue
+        seconds = climb.seconds_left(limit, now)
+        if 0 < seconds <= _TRUST * climb.seconds or used >= limit:
+            yield Prospect(Sign.CLIMB, seconds, climb.since, now, climb.rise, used)
 
 
 def _range(peak: Expected, limit: int, now: float) -> Prospect:

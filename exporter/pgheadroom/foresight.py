@@ -20,6 +20,10 @@ _RELEASE = 1.5
 """A forecast keeps an alert up to so many times the horizon that raises it."""
 
 
+_NEWS_TO_PAGE, _NEWS_TO_WARN = 0.5, 1.5
+"""Least rises by which it must be tighter than ever before: one day differs from the next."""
+_COHERENT = 0.6
+"""A climb is the work of an application that took this share of it."""
 _LAST_SLOTS = 0.06
 """Share of the ordinary slots that nobody should get used to being left with."""
 
@@ -46,17 +50,21 @@ def imminent(
         words = partial(_come_true, state)
         yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, only_keeps=True)
         return
-    paging = [prospect for prospect in ahead if _near(prospect, thresholds.paging_horizon_seconds)]
-    # Who took most tells most, whichever forecast comes true first.
-    for prospect in sorted(paging, key=lambda prospect: -prospect.slots):
-        if _pages(state, prospect, limit, thresholds, fires=fires):
-            yield Finding(
-                AlertName.IMMINENT,
-                Severity.CRITICAL,
-                partial(_words, state, prospect, paging[0].seconds, now),
-                lasts_seconds=prospect.lasts,
-            )
-            return
+    if used >= limit:
+        return  # that is another alert's news
+    paging = [
+        prospect
+        for prospect in ahead
+        if _near(prospect, thresholds.paging_horizon_seconds)
+        and _pages(state, prospect, limit, thresholds, fires=fires)
+    ]
+    if paging:
+        yield Finding(
+            AlertName.IMMINENT,
+            Severity.CRITICAL,
+            partial(_words_of, state, paging, now),
+            lasts_seconds=max(prospect.lasts for prospect in paging),
+        )
 
 
 def _come_true(state: State) -> Words:
@@ -90,7 +98,7 @@ def _pages(
         return True  # that it came back from the last peak says nothing of the next
     if fires:
         return True
-    if not _new(state, prospect, limit):
+    if not _new(state, prospect, limit, _NEWS_TO_PAGE):
         return False
     if prospect.sign is not Sign.CLIMB or reached >= thresholds.paging_floor_ratio:
         return True
@@ -98,7 +106,7 @@ def _pages(
     return lasting or _busy(state, prospect, thresholds.busy_ratio)
 
 
-def _new(state: State, prospect: Prospect, limit: int) -> bool:
+def _new(state: State, prospect: Prospect, limit: int, margin: float) -> bool:
     """Say whether it is clearly tighter than it was before *prospect* began, or very tight.
 
     What use has come back from by itself is no news, but for the last few slots.
@@ -106,7 +114,8 @@ def _new(state: State, prospect: Prospect, limit: int) -> bool:
     free = limit - prospect.reached
     if free <= _LAST_SLOTS * limit:
         return True
-    return free < state.course.history.least_free_before(prospect.since) - least_rise(limit) / 2
+    before = state.course.history.least_free_before(prospect.since)
+    return free < before - margin * least_rise(limit)
 
 
 def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
@@ -127,13 +136,14 @@ def _expected(
         if prospect.seconds > _RELEASE * horizon or prospect.sign is Sign.STROKES:
             continue
         if prospect.sign is Sign.CLIMB and (
-            prospect.lasts < thresholds.leak_seconds or not (fires or _new(state, prospect, limit))
+            prospect.lasts < thresholds.leak_seconds
+            or not (fires or _new(state, prospect, limit, _NEWS_TO_WARN))
         ):
             continue
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            partial(_words, state, prospect, prospect.seconds, now),
+            partial(_words_of, state, [prospect], now),
             lasts_seconds=prospect.lasts / 2,
             only_keeps=prospect.seconds > horizon,
         )
@@ -178,8 +188,20 @@ def _who(state: State, prospect: Prospect) -> Culprit | None:
     return culprit(state.course, totals, prospect.since)
 
 
-def _words(state: State, prospect: Prospect, seconds: float, now: float) -> Words:
-    who = _who(state, prospect)
+def _words_of(state: State, found: list[Prospect], now: float) -> Words:
+    """Tell of the one of *found* that somebody is to blame for, rather than of all and none.
+
+    Noise may look like a climb for a moment, but then it is nobody's; of two that are somebody's
+    the faster one tells more.
+    """
+    told = [(prospect, _who(state, prospect)) for prospect in found]
+    blamed = [(p, who) for p, who in told if who and who.took >= _COHERENT * p.slots]
+    if blamed:
+        return _words(state, *max(blamed, key=lambda one: one[1].took / one[0].lasts), now)
+    return _words(state, *max(told, key=lambda one: one[0].slots), now)
+
+
+def _words(state: State, prospect: Prospect, who: Culprit | None, now: float) -> Words:
     assert state.sample is not None  # noqa: S101 - foreseen() has looked
     words = f"{state.target}: {slots(state.sample.slots)}"
     period = duration(prospect.period)
@@ -189,15 +211,16 @@ def _words(state: State, prospect: Prospect, seconds: float, now: float) -> Word
         case Sign.RANGE if prospect.next:
             words += (
                 f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
-                f" {prospect.reached}, and the next peak in {duration(seconds)} does not fit."
+                f" {prospect.reached}, and the next one does not"
+                f" fit: in {duration(prospect.seconds)}."
             )
         case Sign.RANGE:
             words += (
                 f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
-                f" {prospect.reached}: too high in {duration(seconds)}."
+                f" {prospect.reached}: too high in {duration(prospect.seconds)}."
             )
         case _:
-            words += f"; as it goes on now, the last goes in {duration(seconds)}."
+            words += f"; as it goes on now, the last goes in {duration(prospect.seconds)}."
     if who is not None:
         words += " " + took(who, duration(now - prospect.since))
     return words, None if who is None else who.application_name

@@ -13,6 +13,8 @@ from pgheadroom.state import State
 
 _SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
+_TOLD = 3
+"""Alerts that go on are put in words anew when this rung shows something new: every 8 s."""
 _NEVER: frozenset[AlertName] = frozenset()
 _BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
@@ -45,6 +47,7 @@ def judge(state: State, now: float) -> State:
         limit,
         thresholds.resolve_hold_seconds,
         _blind_to(state),
+        anew=state.course.touched > _TOLD,
     )
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pgheadroom.course import Course
 from pgheadroom.finding import Key
 from pgheadroom.firing import Watched
+from pgheadroom.forecast import Prospect
 from pgheadroom.state import State
 from pgheadroom.tendency import Tendencies
 
@@ -28,13 +29,14 @@ class Memory:
     course: Course
     """Without what belongs to the newest sample alone."""
     tendencies: Tendencies
+    outlook: tuple[Prospect, ...]
     watched: Mapping[Key, Watched]
 
 
 def remembered(state: State, at: float) -> Memory:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
     course = replace(state.course, touched=0, totals={}, spans={})
-    return Memory(at, course, state.tendencies, state.watched)
+    return Memory(at, course, state.tendencies, state.outlook, state.watched)
 
 
 def recalled(fresh: State, memory: Memory, now: float) -> State:
@@ -51,6 +53,7 @@ def recalled(fresh: State, memory: Memory, now: float) -> State:
         fresh,
         course=memory.course,
         tendencies=memory.tendencies,
+        outlook=memory.outlook,
         watched=watched,
         alerts=tuple(one.alert for one in watched.values() if one.alert is not None),
     )

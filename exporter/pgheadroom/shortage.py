@@ -65,9 +65,12 @@ def _exhausted(state: State, *, only_keeps: bool = False) -> Finding:
 
 def _exhausted_words(state: State, none: str) -> Words:
     words = f"{none} is free for an ordinary role on {state.target}"
+    known = None if state.sample is None else state.sample.slots
     if state.condition in NO_SLOT:
-        words += f": the server refuses us ({state.detail})"
-    words += "." if state.sample is None else f"; {slots(state.sample.slots)}."
+        words += f": the server refuses us ({state.detail})."
+        words += "" if known is None else f" Last known: {slots(known)}."
+    elif known is not None:
+        words += f": {known.used} are in use, {known.limits.of(Tier.ORDINARY)} is the limit."
     return blaming(state, words)
 
 

@@ -59,12 +59,15 @@ class StateDirectory:
         """Return what is kept of *target*; None if nothing is. Raises OSError."""
         try:
             file = os.open(self.file(target), os.O_RDONLY | _SAFE)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
+        try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
-            data = opened.read(LARGEST_BYTES + 1)
+            with open(file, "rb", closefd=False) as opened:
+                data = opened.read(LARGEST_BYTES + 1)
+        finally:
+            os.close(file)
         if len(data) > LARGEST_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {LARGEST_BYTES >> 20} MiB")
         return data

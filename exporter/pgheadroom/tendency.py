@@ -17,6 +17,8 @@ _QUARTER = SPAN // 4
 _LEAST_CONNECTIONS = 3
 _LEAST_SHARE = 0.1
 """Fewer connections, or a smaller share of what the application has, are no tendency."""
+_NEWS = 1.1
+"""A climb is news when it is so many times as high as the application ever was: days differ."""
 _TOOTH_SHARE = 0.5
 _TEETH = 3
 """A sawtooth went up and down so many times by this share of its highest count."""
@@ -158,4 +160,4 @@ def _new(history: History, name: str, start: int, quarters: list[Rung]) -> bool:
     So the morning's rise of every day is a leak on the first day only.
     """
     now = min(bucket.spans.get(name, (0, 0))[0] for bucket in quarters[3])
-    return now > history.most_before(float(start), name)
+    return now > _NEWS * history.most_before(float(start), name)

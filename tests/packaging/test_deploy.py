@@ -83,6 +83,14 @@ def test_what_is_mounted_exists(service: str) -> None:
             assert source in COMPOSE["volumes"]
 
 
+def test_what_the_daemon_remembers_outlives_its_container() -> None:
+    """The image says where it is."""
+    setting = re.search(rf"{PREFIX}STATE_DIRECTORY=(\S+)", (ROOT / "Dockerfile").read_text())
+    assert setting
+    volumes = {target: source for source, target in mounts("pgheadroom")}
+    assert volumes[setting[1]] in COMPOSE["volumes"]
+
+
 def test_every_volume_is_used() -> None:
     assert set(COMPOSE["volumes"]) <= {source for name in SERVICES for source, _ in mounts(name)}
 

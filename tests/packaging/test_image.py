@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from tests.servers.ports import LOOPBACK, free_port
 
-from pgheadroom.settings import DEFAULT_PORT
+from pgheadroom.settings import DEFAULT_PORT, PREFIX
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
@@ -46,6 +46,14 @@ def test_it_runs_as_nobody_in_particular() -> None:
     final = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER \d{4,}:\d{4,}$", final, re.MULTILINE)
     assert f"EXPOSE {DEFAULT_PORT}\n" in final
+
+
+def test_what_it_remembers_is_in_a_volume_of_its_own() -> None:
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    (folder,) = re.findall(rf"^ENV {PREFIX}STATE_DIRECTORY=(\S+)$", final, re.MULTILINE)
+    (user,) = re.findall(r"^USER (\S+)$", final, re.MULTILINE)
+    assert f"\nVOLUME {folder}\n" in final
+    assert f"chown {user} {folder}\n" in final
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,8 @@ def test_the_daemon_speaks_of_itself_without_a_target() -> None:
     own.configured(1.0)
     own.bug("sample")
     own.posted("am1:9093", accepted=True)
+    own.keeps_state()
+    own.state_saved(1.0)
     for format_ in Format:
         found = parsed(collected(own.registry, format_), format_)
         assert set(NAMES) <= {name for name, _ in found}

@@ -21,6 +21,8 @@ _NOISE_FACTOR = 2.5
 """A climb rises by so many times the range in which use wanders anyway ..."""
 _NOISE_RUNGS = ((4, 1.0), (3, 1.5), (2, 2.5))
 """... within buckets so many rungs up; with a surcharge where only narrower ones are known yet."""
+EVERY = 2
+"""Climbs are looked for on every second rung: each sees those of four to thirty-two buckets."""
 NARROWEST = 2
 """The first rung whose typical range says anything of another."""
 _NOISE_UNKNOWN = 2.0

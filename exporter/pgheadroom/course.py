@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.climb import NARROWEST, Climb, climb, least_stroke, typical_range
+from pgheadroom.climb import EVERY, NARROWEST, Climb, climb, least_stroke, typical_range
 from pgheadroom.history import RUNGS, History, Span
 from pgheadroom.strokes import Strokes
 from pgheadroom.swings import Swings, prominence
@@ -40,14 +40,14 @@ class Course:
         if touched > NARROWEST:
             new = map(typical_range, history.rungs[NARROWEST:touched])
             ranges = (*ranges[:NARROWEST], *new, *ranges[touched:])
-        found = [
-            climb(history.rungs[number], number, limit, at, ranges) for number in range(touched)
-        ]
+        climbs = list(self.climbs)
+        for number in range(0, touched, EVERY):
+            climbs[number] = climb(history.rungs[number], number, limit, at, ranges)
         return Course(
             history,
             self.swings.add(at, used, prominence(limit)),
             self.strokes.add(at, used, least_stroke(limit, ranges)),
-            (*found, *self.climbs[touched:]),
+            tuple(climbs),
             touched,
             limit,
             ranges,

@@ -34,20 +34,24 @@ def judge(state: State, now: float) -> State:
             leaks = [*leaking(state.course, state.tendencies, limit, sample.slots.used, now)]
         ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
     findings = [*shortage(state, limit, thresholds, now)]
-    if state.condition is Condition.OK:
+    blind = state.condition is not Condition.OK
+    if not blind:
         if ahead:
             findings += imminent(state, ahead, limit, thresholds, now)
         if state.course.touched > _SLOW:
             findings += foreseen(state, ahead, limit, thresholds, now)
-    if not findings and not state.watched:
-        return state if ahead == state.outlook == () else state.judged(ahead, {}, ())
+    unseen = _blind_to(state)
+    if not findings and all(key[0] in unseen for key in state.watched):
+        if not ahead and not state.outlook:
+            return state
+        return state.judged(ahead, state.watched, state.alerts)
     moment = Moment(
         now,
         state.free(Tier.ORDINARY) or 0,
         limit,
         thresholds.resolve_hold_seconds,
-        _blind_to(state),
-        anew=state.course.touched > _TOLD,
+        unseen,
+        anew=blind or state.course.touched > _TOLD,
     )
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)

@@ -60,12 +60,12 @@ class Swings:
         extreme = self.extreme[1]
         if self.rising:
             if used >= extreme:
-                return replace(self, extreme=(at, used))
+                return Swings(self.peaks, True, (at, used), self.trough, self.next)  # noqa: FBT003 - in the order of the fields
             if used < extreme - prominence:
                 peaks = (*self.peaks[1 - _PEAKS :], Peak(*self.extreme, *self.trough))
                 return Swings(peaks, False, (at, used), self.trough, _next(peaks, prominence))  # noqa: FBT003 - in the order of the fields
         elif used <= extreme:
-            return replace(self, extreme=(at, used))
+            return Swings(self.peaks, False, (at, used), self.trough, self.next)  # noqa: FBT003
         elif used > extreme + prominence:
             return replace(self, rising=True, extreme=(at, used), trough=self.extreme)
         return self

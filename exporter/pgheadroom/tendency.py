@@ -65,8 +65,10 @@ class Tendencies:
     """Of each application that climbs, what shows on the longest rung on which it does."""
     due: int = 0
     """Rungs that show something new and were not looked at yet: a bit for each."""
+    looking: int = 0
+    """The one of them that is being looked at; 0 for none."""
     looked_at: int = 0
-    """Applications of the first of them that were looked at ..."""
+    """Applications of it that were looked at ..."""
     found: Mapping[str, Trait] = field(default_factory=dict)
     """... and what showed of them."""
 
@@ -80,20 +82,22 @@ class Tendencies:
             due |= (1 << min(touched, LAST + 1)) - (1 << FIRST)
         if not due:
             return self
-        number = (due & -due).bit_length() - 1
+        # The longest first: where samples are far apart, the shortest is due with each of them.
+        number = self.looking or due.bit_length() - 1
         found, more = _traits(history, number, self.looked_at)
         if more:
             looked_at = self.looked_at + _AT_ONCE
-            return Tendencies(self.traits, self.leaks, due, looked_at, {**self.found, **found})
+            seen = {**self.found, **found}
+            return Tendencies(self.traits, self.leaks, due, number, looked_at, seen)
         place = number - FIRST
         traits = (*self.traits[:place], {**self.found, **found}, *self.traits[place + 1 :])
         leaks = {
             name: trait
-            for seen in traits
-            for name, trait in seen.items()
+            for rung in traits
+            for name, trait in rung.items()
             if trait.verdict is Verdict.CLIMBING
         }
-        return Tendencies(traits, tuple(leaks.values()), due & (due - 1))
+        return Tendencies(traits, tuple(leaks.values()), due & ~(1 << number))
 
     def leaking(self, totals: Mapping[str, int]) -> Iterator[Trait]:
         """Yield the leaks that are not mended by now, given that there are *totals* connections."""

@@ -84,7 +84,7 @@ def test_exhausted_fires_at_once_and_says_who_holds_most() -> None:
     assert alert is not None
     assert alert.since == START + 1
     assert "No slot is free" in alert.description
-    assert "0 of 97 ordinary slots are free" in alert.description
+    assert "97 are in use, 97 is the limit" in alert.description
     assert "web holds most: 65." in alert.description
 
 

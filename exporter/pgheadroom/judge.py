@@ -55,7 +55,8 @@ def judge(state: State, now: float) -> State:
     )
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
-    return state.judged(ahead, watched, alerts)
+    # The same tuple as long as they are the same alerts, so that others see at a glance.
+    return state.judged(ahead, watched, state.alerts if alerts == state.alerts else alerts)
 
 
 def _blind_to(state: State) -> frozenset[AlertName]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -32,8 +33,14 @@ class Output:
 
     def write(self, reading: Reading) -> None:
         """Write *reading* at once; raises BrokenPipeError when nobody reads on."""
-        sys.stdout.write(line_of(reading) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line_of(reading) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still held back would fail again at the interpreter's end, and change the
+            # exit status (docs.python.org, library/signal, note on SIGPIPE).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
         self.readings += 1
 
     def flush(self) -> None:

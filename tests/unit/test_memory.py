@@ -229,7 +229,7 @@ def test_a_file_that_was_cut_off_is_told(length: int) -> None:
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
 def test_a_byte_that_was_changed_is_told_or_changes_nothing(at: int, flip: int) -> None:
-    """The latter where gzip notes when and where it was packed, and in the bits that fill a byte."""
+    """The latter where gzip notes when it was packed, and in the bits that fill a byte."""
     changed = bytearray(GOOD)
     changed[at] ^= flip
     try:

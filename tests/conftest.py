@@ -1,8 +1,18 @@
 """Which fixtures and rules hold for every test?"""
 
+import os
+
+from hypothesis import settings
+
 pytest_plugins = (
     "tests.fixtures.selection",
     "tests.fixtures.logs",
     "tests.fixtures.postgres",
     "tests.fixtures.programs",
 )
+
+# The same examples each time, so that a run says something of the change that it is run for. New
+# ones are searched for with HYPOTHESIS_PROFILE=search.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

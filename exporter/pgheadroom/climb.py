@@ -2,7 +2,7 @@
 
 The rule of thumb that a person reads off a curve: if the last twenty slots went within ten minutes
 and twenty are left, ten minutes are left. It needs no window to be chosen: how far to look back
-follows from how much is left. On every rung of the history it is tried anew, so that it holds for
+follows from how much is left. On every second rung of the history it is tried anew: it holds for
 a storm of seconds as for a leak of days.
 """
 

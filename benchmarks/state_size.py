@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def grown(applications: int, days: float) -> State:
             counts[name] = min(usual[name] + 4, max(1, counts[name] + step))
         course = course.add(float(at), sum(counts.values()), dict(counts), limit)
         tendencies = tendencies.update(course.history, course.touched)
-    return replace(State("db"), course=course, tendencies=tendencies)
+    return State("db")._replace(course=course, tendencies=tendencies)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

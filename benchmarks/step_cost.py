@@ -29,7 +29,8 @@ from pgheadroom.cadence import Pulse, carry
 from pgheadroom.names import Folder
 from pgheadroom.reading import Breakdown, Group, Sample, Server
 from pgheadroom.slots import Limits, Slots
-from pgheadroom.step import Policy, State, step
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
 
 _BAR_MILLISECONDS = 1.0
 _BAR_MEGABYTES = 8.0

@@ -24,7 +24,7 @@ from pgheadroom.notice import Form, Key, Notice, Notices, Sent, due, message, ne
 from pgheadroom.post import Credentials, Outcome, Verdict, post
 from pgheadroom.reading import Condition
 from pgheadroom.selfmetrics import SelfMetrics
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 log = structlog.get_logger("pgheadroom.alertmanager")
 

@@ -6,30 +6,33 @@ every sample costs Prometheus more than one that is twice as long. The rest is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from operator import add
+from typing import NamedTuple, TypeVar
 
 from pgheadroom.names import OTHER, UNNAMED
 from pgheadroom.reading import Group
 
 STARTING = "starting"
 
+Key = TypeVar("Key", bound=Hashable)
+Figure = TypeVar("Figure", int, float)
 
-@dataclass(frozen=True, slots=True)
-class Applications:
+
+class Applications(NamedTuple):
     """The connections of each application by state, names folded and bounded."""
 
-    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    counts: Mapping[tuple[str, str], int] = {}
     """Connections by (name, state)."""
-    totals: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = {}
     """Connections by name."""
-    oldest_seconds: Mapping[str, float] = field(default_factory=dict)
+    oldest_seconds: Mapping[str, float] = {}
     """Age of the oldest connection by name, where it can be seen."""
     in_other: int = 0
     """Names that are summed in ``other``."""
     rewritten: int = 0
     """Names, as clients gave them, that folding changed."""
-    members: Mapping[str, float] = field(default_factory=dict)
+    members: Mapping[str, float] = {}
     """Names with series of their own, and when each was last seen, in seconds since the epoch."""
 
 
@@ -48,37 +51,43 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
     so that the counts add up to the slots in use.
     """
-    folded = [(fold(group.application_name), group) for group in groups]
-    everyone: dict[str, int] = {}
-    for name, group in folded:
-        everyone[name] = everyone.get(name, 0) + group.count
-    members = elect(everyone, before.members, at=at, most=most, absence_seconds=absence_seconds)
-    # `unnamed` always has its place: logins under way are counted there.
-    others = {name for name in everyone if name not in members and name != UNNAMED}
-    totals = everyone
-    if others:
-        totals = {name: count for name, count in everyone.items() if name not in others}
-        totals[OTHER] = sum(everyone[name] for name in others)
+    totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
     oldest: dict[str, float] = {}
-    for name, group in folded:
-        shown = OTHER if name in others else name
-        key = shown, group.state
+    rewritten: set[str] = set()
+    for group in groups:
+        given = group.application_name
+        name = fold(given)
+        totals[name] = totals.get(name, 0) + group.count
+        key = name, group.state
         counts[key] = counts.get(key, 0) + group.count
         if group.oldest_seconds is not None:
-            oldest[shown] = max(oldest.get(shown, 0.0), group.oldest_seconds)
-    rewritten = {group.application_name for name, group in folded if name != group.application_name}
+            oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
+        if name != given:
+            rewritten.add(given)
+    members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
+    # `unnamed` always has its place: logins under way are counted there.
+    others = totals.keys() - members.keys() - {UNNAMED}
+    if others:
+        shown = {name: OTHER if name in others else name for name in totals}
+        counts = _summed((((shown[name], state), n) for (name, state), n in counts.items()), add)
+        totals = _summed(((shown[name], n) for name, n in totals.items()), add)
+        oldest = _summed(((shown[name], age) for name, age in oldest.items()), max)
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
         totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
     return Applications(
-        counts=counts,
-        totals=totals,
-        oldest_seconds=oldest,
-        in_other=len(others - {OTHER}),
-        rewritten=len(rewritten),
-        members=members,
+        counts, totals, oldest, len(others - {OTHER}), len(rewritten), members=members
     )
+
+
+def _summed(
+    pairs: Iterable[tuple[Key, Figure]], both: Callable[[Figure, Figure], Figure]
+) -> dict[Key, Figure]:
+    summed: dict[Key, Figure] = {}
+    for key, figure in pairs:
+        summed[key] = both(summed[key], figure) if key in summed else figure
+    return summed
 
 
 def elect(

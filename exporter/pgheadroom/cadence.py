@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgheadroom.reading import PG_18, Sample
 from pgheadroom.slots import Slots, Tier
@@ -99,8 +99,7 @@ def carry(last: Sample, pulse: Pulse) -> Sample:
     """
     visible = max(0, last.breakdown.visible + pulse.backends - last.breakdown.backends)
     hidden = last.slots.hidden if pulse.hidden is None else pulse.hidden
-    return replace(
-        last,
+    return last._replace(
         at=pulse.at,
         duration_seconds=pulse.duration_seconds,
         slots=Slots(last.slots.limits, visible=visible, hidden=hidden),

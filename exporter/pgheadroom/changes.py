@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pgheadroom.reading import PG_16, Condition, Knock, Sample
 from pgheadroom.slots import Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 Value = str | int | float | bool | None
 

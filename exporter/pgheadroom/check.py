@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pgheadroom.reading import PG_16, Condition, Sample
 from pgheadroom.slots import Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 _CURES = {
     Condition.AUTH: "check user, password (or password_file, .pgpass) and pg_hba.conf",

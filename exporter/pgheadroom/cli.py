@@ -18,7 +18,7 @@ from pgheadroom.embedded import EmbeddedUnavailable
 from pgheadroom.log import configure
 from pgheadroom.once import as_json, print_table, read_once
 from pgheadroom.settings import Settings, TargetSettings
-from pgheadroom.step import State
+from pgheadroom.state import State
 from pgheadroom.trial import try_out
 
 _OK, _TROUBLE, _WRONG = 0, 1, 2

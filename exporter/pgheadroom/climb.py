@@ -9,6 +9,7 @@ a storm of seconds as for a leak of days.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -80,10 +81,10 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     noise = _NOISE_FACTOR * _noise(ranges, number, before.samples, least)
     wanted = max(least, wanted)
     wanted = max(noise, wanted)
-    half = _buckets_since(rung, level - wanted / 2)
-    full = None if half is None else _buckets_since(rung, level - wanted)
-    if half is None or full is None:
+    halves = _buckets_since(rung, level - wanted / 2, level - wanted)
+    if halves is None:
         return None
+    half, full = halves
     if full < _LEAST_BUCKETS:
         rate = _fast(rung, level)
     else:
@@ -120,6 +121,7 @@ def _fast(rung: Rung, level: float) -> float | None:
     return taken / (_LEAST_BUCKETS // 2)
 
 
+@cache
 def least_rise(limit: int) -> float:
     """Return how many slots more are worth being called growth, given the *limit*."""
     return max(_LEAST_SLOTS, _LEAST_RATIO * limit)
@@ -130,11 +132,20 @@ def least_stroke(limit: int, ranges: Sequence[float]) -> float:
     return max(least_rise(limit), _STROKE_FACTOR * ranges[_STROKE_RUNG])
 
 
-def _buckets_since(rung: Rung, level: float) -> int | None:
-    """Return how many buckets ago use was last at or below *level*; None if it never was."""
+def _buckets_since(rung: Rung, level: float, lower: float) -> tuple[int, int] | None:
+    """Return how many buckets ago use was last at or below *level*, and when at or below *lower*.
+
+    None if it never was.
+    """
+    half: int | None = None
     for bucket in reversed(rung):
-        if bucket.total <= level * bucket.samples:
-            return rung[-1].nth - bucket.nth
+        # The lowest sample is never above the mean, and is looked up faster.
+        if bucket.low > level or bucket.total > level * bucket.samples:
+            continue
+        if half is None:
+            half, level = rung[-1].nth - bucket.nth, lower
+        if bucket.total <= lower * bucket.samples:
+            return half, rung[-1].nth - bucket.nth
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pgheadroom.climb import EVERY, NARROWEST, Climb, climb, least_stroke, typical_range
 from pgheadroom.history import RUNGS, History, Span
@@ -11,13 +11,12 @@ from pgheadroom.strokes import Strokes
 from pgheadroom.swings import Swings, prominence
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """The course of one target, up to its newest sample."""
 
-    history: History = field(default_factory=History)
-    swings: Swings = field(default_factory=Swings)
-    strokes: Strokes = field(default_factory=Strokes)
+    history: History = History()
+    swings: Swings = Swings()
+    strokes: Strokes = Strokes()
     climbs: tuple[Climb | None, ...] = (None,) * RUNGS
     """What shows on each rung of the history."""
     touched: int = 0
@@ -26,9 +25,9 @@ class Course:
     """Slots for ordinary roles, as of the newest sample."""
     ranges: tuple[float, ...] = (-1.0,) * RUNGS
     """In what range use wandered in a typical bucket of each rung; below 0 where not known yet."""
-    totals: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = {}
     """Connections by application, as of the newest sample ..."""
-    spans: Mapping[str, Span] = field(default_factory=dict)
+    spans: Mapping[str, Span] = {}
     """... and the same as the history takes it; kept, because most samples tell nobody apart."""
 
     def add(self, at: float, used: int, totals: Mapping[str, int], limit: int) -> Course:
@@ -37,9 +36,10 @@ class Course:
         spans = self.spans if same else {name: (count, count) for name, count in totals.items()}
         history, touched = self.history.add(at, used, max(0, limit - used), spans)
         ranges = self.ranges
-        if touched > NARROWEST:
-            new = map(typical_range, history.rungs[NARROWEST:touched])
-            ranges = (*ranges[:NARROWEST], *new, *ranges[touched:])
+        complete = touched - 1  # on the last rung that it shows on, the newest bucket still grows
+        if complete > NARROWEST:
+            new = map(typical_range, history.rungs[NARROWEST:complete])
+            ranges = (*ranges[:NARROWEST], *new, *ranges[complete:])
         climbs = list(self.climbs)
         for number in range(0, touched, EVERY):
             climbs[number] = climb(history.rungs[number], number, limit, at, ranges)

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from pgheadroom.board import Board
 from pgheadroom.metrics import TABLE, Metric
 from pgheadroom.points import Point
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 _EOF = b"# EOF\n"
 

@@ -1,29 +1,32 @@
-"""Which alerts fire: what was found must last to begin with, and be gone for a while to end."""
+"""Which alerts fire: what was found must last to begin with, and be gone for a while to end.
+
+A forecast that came to an end without slots being gained is no news when it comes back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pgheadroom.alert import Alert, AlertName
 from pgheadroom.climb import least_rise
 from pgheadroom.finding import Finding, Key
 
+_FORETOLD = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
 _GAINED = 2
 """What was foretold is off when so many times as many slots are free as at the worst moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """What is remembered of one alert that fires, or may begin to."""
 
     found_since: float | None
     """Since when it has been found without a break; None while it is not."""
     alert: Alert | None = None
+    """None before it fires, and when it has resolved but is not forgotten."""
     gone_since: float | None = None
     until: float = 0.0
-    """Up to then it stands without being found again."""
+    """Up to then it stands without being found again; resolved, it is remembered up to then."""
     least_free: int = 0
     """The fewest ordinary slots that were free while it fired."""
 
@@ -56,7 +59,7 @@ def judged(
     for key, watched in before.items():
         if key in after:
             continue
-        if key[0] in moment.blind_to:
+        if key[0] in moment.blind_to or _remembered(watched, moment):
             after[key] = watched
         elif watched.alert is not None:
             left = _missed(watched, watched.alert, moment)
@@ -67,6 +70,8 @@ def judged(
 
 def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched | None:
     alert = None if before is None else before.alert
+    if before is not None and _remembered(before, moment):
+        return before
     if finding.only_keeps and alert is None:
         return None
     since = moment.at if before is None or before.found_since is None else before.found_since
@@ -86,13 +91,29 @@ def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched 
 def _missed(watched: Watched, alert: Alert, moment: Moment) -> Watched | None:
     """Return what is left of *alert*, which was not found this time."""
     least = min(watched.least_free, moment.free)
-    gained = moment.free > _GAINED * least + least_rise(moment.limit)
+    gained = _gained(least, moment)
     if moment.at < watched.until and not gained:
-        return replace(watched, found_since=None, gone_since=None, least_free=least)
+        return Watched(None, alert, None, watched.until, least)
     gone = moment.at if watched.gone_since is None else watched.gone_since
-    if moment.at - gone >= moment.resolve_hold_seconds:
+    if moment.at - gone < moment.resolve_hold_seconds:
+        return Watched(None, alert, gone, watched.until, least)
+    if gained or alert.name not in _FORETOLD:
         return None
-    return replace(watched, found_since=None, alert=alert, gone_since=gone, least_free=least)
+    return Watched(None, None, gone, moment.at + (gone - alert.since), least)
+
+
+def _remembered(watched: Watched, moment: Moment) -> bool:
+    """Say whether an alert that resolved is still known, so that its return is no news.
+
+    For as long as it stood, unless it gets tighter than it was then, or slots were gained.
+    """
+    if watched.alert is not None or watched.gone_since is None or moment.at >= watched.until:
+        return False
+    return moment.free >= watched.least_free and not _gained(watched.least_free, moment)
+
+
+def _gained(least_free: int, moment: Moment) -> bool:
+    return moment.free > _GAINED * (least_free + least_rise(moment.limit))
 
 
 def _alert(finding: Finding, since: float, before: Alert | None, moment: Moment) -> Alert:

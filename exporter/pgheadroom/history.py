@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 RUNGS = 16
@@ -48,8 +47,7 @@ class Bucket(NamedTuple):
 Rung = tuple[Bucket, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """The rungs, finest first; the buckets of each, oldest first."""
 
     rungs: tuple[Rung, ...] = ((),) * RUNGS
@@ -121,21 +119,24 @@ def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
     last = rung[-1]
     if last.nth >= new.nth:  # greater when the clock was set back into a bucket that was complete
         return (*rung[:-1], _merged(last, new, most)), None
-    first = 0
-    while first < len(rung) and rung[first].nth <= new.nth - SPAN:
+    first, oldest = 0, new.nth - SPAN
+    while first < len(rung) and rung[first].nth <= oldest:
         first += 1
     return (*rung[first:], new), last
 
 
 def _merged(one: Bucket, other: Bucket, most: int) -> Bucket:
+    # Taken apart at once, and compared in place of min() and max(): with every sample, twice.
+    nth, samples, total, low, high, free, spans = one
+    _, more, added, low_too, high_too, free_too, spans_too = other
     return Bucket(
-        one.nth,
-        one.samples + other.samples,
-        one.total + other.total,
-        min(one.low, other.low),
-        max(one.high, other.high),
-        min(one.free, other.free),
-        _merged_spans(one.spans, other.spans, most),
+        nth,
+        samples + more,
+        total + added,
+        min(low_too, low),
+        max(high_too, high),
+        min(free_too, free),
+        _merged_spans(spans, spans_too, most),
     )
 
 

@@ -13,8 +13,8 @@ from pgheadroom.state import State
 
 _SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
-_TOLD = 3
-"""Alerts that go on are put in words anew when this rung shows something new: every 8 s."""
+_TOLD = 4
+"""Alerts that go on are put in words anew when this rung shows something new: every 16 s."""
 _NEVER: frozenset[AlertName] = frozenset()
 _BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
@@ -29,9 +29,10 @@ def judge(state: State, now: float) -> State:
     limit = 0
     if sample is not None:
         limit = sample.slots.limits.of(Tier.ORDINARY)
-        leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
-        if state.course.touched > _SLOW or not leaks:
+        if state.course.touched > _SLOW:
             leaks = [*leaking(state.course, state.tendencies, limit, sample.slots.used, now)]
+        else:
+            leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
         ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
     findings = [*shortage(state, limit, thresholds, now)]
     blind = state.condition is not Condition.OK
@@ -44,7 +45,7 @@ def judge(state: State, now: float) -> State:
     if not findings and all(key[0] in unseen for key in state.watched):
         if not ahead and not state.outlook:
             return state
-        return state.judged(ahead, state.watched, state.alerts)
+        return state._replace(outlook=ahead)
     moment = Moment(
         now,
         state.free(Tier.ORDINARY) or 0,
@@ -56,7 +57,8 @@ def judge(state: State, now: float) -> State:
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
     # The same tuple as long as they are the same alerts, so that others see at a glance.
-    return state.judged(ahead, watched, state.alerts if alerts == state.alerts else alerts)
+    same = alerts == state.alerts
+    return state._replace(outlook=ahead, watched=watched, alerts=state.alerts if same else alerts)
 
 
 def _blind_to(state: State) -> frozenset[AlertName]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pgheadroom import __version__
 from pgheadroom.reading import Condition
 from pgheadroom.slots import Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 _STYLE = """
 :root { color-scheme: light dark; --bad: #b3261e; --good: #1b6e3c; --line: #8886; }

@@ -7,7 +7,7 @@ counted: a sample is a second away, and counters may begin anew.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgheadroom.course import Course
 from pgheadroom.finding import Key
@@ -35,7 +35,7 @@ class Memory:
 
 def remembered(state: State, at: float) -> Memory:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
-    course = replace(state.course, touched=0, totals={}, spans={})
+    course = state.course._replace(touched=0, totals={}, spans={})
     return Memory(at, course, state.tendencies, state.outlook, state.watched)
 
 
@@ -49,8 +49,7 @@ def recalled(fresh: State, memory: Memory, now: float) -> State:
     watched = {
         key: one for key, one in memory.watched.items() if not _over(one, memory.at, now, hold)
     }
-    return replace(
-        fresh,
+    return fresh._replace(
         course=memory.course,
         tendencies=memory.tendencies,
         outlook=memory.outlook,

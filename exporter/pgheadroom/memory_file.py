@@ -42,7 +42,7 @@ def pack(memory: Memory, target: str) -> bytes:
     history = memory.course.history
     names: dict[str, int] = {}
     rungs = [[_packed(bucket, names) for bucket in rung] for rung in history.rungs]
-    without = replace(memory, course=replace(memory.course, history=History()))
+    without = replace(memory, course=memory.course._replace(history=History()))
     document = {
         "format": FORMAT,
         "target": target,
@@ -71,7 +71,7 @@ def unpack(data: bytes, target: str, now: float) -> Memory:
         history = _history(document["rungs"], document["names"])
     except UnfitError:
         raise DamagedError("something in it has the wrong type") from None
-    memory = replace(memory, course=replace(memory.course, history=history))
+    memory = replace(memory, course=memory.course._replace(history=history))
     _check(memory)
     if memory.at > now + _FUTURE_SECONDS:
         ahead = duration(memory.at - now)

@@ -14,7 +14,8 @@ from pgheadroom.reading import Condition
 from pgheadroom.sampler import Sampler
 from pgheadroom.session import Access
 from pgheadroom.slots import Tier
-from pgheadroom.step import Policy, State
+from pgheadroom.state import State
+from pgheadroom.step import Policy
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 WINDOWS: tuple[tuple[str, float], ...] = (("15s", 15.0), ("1m", 60.0), ("5m", 300.0))
 """The windows that are exported: label and seconds."""
@@ -10,8 +10,7 @@ WINDOWS: tuple[tuple[str, float], ...] = (("15s", 15.0), ("1m", 60.0), ("5m", 30
 _LONGEST = max(seconds for _, seconds in WINDOWS)
 
 
-@dataclass(frozen=True, slots=True)
-class Peaks:
+class Peaks(NamedTuple):
     """The samples that are, or may yet become, the highest inside a window; oldest first.
 
     A sample that a later one reached is never again the highest, so each entry is lower than the
@@ -25,7 +24,13 @@ class Peaks:
 
         Entries that a clock which was set back has left in the future are dropped.
         """
-        kept = [(t, n) for t, n in self.entries if 0 <= at - t < _LONGEST and n > used]
+        kept = self.entries
+        if kept and kept[-1][0] > at:
+            kept = tuple([entry for entry in kept if entry[0] <= at])
+        while kept and kept[-1][1] <= used:
+            kept = kept[:-1]
+        while kept and at - kept[0][0] >= _LONGEST:
+            kept = kept[1:]
         return Peaks((*kept, (at, used)))
 
     def highest(self, seconds: float, now: float) -> int | None:

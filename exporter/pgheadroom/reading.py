@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pgheadroom.slots import Slots
 
@@ -79,8 +79,7 @@ class Sessions:
     killed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Breakdown:
+class Breakdown(NamedTuple):
     """Who holds the slots: what a full reading of ``pg_stat_activity`` found."""
 
     at: float
@@ -117,8 +116,7 @@ class Server:
     """We came in through a pooler: our session is not the backend that answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A successful reading: full (its breakdown is its own) or a pulse (it carries the last)."""
 
     at: float

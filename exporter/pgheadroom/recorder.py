@@ -18,7 +18,7 @@ from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Job, Schedule
 from pgheadroom.selfmetrics import SelfMetrics
 from pgheadroom.settings import Settings, TargetSettings
-from pgheadroom.step import State
+from pgheadroom.state import State
 from pgheadroom.tape import Tape
 
 _FLUSH_SECONDS = 3.0

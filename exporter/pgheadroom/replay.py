@@ -11,7 +11,8 @@ from pgheadroom.alert import Alert, Severity
 from pgheadroom.curve import Curve
 from pgheadroom.reading import Condition, Knock, Reading, Sample
 from pgheadroom.slots import Limits, Tier
-from pgheadroom.step import Policy, State, step
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
 
 SOON_SECONDS = 3600.0
 """An alert that was over for longer than this when the slots ran out was not about that."""

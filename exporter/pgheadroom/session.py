@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -205,7 +205,7 @@ class Session:
             await connection.query(self._plan.prepare)
             self._prepared = True
         # The first of a connection fills the backend's caches: no measure for the next ones.
-        return replace(sample, breakdown=replace(sample.breakdown, cost_seconds=0.0))
+        return sample._replace(breakdown=sample.breakdown._replace(cost_seconds=0.0))
 
     async def _pulse(self, connection: libpq.Connection, *, with_hidden: bool) -> Pulse:
         sql = self._sql.pulse_with_hidden if with_hidden else self._sql.pulse

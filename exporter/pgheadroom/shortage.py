@@ -23,6 +23,8 @@ NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 _TURNED_AWAY = (Condition.FULL, Condition.POOLER_FULL)
 _RELEASE = 1.25
 """What was low is not low any more when it is higher by this factor, and the other way round."""
+_STILL_SHORT = 2
+"""Slots that ran out are still short while fewer are free than so many times the least growth."""
 _LEAST_LOGINS = 3
 _KNOCKS_HOLD_SECONDS = 30.0
 """A knock that goes unanswered may be a lost packet; one that is refused is not."""
@@ -38,8 +40,8 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
     elif state.sample is not None:
         known = state.sample.slots
         free = limit - known.used
-        if free <= least_rise(limit):
-            # A slot or two that come free for a moment are no end of it.
+        if free <= _STILL_SHORT * least_rise(limit):
+            # A few slots that come free for a moment are no end of it.
             yield _exhausted(state, only_keeps=free > 0)
         if free <= 0:
             yield from _reserve(state, state.sample)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Tier(enum.StrEnum):
@@ -41,8 +42,7 @@ class Limits:
         return max(0, left)
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """The slots of one server at one moment."""
 
     limits: Limits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pgheadroom.alert import Alert
 from pgheadroom.applications import Applications
@@ -18,12 +18,11 @@ from pgheadroom.tendency import Tendencies
 from pgheadroom.thresholds import Thresholds
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that is known of one target."""
 
     target: str
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    thresholds: Thresholds = Thresholds()
     condition: Condition | None = None
     """By the newest reading; None before there was one."""
     since: float | None = None
@@ -32,45 +31,18 @@ class State:
     """The newest failure in words, while it lasts."""
     sample: Sample | None = None
     """The newest sample: while the server refuses us, the last that there was."""
-    applications: Applications = field(default_factory=Applications)
-    peaks: Peaks = field(default_factory=Peaks)
-    failures: Mapping[Condition, int] = field(default_factory=dict)
+    applications: Applications = Applications()
+    peaks: Peaks = Peaks()
+    failures: Mapping[Condition, int] = {}
     knock: Knock | None = None
-    knock_failures: Mapping[Condition, int] = field(default_factory=dict)
-    course: Course = field(default_factory=Course)
-    tendencies: Tendencies = field(default_factory=Tendencies)
+    knock_failures: Mapping[Condition, int] = {}
+    course: Course = Course()
+    tendencies: Tendencies = Tendencies()
     outlook: tuple[Prospect, ...] = ()
     """Ways in which the ordinary slots may run out, soonest first."""
-    watched: Mapping[Key, Watched] = field(default_factory=dict)
+    watched: Mapping[Key, Watched] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
-
-    def judged(
-        self,
-        outlook: tuple[Prospect, ...],
-        watched: Mapping[Key, Watched],
-        alerts: tuple[Alert, ...],
-    ) -> State:
-        """Return the same with another judgement."""
-        # Spelt out: replace() takes ten times as long, and this is done for every sample.
-        return State(
-            self.target,
-            self.thresholds,
-            self.condition,
-            self.since,
-            self.detail,
-            self.sample,
-            self.applications,
-            self.peaks,
-            self.failures,
-            self.knock,
-            self.knock_failures,
-            self.course,
-            self.tendencies,
-            outlook,
-            watched,
-            alerts,
-        )
 
     def free(self, tier: Tier) -> int | None:
         """Return how many slots a role of *tier* can still get now; None when never known.

@@ -6,7 +6,7 @@ Pure: time comes with the reading; no clock, no socket, no logger.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pgheadroom.applications import count
 from pgheadroom.judge import judge
@@ -14,8 +14,6 @@ from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
-
-__all__ = ["Policy", "State", "step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
         case Sample():
             return _sampled(state, reading, policy)
         case Failure(at=at, condition=condition, detail=detail):
-            return replace(
-                state,
+            return state._replace(
                 condition=condition,
                 since=state.since if condition is state.condition else at,
                 detail=detail,
@@ -47,8 +44,7 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
         case Knock(condition=condition):
             refused = condition is not Condition.OK
             failures = state.knock_failures
-            return replace(
-                state,
+            return state._replace(
                 knock=reading,
                 knock_failures=_one_more(failures, condition) if refused else failures,
             )
@@ -69,24 +65,16 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         )
     limit = slots.limits.of(Tier.ORDINARY)
     course = state.course.add(sample.at, slots.used, applications.totals, limit)
-    # Spelt out: replace() takes ten times as long, and this is done for every sample.
-    return State(
-        state.target,
-        policy.thresholds,
-        Condition.OK,
-        state.since if state.condition is Condition.OK else sample.at,
-        "",
-        sample,
-        applications,
-        state.peaks.add(sample.at, slots.used),
-        state.failures,
-        state.knock,
-        state.knock_failures,
-        course,
-        state.tendencies.update(course.history, course.touched),
-        state.outlook,
-        state.watched,
-        state.alerts,
+    return state._replace(
+        thresholds=policy.thresholds,
+        condition=Condition.OK,
+        since=state.since if state.condition is Condition.OK else sample.at,
+        detail="",
+        sample=sample,
+        applications=applications,
+        peaks=state.peaks.add(sample.at, slots.used),
+        course=course,
+        tendencies=state.tendencies.update(course.history, course.touched),
     )
 
 

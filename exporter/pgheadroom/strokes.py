@@ -6,7 +6,6 @@ again. Between two jumps no curve tells of the next one, but its size is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 _KEPT = 6
@@ -40,8 +39,7 @@ class NextStroke(NamedTuple):
     """Seconds between those two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Strokes:
+class Strokes(NamedTuple):
     """The strokes since use last came down."""
 
     done: tuple[Stroke, ...] = ()
@@ -79,17 +77,17 @@ class Strokes:
     def _moved(self, at: float, used: int, least: float) -> Strokes:
         assert self.high is not None  # noqa: S101 - add() has looked
         if used > self.high[1]:
-            return replace(self, high=(at, used))
+            return self._replace(high=(at, used))
         if at - self.high[0] <= max(_STILL_SECONDS, _STILL * (self.high[0] - self.base[0])):
             return self
         stroke = Stroke(self.base[0], self.high[0], self.high[1] - self.base[1])
-        rested = replace(self, done=(*self.done[1 - _KEPT :], stroke), moving=False)
+        rested = self._replace(done=(*self.done[1 - _KEPT :], stroke), moving=False)
         return rested.add(at, used, least)
 
     def _rested(self, at: float, used: int, least: float) -> Strokes:
         assert self.high is not None  # noqa: S101 - add() has looked
         if used >= self.high[1] + least:
-            return replace(self, moving=True, base=(at, self.high[1]), high=(at, used))
+            return self._replace(moving=True, base=(at, self.high[1]), high=(at, used))
         last = self.done[-1].rise if self.done else 0
         if used < self.high[1] - max(least, last / 2):
             return Strokes(high=(at, used))

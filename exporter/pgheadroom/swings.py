@@ -7,7 +7,6 @@ no news until it is higher than that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -41,8 +40,7 @@ class Expected(NamedTuple):
     period: float
 
 
-@dataclass(frozen=True, slots=True)
-class Swings:
+class Swings(NamedTuple):
     """Where use turned, as far as it is known yet."""
 
     peaks: tuple[Peak, ...] = ()
@@ -67,7 +65,7 @@ class Swings:
         elif used <= extreme:
             return Swings(self.peaks, False, (at, used), self.trough, self.next)  # noqa: FBT003
         elif used > extreme + prominence:
-            return replace(self, rising=True, extreme=(at, used), trough=self.extreme)
+            return self._replace(rising=True, extreme=(at, used), trough=self.extreme)
         return self
 
     def expected(self, now: float) -> Expected | None:

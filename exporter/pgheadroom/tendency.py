@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -55,8 +54,7 @@ class Trait(NamedTuple):
     """The rung's length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tendencies:
+class Tendencies(NamedTuple):
     """What showed of every application on the rungs of hours and days."""
 
     traits: tuple[Mapping[str, Trait], ...] = ({},) * (LAST - FIRST + 1)
@@ -69,7 +67,7 @@ class Tendencies:
     """The one of them that is being looked at; 0 for none."""
     looked_at: int = 0
     """Applications of it that were looked at ..."""
-    found: Mapping[str, Trait] = field(default_factory=dict)
+    found: Mapping[str, Trait] = {}
     """... and what showed of them."""
 
     def update(self, history: History, touched: int) -> Tendencies:

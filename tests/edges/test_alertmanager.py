@@ -32,7 +32,7 @@ from pgheadroom.daemon import Jobs
 from pgheadroom.notice import Form
 from pgheadroom.post import Credentials
 from pgheadroom.selfmetrics import SelfMetrics
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 NOBODY = "{route: {receiver: nobody}, receivers: [{name: nobody}]}"

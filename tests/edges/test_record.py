@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -350,10 +349,10 @@ def test_gzip_is_rotated_under_names_that_still_say_so(tmp_path: Path) -> None:
 def test_a_pulse_is_told_from_a_full_reading(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     full = sample(at=1000.0)
-    slots = replace(full.slots, visible=full.slots.visible + 2)
+    slots = full.slots._replace(visible=full.slots.visible + 2)
     written = tape(file)
     written.write(full)
-    written.write(replace(full, at=1001.0, slots=slots))
+    written.write(full._replace(at=1001.0, slots=slots))
     written.close()
     first, second = Playback(str(file))
     assert isinstance(first, Sample)

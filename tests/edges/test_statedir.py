@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def known(target: str, *, samples: int = 200, alert: Alert | None = None) -> Sta
         course = course.add(now - samples + number, used, {"web": used - 1, "self": 1}, 97)
     watched = {} if alert is None else {alert.key: Watched(alert.since, alert, until=now + 1e6)}
     alerts = () if alert is None else (alert,)
-    return replace(State(target), course=course, watched=watched, alerts=alerts)
+    return State(target)._replace(course=course, watched=watched, alerts=alerts)
 
 
 class Daemon:
@@ -104,7 +103,7 @@ async def test_it_is_kept_at_once_when_an_alert_begins_or_ends(tmp_path: Path) -
     await daemon.keeper.turn()
     assert daemon.saves("ok") == 0
     for number, alerts in enumerate([(ALERT,), (ALERT,), ()]):
-        daemon.board.publish(replace(known("b", alert=ALERT), alerts=alerts))
+        daemon.board.publish(known("b", alert=ALERT)._replace(alerts=alerts))
         await daemon.keeper.turn()
         assert daemon.saves("ok") == [1, 1, 2][number]
     assert sorted(os.listdir(tmp_path)) == [".lock", "b.json.gz"]  # noqa: PTH208 - ruff takes glob() for a wait
@@ -209,7 +208,7 @@ async def test_a_disk_that_is_full_is_told_once_and_its_end_too(
     with small_files():
         for alerts in ((ALERT,), (), (ALERT,)):
             for name in "ab":
-                daemon.board.publish(replace(known(name, alert=ALERT), alerts=alerts))
+                daemon.board.publish(known(name, alert=ALERT)._replace(alerts=alerts))
             await daemon.keeper.turn()
     assert daemon.saves("error") == 6
     assert (tmp_path / "a.json.gz").read_bytes() == before
@@ -247,7 +246,7 @@ async def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, log: L
     (path / ".lock").unlink()
     path.rmdir()
     for alerts in ((ALERT,), ()):
-        daemon.board.publish(replace(known("db", alert=ALERT), alerts=alerts))
+        daemon.board.publish(known("db", alert=ALERT)._replace(alerts=alerts))
         await daemon.keeper.turn()
     assert (path / "db.json.gz").exists()
     assert events(log) == [
@@ -270,7 +269,7 @@ async def test_a_second_daemon_reads_but_writes_only_when_the_first_has_ended(
     before = (tmp_path / "db.json.gz").read_bytes()
     await second.keeper.recall()
     assert second.board.state("db").alerts == (ALERT,)
-    second.board.publish(replace(known("db"), alerts=()))
+    second.board.publish(known("db")._replace(alerts=()))
     await second.keeper.turn()
     assert (second.saves("ok"), second.saves("error")) == (0, 1)
     assert (tmp_path / "db.json.gz").read_bytes() == before

@@ -9,7 +9,8 @@ from pgheadroom.board import Board
 from pgheadroom.names import Folder
 from pgheadroom.sampler import Sampler
 from pgheadroom.session import Access, Session
-from pgheadroom.step import Policy, State
+from pgheadroom.state import State
+from pgheadroom.step import Policy
 
 TARGET = "db"
 

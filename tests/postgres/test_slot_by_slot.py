@@ -13,7 +13,7 @@ from tests.servers.wait import auntil
 
 from pgheadroom.reading import Condition
 from pgheadroom.slots import Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 RESERVED_SINCE = 16
 

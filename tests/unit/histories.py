@@ -19,7 +19,8 @@ from pgheadroom.alert import AlertName
 from pgheadroom.reading import Breakdown, Group, Reading, Sample
 from pgheadroom.replay import Account, Episode, Replay
 from pgheadroom.slots import Limits, Slots, Tier
-from pgheadroom.step import Policy, State, step
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
 
 START = 1_767_225_600.0  # a midnight
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

@@ -55,4 +55,4 @@ def sample(
 
 def older_server(found: Sample, version: int) -> Sample:
     """Return *found* as taken from a server of *version*."""
-    return replace(found, server=replace(found.server, version=version))
+    return found._replace(server=replace(found.server, version=version))

@@ -24,7 +24,7 @@ from tests.unit.histories import (
 from pgheadroom.behaviour import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
 from pgheadroom.reading import Condition, Failure, Sample
 from pgheadroom.slots import Limits, Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 from pgheadroom.tendency import Verdict
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)

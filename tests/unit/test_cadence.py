@@ -30,7 +30,7 @@ def test_while_nothing_moves_pulses_are_enough_for_some_seconds() -> None:
 
 def test_on_18_a_pulse_shows_logins_under_way_by_itself() -> None:
     last = sample(at=1000.0)
-    newer = replace(last, server=replace(last.server, version=180004))
+    newer = last._replace(server=replace(last.server, version=180004))
     assert depth(newer, 1001.0) is Depth.PULSE
 
 

@@ -16,9 +16,10 @@ from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics import TABLE
 from pgheadroom.names import Folder
-from pgheadroom.reading import Condition, Failure, Group, Knock, LimitUse, Sample, Sessions
+from pgheadroom.reading import Condition, Failure, Group, Knock, LimitUse, Sessions
 from pgheadroom.selfmetrics import NAMES, SelfMetrics
-from pgheadroom.step import Policy, State, step
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
 from pgheadroom.web import compress
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -58,21 +59,12 @@ def published(*states: State) -> Exposition:
 
 def rich_state(target: str = "db") -> State:
     found = sample(groups=(Group("api", "idle", 4, 10.0), Group("web-1", "active", 2, 3.0)))
-    breakdown = found.breakdown
-    whole = Sample(
-        at=found.at,
-        duration_seconds=found.duration_seconds,
-        slots=found.slots,
-        breakdown=type(breakdown)(
-            **{
-                **{name: getattr(breakdown, name) for name in breakdown.__slots__},
-                "roles": (LimitUse("reports", 8, 3),),
-                "databases": (LimitUse("shop", 36, 5),),
-                "sessions": (Sessions("shop", 100, 1, 2, 3),),
-            }
-        ),
-        server=found.server,
-        hidden_at=found.hidden_at,
+    whole = found._replace(
+        breakdown=found.breakdown._replace(
+            roles=(LimitUse("reports", 8, 3),),
+            databases=(LimitUse("shop", 36, 5),),
+            sessions=(Sessions("shop", 100, 1, 2, 3),),
+        )
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)

@@ -194,7 +194,7 @@ def test_a_forecast_stands_for_a_while_after_it_was_last_seen() -> None:
     assert [len(fires) for fires in told] == [1, 1, 1, 1, 0]
 
 
-@pytest.mark.parametrize(("free", "stands"), [(10, True), (23, True), (24, False), (90, False)])
+@pytest.mark.parametrize(("free", "stands"), [(10, True), (27, True), (28, False), (90, False)])
 def test_a_forecast_is_off_early_when_slots_were_gained(free: int, *, stands: bool) -> None:
     watched = judged({}, [EXPECTED], moment(0, free=10))
     for at in (1.0, 1.0 + RESOLVE):
@@ -208,6 +208,50 @@ def test_what_was_gained_is_counted_from_the_worst_moment() -> None:
     for at in (2.0, 2.0 + RESOLVE):
         watched = judged(watched, [], moment(at, free=20))
     assert alerts(watched) == []
+
+
+def resolved(found: Finding) -> Mapping[Key, Watched]:
+    """Return what is left of an alert that stood for 100 s, with 10 slots free, and resolved."""
+    watched = judged({}, [found], moment(0))
+    for at in (100.0, 130.0):
+        watched = judged(watched, [], moment(at))
+    assert alerts(watched) == []
+    return watched
+
+
+@pytest.mark.parametrize(
+    ("at", "free", "news"),
+    [
+        (140, 10, False),  # the same again
+        (229, 27, False),
+        (230, 10, True),  # as long ago as it stood
+        (140, 9, True),  # tighter than it ever was
+        (140, 28, True),  # use had come down
+    ],
+)
+def test_a_forecast_that_comes_back_is_news_only_if_something_changed(
+    at: float, free: int, *, news: bool
+) -> None:
+    watched = judged(resolved(EXPECTED), [EXPECTED], moment(at, free=free))
+    assert bool(alerts(watched)) == news
+
+
+def test_what_came_back_and_went_again_is_still_no_news() -> None:
+    watched = resolved(EXPECTED)
+    for at, found in ((140, [EXPECTED]), (150, []), (160, [EXPECTED])):
+        watched = judged(watched, found, moment(at))
+        assert alerts(watched) == []
+
+
+def test_a_resolved_forecast_is_forgotten_in_the_end() -> None:
+    assert judged(resolved(EXPECTED), [], moment(229)) != {}
+    assert judged(resolved(EXPECTED), [], moment(230)) == {}
+
+
+def test_what_is_seen_and_not_foretold_is_news_each_time() -> None:
+    lasting = finding(hold=0.0, lasts=100.0)
+    watched = judged(resolved(lasting), [lasting], moment(140))
+    assert len(alerts(watched)) == 1
 
 
 def test_while_blind_what_only_a_sample_tells_stays_as_it_is() -> None:

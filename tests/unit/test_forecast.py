@@ -25,7 +25,7 @@ from tests.unit.histories import (
 from pgheadroom.forecast import Prospect, Sign, seconds_left
 from pgheadroom.reading import Sample
 from pgheadroom.slots import Tier
-from pgheadroom.step import State
+from pgheadroom.state import State
 
 LIMIT = LIMITS.of(Tier.ORDINARY)
 

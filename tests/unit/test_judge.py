@@ -24,7 +24,8 @@ from tests.unit.readings import POLICY
 from pgheadroom.alert import SEVERITIES, SUMMARIES, AlertName
 from pgheadroom.reading import FAILURES, Condition, Failure, Knock, Reading, Sample
 from pgheadroom.slots import Limits, Tier
-from pgheadroom.step import State, step
+from pgheadroom.state import State
+from pgheadroom.step import step
 
 limits = st.sampled_from(
     [LIMITS, SMALL, Limits(200, 3, 5), Limits(5, 3, 2), Limits(1, 0), Limits(97, 10, 0, 7)]

@@ -4,7 +4,6 @@ import copy
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +19,8 @@ from pgheadroom.memory import Memory, recalled, remembered
 from pgheadroom.memory_file import FORMAT, DamagedError, pack, unpack
 from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading, Sample
 from pgheadroom.slots import Limits
-from pgheadroom.step import State, step
+from pgheadroom.state import State
+from pgheadroom.step import step
 from pgheadroom.tendency import Verdict
 from pgheadroom.thresholds import Thresholds
 
@@ -147,7 +147,7 @@ WATCHED: Key = (AlertName.LOW, Severity.WARNING, None)
 
 def low(**changes: Any) -> Watched:  # noqa: ANN401 - any field
     alert = Alert(AlertName.LOW, Severity.WARNING, 100.0, "9 of 97 are left")
-    return replace(Watched(90.0, alert), **changes)
+    return Watched(90.0, alert)._replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -334,5 +334,5 @@ def test_applications_that_come_and_go_for_a_day_do_not_pile_up() -> None:
         course = course.add(1e6 + 60.0 * minute, 40, totals, 97)
     most = max(len(bucket.spans) for rung in course.history.rungs for bucket in rung)
     assert 40 < most <= 128
-    data = pack(remembered(replace(State("db"), course=course), 2e6), "db")
+    data = pack(remembered(State("db")._replace(course=course), 2e6), "db")
     assert len(data) < 150_000

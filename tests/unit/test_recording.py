@@ -1,7 +1,6 @@
 """Is a line the same reading again, and is whatever else a line may be refused in words?"""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -120,7 +119,7 @@ def test_a_knock_survives_the_file(at: float, seconds: int, condition: Condition
 
 def test_times_are_written_to_the_millisecond() -> None:
     assert parse(line_of(Failure(1.23456, Condition.FULL, ""))).at == 1.235
-    pulse = replace(sample(at=20.00049), breakdown=sample(at=15.0004).breakdown)
+    pulse = sample(at=20.00049)._replace(breakdown=sample(at=15.0004).breakdown)
     found = parse(line_of(pulse))
     assert isinstance(found, Sample)
     assert (found.at, found.breakdown.at, found.full) == (20.0, 15.0, False)

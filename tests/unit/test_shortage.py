@@ -12,7 +12,8 @@ from tests.unit.readings import POLICY
 from pgheadroom.alert import Alert, AlertName, Severity
 from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading, Sample
 from pgheadroom.slots import Limits
-from pgheadroom.step import Policy, State, step
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
 from pgheadroom.thresholds import Thresholds
 
 RESOLVE = POLICY.thresholds.resolve_hold_seconds
@@ -68,11 +69,10 @@ def limited(at: float, used: int, limit: int, kind: str) -> Sample:
     """Return a reading in which *used* of a role's or a database's limit are used."""
     found = calm(at)
     uses = (LimitUse("app", limit, used),)
-    return replace(
-        found,
-        breakdown=replace(found.breakdown, roles=uses)
+    return found._replace(
+        breakdown=found.breakdown._replace(roles=uses)
         if kind == "role"
-        else replace(found.breakdown, databases=uses),
+        else found.breakdown._replace(databases=uses),
     )
 
 

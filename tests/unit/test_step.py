@@ -9,7 +9,8 @@ from tests.unit.readings import POLICY, SERVER, sample
 
 from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading
 from pgheadroom.slots import Tier
-from pgheadroom.step import State, step
+from pgheadroom.state import State
+from pgheadroom.step import step
 
 
 def failure(condition: Condition, at: float = 1001.0) -> Failure:

@@ -21,8 +21,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("state",),
     ("wording", "memory"),
     ("shortage", "foresight", "behaviour", "memory_file"),
-    ("judge",),
-    ("step",),
+    ("judge", "advice"),
+    ("step", "view"),
     ("board", "changes", "statements", "rows", "points", "replay"),
     ("metrics",),
     # edges

@@ -119,7 +119,7 @@ def _new(state: State, prospect: Prospect, limit: int, margin: float) -> bool:
 
 
 def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
-    who = _who(state, prospect)
+    who = to_blame(state, prospect)
     if who is None:
         return False
     idle = state.applications.counts.get((who.application_name, "idle"), 0)
@@ -177,7 +177,8 @@ def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
     return words, leak.name
 
 
-def _who(state: State, prospect: Prospect) -> Culprit | None:
+def to_blame(state: State, prospect: Prospect) -> Culprit | None:
+    """Return whose growth *prospect* is; None when nobody's."""
     totals = state.applications.totals
     if prospect.application_name is not None:
         name = prospect.application_name
@@ -194,7 +195,7 @@ def _words_of(state: State, found: list[Prospect], now: float) -> Words:
     Noise may look like a climb for a moment, but then it is nobody's; of two that are somebody's
     the faster one tells more.
     """
-    told = [(prospect, _who(state, prospect)) for prospect in found]
+    told = [(prospect, to_blame(state, prospect)) for prospect in found]
     blamed = [(p, who) for p, who in told if who and who.took >= _COHERENT * p.slots]
     if blamed:
         return _words(state, *max(blamed, key=lambda one: one[1].took / one[0].lasts), now)

@@ -15,6 +15,11 @@ from pgheadroom.reading import Group
 
 STARTING = "starting"
 
+Pool = tuple[str, str, str]
+"""The name of an application, a database and a role."""
+
+_MOST_POOLS = 200
+
 Key = TypeVar("Key", bound=Hashable)
 Figure = TypeVar("Figure", int, float)
 
@@ -34,6 +39,8 @@ class Applications(NamedTuple):
     """Names, as clients gave them, that folding changed."""
     members: Mapping[str, float] = {}
     """Names with series of their own, and when each was last seen, in seconds since the epoch."""
+    pools: Mapping[Pool, int] = {}
+    """Connections by name, database and role, where those are known."""
 
 
 def count(  # noqa: PLR0913 - the one place where all of it meets
@@ -54,6 +61,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
     oldest: dict[str, float] = {}
+    pools: dict[Pool, int] = {}
     rewritten: set[str] = set()
     for group in groups:
         given = group.application_name
@@ -63,6 +71,9 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         counts[key] = counts.get(key, 0) + group.count
         if group.oldest_seconds is not None:
             oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
+        if group.role:
+            pool = name, group.database, group.role
+            pools[pool] = pools.get(pool, 0) + group.count
         if name != given:
             rewritten.add(given)
     members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
@@ -73,12 +84,23 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         counts = _summed((((shown[name], state), n) for (name, state), n in counts.items()), add)
         totals = _summed(((shown[name], n) for name, n in totals.items()), add)
         oldest = _summed(((shown[name], age) for name, age in oldest.items()), max)
+        pools = _summed((((shown[name], d, r), n) for (name, d, r), n in pools.items()), add)
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
         totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
     return Applications(
-        counts, totals, oldest, len(others - {OTHER}), len(rewritten), members=members
+        counts, totals, oldest, len(others - {OTHER}), len(rewritten), members, _biggest(pools)
     )
+
+
+def _biggest(pools: dict[Pool, int]) -> Mapping[Pool, int]:
+    """Return at most 200 of *pools*; the smallest of more are summed in ``other``."""
+    if len(pools) <= _MOST_POOLS:
+        return pools
+    ordered = sorted(pools, key=lambda pool: (-pools[pool], pool))
+    kept = {pool: pools[pool] for pool in ordered[: _MOST_POOLS - 1]}
+    rest = sum(pools[pool] for pool in ordered[_MOST_POOLS - 1 :])
+    return _summed([*kept.items(), ((OTHER, OTHER, OTHER), rest)], add)
 
 
 def _summed(

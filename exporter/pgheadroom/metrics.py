@@ -111,6 +111,13 @@ TABLE: tuple[Metric, ...] = (
         points.connections,
     ),
     Metric(
+        "pgheadroom_application_connections",
+        "Client backends of each application by database and role: whose pools they are. At most"
+        " 200 series; the smallest of more are summed in `other`.",
+        ("application_name", "database", "role"),
+        points.pools,
+    ),
+    Metric(
         "pgheadroom_application_oldest_connection_seconds",
         "Age of the application's oldest connection when the breakdown was taken.",
         ("application_name",),

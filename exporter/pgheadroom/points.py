@@ -88,6 +88,13 @@ def connections(state: State) -> Iterator[Point]:
         yield from applications.counts.items()
 
 
+def pools(state: State) -> Iterator[Point]:
+    """Yield connections by application, database and role."""
+    applications = known_applications(state)
+    if applications is not None:
+        yield from applications.pools.items()
+
+
 def oldest(state: State) -> Iterator[Point]:
     """Yield the age of the oldest connection by application."""
     applications = known_applications(state)

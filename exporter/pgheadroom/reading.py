@@ -50,13 +50,16 @@ FAILURES: tuple[Condition, ...] = tuple(c for c in Condition if c is not Conditi
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Client backends that share an application name and a state."""
+    """Client backends that share an application name, a state, a database and a role."""
 
     application_name: str
     state: str
     count: int
     oldest_seconds: float | None
     """Age of the oldest connection among them; None where our role may not see it."""
+    database: str = ""
+    role: str = ""
+    """Both empty where they are not known, as in a recording."""
 
 
 @dataclass(frozen=True, slots=True)

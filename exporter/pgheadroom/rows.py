@@ -109,22 +109,24 @@ def _limits(settings: dict[str, str | None], extra_reserved: int) -> Limits:
 
 
 def _group(row: Row) -> Group:
-    _, name, state, count, seconds = row
+    _, name, state, count, seconds, database, role = row
     return Group(
         application_name=text(name),
         state=UNKNOWN_STATE if state is None else text(state),
         count=_int(count),
         oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
+        database=text(database),
+        role=text(role),
     )
 
 
 def _limit_use(row: Row) -> LimitUse:
-    _, name, limit, used, _ = row
+    _, name, limit, used, *_ = row
     return LimitUse(name=text(name), limit=_int(limit), used=_int(used))
 
 
 def _sessions(row: Row) -> Sessions:
-    _, name, ends, opened, _ = row
+    _, name, ends, opened, *_ = row
     abandoned, fatal, killed = (int(end) for end in text(ends).split())
     return Sessions(text(name), _int(opened), abandoned, fatal, killed)
 

@@ -171,6 +171,26 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     assert state.condition is Condition.OK
 
 
+async def test_pools_are_told_apart_by_database_and_role(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Told so to a role without rights too; a name that needs quoting stays as it is."""
+    pg.sql("create role app login")
+    pg.sql('create role "o\'brien" login')
+    watched = watch(pg.dsn(user="app"))
+    clients.fill(pg.tcp, 3, user="app", application_name="api")
+    clients.fill(pg.tcp, 2, user="app", database="template1", application_name="api")
+    clients.fill(pg.tcp, 1, user="o'brien", application_name="api")
+    state = await watched.sample()
+    assert state.applications.pools == {
+        ("api", "postgres", "app"): 3,
+        ("api", "template1", "app"): 2,
+        ("api", "postgres", "o'brien"): 1,
+        ("pgheadroom", "postgres", "app"): 1,
+    }
+    assert state.applications.totals["api"] == 6
+
+
 async def test_sessions_without_a_state_are_counted(
     pg: Postgres, clients: Clients, watch: Watcher
 ) -> None:

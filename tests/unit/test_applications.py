@@ -113,3 +113,31 @@ def test_folded_names_share_a_series_and_are_counted() -> None:
 def test_the_oldest_of_a_name_is_the_oldest_of_all_its_groups() -> None:
     found = counted((Group("a-0", "idle", 1, 5.0), Group("a-1", "active", 1, 9.0)))
     assert found.oldest_seconds == {"a-*": 9.0}
+
+
+def test_pools_are_told_by_database_and_role() -> None:
+    groups = (
+        Group("api-1", "idle", 4, 1.0, "shop", "app"),
+        Group("api-2", "active", 2, 1.0, "shop", "app"),
+        Group("api-1", "idle", 3, 1.0, "shop", "admin"),
+        Group("api-1", "idle", 1, None),
+    )
+    assert counted(groups).pools == {("api-*", "shop", "app"): 6, ("api-*", "shop", "admin"): 3}
+
+
+def test_pools_of_those_without_a_place_are_others() -> None:
+    groups = tuple(Group(f"a{n:x}q", "idle", 9 - n, 1.0, "shop", "app") for n in range(4))
+    found = counted(groups, most=2)
+    assert found.pools == {
+        ("a0q", "shop", "app"): 9,
+        ("a1q", "shop", "app"): 8,
+        ("other", "shop", "app"): 13,
+    }
+
+
+@given(st.integers(150, 300))
+def test_pools_are_bounded_and_none_is_lost(number: int) -> None:
+    groups = tuple(Group("api", "idle", 1 + n % 7, 1.0, f"d{n}", "app") for n in range(number))
+    pools = counted(groups).pools
+    assert len(pools) == min(number, 200)
+    assert sum(pools.values()) == sum(group.count for group in groups)

@@ -58,7 +58,9 @@ def published(*states: State) -> Exposition:
 
 
 def rich_state(target: str = "db") -> State:
-    found = sample(groups=(Group("api", "idle", 4, 10.0), Group("web-1", "active", 2, 3.0)))
+    found = sample(
+        groups=(Group("api", "idle", 4, 10.0, "shop", "app"), Group("web-1", "active", 2, 3.0))
+    )
     whole = found._replace(
         breakdown=found.breakdown._replace(
             roles=(LimitUse("reports", 8, 3),),

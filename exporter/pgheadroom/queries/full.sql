@@ -1,5 +1,5 @@
 /* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
-   (part, name, detail, count, seconds). */
+   (part, name, detail, count, seconds, database, role). */
 WITH activity AS MATERIALIZED (
     SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
@@ -23,20 +23,26 @@ client AS MATERIALIZED (
     )
 )
 SELECT
-    'application' AS part, c.application_name AS name, c.state AS detail,
-    pg_catalog.count(*) AS count,
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds
-FROM client AS c
-GROUP BY c.application_name, c.state
+    'application' AS part, g.application_name AS name, g.state AS detail, g.count, g.seconds,
+    d.datname AS database, r.rolname AS role
+FROM (
+    SELECT
+        c.application_name, c.state, c.datid, c.usesysid, pg_catalog.count(*) AS count,
+        EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds
+    FROM client AS c
+    GROUP BY c.application_name, c.state, c.datid, c.usesysid
+) AS g
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) g.datid
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.usesysid
 UNION ALL
-SELECT 'hidden', NULL, NULL, ({hidden}), NULL
+SELECT 'hidden', NULL, NULL, ({hidden}), NULL, NULL, NULL
 UNION ALL
-SELECT 'backends', NULL, NULL, (SELECT pg_catalog.count(*) FROM activity), NULL
+SELECT 'backends', NULL, NULL, (SELECT pg_catalog.count(*) FROM activity), NULL, NULL, NULL
 UNION ALL
 (
     /* Only the fullest of many, so that the page stays bounded. */
     SELECT
-        'role', r.rolname, r.rolconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL
+        'role', r.rolname, r.rolconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL, NULL, NULL
     FROM pg_catalog.pg_roles AS r
     LEFT JOIN client AS c ON c.usesysid OPERATOR(pg_catalog.=) r.oid
     WHERE r.rolconnlimit OPERATOR(pg_catalog.>=) 0 AND NOT r.rolsuper
@@ -47,7 +53,7 @@ UNION ALL
 UNION ALL
 (
     SELECT
-        'database', d.datname, d.datconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL
+        'database', d.datname, d.datconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL, NULL, NULL
     FROM pg_catalog.pg_database AS d
     LEFT JOIN client AS c ON c.datid OPERATOR(pg_catalog.=) d.oid
     WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 0
@@ -64,14 +70,14 @@ UNION ALL
             pg_catalog.pg_stat_get_db_sessions_fatal(d.oid),
             pg_catalog.pg_stat_get_db_sessions_killed(d.oid)
         ),
-        pg_catalog.pg_stat_get_db_sessions(d.oid) AS opened, NULL
+        pg_catalog.pg_stat_get_db_sessions(d.oid) AS opened, NULL, NULL, NULL
     FROM pg_catalog.pg_database AS d
     WHERE d.datallowconn
     ORDER BY opened DESC, d.datname
     LIMIT 100
 )
 UNION ALL
-SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL
+SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL, NULL, NULL
 FROM (
     VALUES
     ('max_connections'), ('superuser_reserved_connections'), ('reserved_connections'),
@@ -79,20 +85,20 @@ FROM (
     ('is_superuser')
 ) AS s (name)
 UNION ALL
-SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL
+SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'me', NULL, pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text), NULL, NULL
+SELECT 'me', NULL, pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text), NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'sees_all', NULL,
-    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')::pg_catalog.text, NULL, NULL
+    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')::pg_catalog.text, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'reserve', NULL, pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE'))::pg_catalog.text, NULL, NULL
+SELECT 'reserve', NULL, pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE'))::pg_catalog.text, NULL, NULL, NULL, NULL
 FROM pg_catalog.pg_roles AS r
 WHERE r.rolname OPERATOR(pg_catalog.=) 'pg_use_reserved_connections'
 UNION ALL
-SELECT 'pid', NULL, NULL, pg_catalog.pg_backend_pid(), NULL
+SELECT 'pid', NULL, NULL, pg_catalog.pg_backend_pid(), NULL, NULL, NULL
 UNION ALL
-SELECT 'started', NULL, NULL, NULL, EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())
+SELECT 'started', NULL, NULL, NULL, EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), NULL, NULL
 UNION ALL
 SELECT 'cost', NULL, NULL, NULL,
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp()), NULL, NULL

@@ -206,6 +206,8 @@ def broken(place: int, line: str) -> bytes:
 
 
 FIRST = next(lines(quiet, 1)).strip()
+KNOCK = '{"time":1767225600.0,"knock":"ok","seconds":0.1}'
+"""As old as the first sample: allowed beside it, not after the second."""
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,7 @@ FIRST = next(lines(quiet, 1)).strip()
         ("a.jsonl", broken(7, "{"), ":7: not JSON: "),
         ("a.jsonl", broken(3, FIRST), ":3: time runs backwards: 1767225600.0 is not after"),
         ("a.jsonl", broken(2, FIRST), ":2: time runs backwards"),
+        ("a.jsonl", broken(3, KNOCK), ":3: time runs backwards"),
         ("a.jsonl", broken(5, FIRST.replace("20", "-20")), ":5: a count of connections must be"),
         ("a.jsonl", FIRST[:50].encode(), ":1: not JSON"),
         ("a.jsonl", (FIRST + "\n" + FIRST[:50]).encode(), ":2: not JSON"),

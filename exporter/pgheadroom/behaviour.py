@@ -17,9 +17,10 @@ GROWTH_SECONDS = 300.0
 
 _SHORTEST_SECONDS = 10.0
 _STORM_SECONDS = 60.0
-_STORM_RATIO = 0.1
-_STORM_LEAST = 5
-"""A storm takes this share of the ordinary slots within that time, and so many of them at least."""
+_MANY_RATIO = 0.1
+_MANY_LEAST = 5
+"""Who takes this share of the ordinary slots, and so many of them at least, climbs; within the time
+above it is a storm."""
 
 
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
@@ -76,13 +77,17 @@ def verdicts(state: State) -> dict[str, Verdict]:
     for name, verdict in found.items():
         if verdict is Verdict.CLIMBING and name in mended:
             found[name] = Verdict.STABLE
-    return found | dict.fromkeys(_storms(state), Verdict.STORM)
+    for name in _grew(state, GROWTH_SECONDS):
+        if found[name] is Verdict.STABLE:
+            found[name] = Verdict.CLIMBING
+    return found | dict.fromkeys(_grew(state, _STORM_SECONDS), Verdict.STORM)
 
 
-def _storms(state: State) -> list[str]:
+def _grew(state: State, seconds: float) -> list[str]:
+    """Return who took a good part of the slots within the last so many *seconds*."""
     if state.sample is None:
         return []
     limit = state.course.limit
-    least = max(_STORM_LEAST, _STORM_RATIO * limit, least_rise(limit))
-    grown = growth(state.course, state.applications.totals, state.sample.at - _STORM_SECONDS)
+    least = max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
+    grown = growth(state.course, state.applications.totals, state.sample.at - seconds)
     return [name for name, more in grown.items() if more >= least]

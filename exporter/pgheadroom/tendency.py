@@ -33,7 +33,7 @@ class Verdict(enum.StrEnum):
 
     STABLE = "stable"
     CLIMBING = "climbing"
-    """It takes connections and does not give them back: a leak."""
+    """It takes connections and does not give them back: for hours a leak, for minutes a climb."""
     STORM = "storm"
     """It takes many within a minute."""
     SAWTOOTH = "sawtooth"

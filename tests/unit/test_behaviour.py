@@ -106,6 +106,15 @@ def test_a_storm_takes_a_tenth_of_the_slots_within_a_minute(takes: int, verdict:
     assert verdicts(after(samples(shape, 300)))["lambda"] is Verdict.STABLE
 
 
+@pytest.mark.parametrize(("takes", "verdict"), [(9, Verdict.STABLE), (10, Verdict.CLIMBING)])
+def test_who_took_a_tenth_of_the_slots_within_five_minutes_climbs(
+    takes: int, verdict: Verdict
+) -> None:
+    shape = together(pool("web", 20), ramp("jobs", 5, 5 + takes, 400, 650))
+    assert verdicts(after(samples(shape, 660)))["jobs"] is verdict
+    assert verdicts(after(samples(shape, 1000)))["jobs"] is Verdict.STABLE
+
+
 steps = st.lists(
     st.tuples(st.sampled_from([1.0, 15.0, 600.0]), st.integers(0, 60), st.integers(0, 40)),
     min_size=1,

@@ -7,7 +7,7 @@ PostgreSQL ──read──▶ Sample | Failure | Knock      a Reading: a value,
                           │
                    board.publish(State)            one reference replaced
       ┌───────────────────┴────────────────┐
-  /metrics                           landing page
+  /metrics                         status page, API
 """
 
 __version__ = "0.1.0"

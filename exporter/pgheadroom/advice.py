@@ -7,6 +7,9 @@ from pgheadroom.reading import Condition
 from pgheadroom.state import State
 
 _NOTHING = "Nothing to do."
+_NOTHING_YET = (
+    "Nothing to do yet: what climbs from so far below the limit mostly ends by itself. Watch it."
+)
 _WAITING = "Wait a moment: the first reading is under way."
 
 _OF_ALERT: dict[AlertName, str] = {
@@ -64,7 +67,7 @@ def to_do(state: State) -> str:
         return _WAITING
     if blind:
         return _OF_CONDITION[state.condition]
-    return _NOTHING
+    return _NOTHING_YET if state.outlook else _NOTHING
 
 
 def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:

@@ -1,4 +1,4 @@
-"""What is served over HTTP: /metrics, /probe, health and readiness, and a landing page.
+"""What is served over HTTP: /metrics, /probe, health and readiness, the status page, its API.
 
 Nothing here ever asks a server anything: a request is answered from what the board holds.
 """
@@ -8,24 +8,26 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from pgheadroom.api import Api
+from pgheadroom.assets import Assets
 from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
-from pgheadroom.landing import landing_page
 from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.stream import Stream
 
 _OWN_SECONDS = 1.0
 """How old the daemon's figures about itself may be: reading them takes system calls."""
 
 _HEADERS = {
-    # The pages need nothing but their own style; nothing that a client of a database calls itself
-    # may become a script.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # The page needs nothing but its own files; nothing that a client of a database calls itself
+    # may become a script, and a script cannot make markup of text.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -94,15 +96,21 @@ class Site:
     def __init__(self, board: Board, exposition: Exposition, own: SelfMetrics) -> None:
         self._board = board
         self._pages = Pages(exposition, own)
+        self._assets = Assets()
 
     def application(self) -> web.Application:
         """Return the web application that shows what the board holds."""
-        app = web.Application(middlewares=[_headers])
+        app = web.Application()
+        app.on_response_prepare.append(_headers)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/probe", self._probe)
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
-        app.router.add_get("/", self._landing)
+        app.router.add_get("/", self._front)
+        app.router.add_get("/targets/{name}", self._target)
+        app.router.add_get("/static/{file}", self._static)
+        Api(self._board).add_to(app)
+        Stream(self._board).add_to(app)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -119,8 +127,7 @@ class Site:
         try:
             body = self._pages.probe(format_, names[0])
         except KeyError:
-            known = ", ".join(state.target for state in self._board.states())
-            return _say(404, f"no such target; configured are: {known}\n")
+            return _say(404, self._configured())
         if _wants_gzip(request):
             return _page(await compress(body), format_, compressed=True)
         return _page(body, format_)
@@ -134,9 +141,25 @@ class Site:
             return _say(503, f"no reading yet of: {', '.join(waiting)}\n")
         return _say(200, "every target has been read\n")
 
-    async def _landing(self, _request: web.Request) -> web.Response:
-        page = landing_page(self._board.states(), time.time())
-        return web.Response(text=page, content_type="text/html", charset="utf-8")
+    async def _front(self, request: web.Request) -> web.Response:
+        states = self._board.states()
+        if len(states) == 1:
+            return self._assets.target(request, states[0].target, root="")
+        return self._assets.list(request)
+
+    async def _target(self, request: web.Request) -> web.Response:
+        try:
+            state = self._board.state(request.match_info["name"])
+        except KeyError:
+            return _say(404, self._configured())
+        return self._assets.target(request, state.target, root="../")
+
+    async def _static(self, request: web.Request) -> web.Response:
+        return self._assets.static(request)
+
+    def _configured(self) -> str:
+        known = ", ".join(state.target for state in self._board.states())
+        return f"no such target; configured are: {known}\n"
 
 
 async def serve(app: web.Application, host: str | None, port: int) -> tuple[web.AppRunner, int]:
@@ -176,14 +199,6 @@ def _wants_gzip(request: web.Request) -> bool:
     return False
 
 
-@web.middleware
-async def _headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPException as refused:
-        refused.headers.update(_HEADERS)
-        raise
-    response.headers.update(_HEADERS)
-    return response
+async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)

@@ -16,9 +16,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.edges.conftest import MakeHeadroom
 from tests.fixtures.programs import MakePrometheus
-from tests.servers.chromium import Launch
 from tests.servers.clients import Clients
-from tests.servers.headroom import Headroom, clean_environment, run
+from tests.servers.headroom import Headroom, run
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
@@ -181,35 +180,6 @@ def test_http_answers(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     status, headers, _ = ask(daemon, "/metrics", method="POST")
     assert status == 405
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-
-
-def test_a_person_sees_the_targets(
-    pg: Postgres,
-    make_headroom: MakeHeadroom,
-    clients: Clients,
-    chromium: Launch,
-    tmp_path: Path,
-) -> None:
-    """In a real browser; and what a client calls itself stays text."""
-    name = "<img src=x onerror=alert(1)>"
-    clients.fill(pg.tcp, 4, application_name=name)
-    daemon = make_headroom(
-        f'targets: {{db: "{pg.dsn()}", gone: "host=127.0.0.1 port={free_port()} user=x"}}'
-    )
-    daemon.ready()
-    done = subprocess.run(
-        chromium.command(tmp_path / "profile", "--dump-dom", daemon.url + "/"),
-        env=chromium.environment(clean_environment(), tmp_path),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=50,
-    )
-    page = done.stdout
-    assert '<span class="good">ok</span>' in page
-    assert '<span class="bad">unreachable</span>' in page
-    assert "&lt;img src=x onerror=alert(*)&gt; 4" in page
-    assert "<img" not in page
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

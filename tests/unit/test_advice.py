@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.histories import START, after, reading
+from tests.unit.histories import START, after, climb, pool, reading, samples, together
 
 from pgheadroom.advice import by_urgency, to_do
 from pgheadroom.alert import SEVERITIES, Alert, AlertName, Severity
@@ -25,6 +25,12 @@ def alert(name: AlertName, severity: Severity | None = None) -> Alert:
 def test_when_all_is_well_there_is_nothing_to_do() -> None:
     assert to_do(CALM) == "Nothing to do."
     assert to_do(State("db")).startswith("Wait")
+
+
+def test_a_forecast_that_is_no_alert_yet_is_worth_a_look() -> None:
+    state = after(samples(together(pool("web", 10, 1), climb("leaky", 0, 1 / 10)), 450))
+    assert (state.alerts, bool(state.outlook)) == ((), True)
+    assert to_do(state).startswith("Nothing to do yet")
 
 
 @pytest.mark.parametrize("name", [name for name in AlertName if name is not AlertName.UNKNOWN])

@@ -1,0 +1,47 @@
+// How did it go so far? The stretches that the daemon told of, oldest first.
+
+const KEPT_SECONDS = 3700;
+
+export class History {
+  points = [];
+
+  replace(points) {
+    this.points = points;
+  }
+
+  // The newest stretches are told again and again while they grow: what is told last counts.
+  add(recent) {
+    if (!recent.length) return;
+    const from = recent[0].time;
+    let end = this.points.length;
+    while (end && this.points[end - 1].time >= from) end -= 1;
+    const last = this.points[end - 1];
+    if (last && last.time + last.seconds > from) {
+      this.points[end - 1] = { ...last, seconds: from - last.time };
+    }
+    this.points.length = end;
+    this.points.push(...recent);
+    const oldest = recent.at(-1).time - KEPT_SECONDS;
+    while (this.points[0].time + this.points[0].seconds < oldest) this.points.shift();
+  }
+
+  // A longer pause than this between two stretches is one in which nothing was known.
+  get longestPause() {
+    const newest = this.points.slice(-20);
+    const beats = newest.slice(1).map((point, index) => point.time - newest[index].time);
+    beats.sort((one, other) => one - other);
+    return Math.max(5, 3 * (beats[beats.length >> 1] ?? 1));
+  }
+
+  // Calls each(point, end, known) for the stretches since a time; known: nothing is missing after.
+  since(from, now, each) {
+    const pause = this.longestPause;
+    this.points.forEach((point, index) => {
+      if (point.time + point.seconds < from) return;
+      const next = this.points[index + 1];
+      const after = next ? next.time : now;
+      const known = after - (point.time + point.seconds) <= pause;
+      each(point, known ? after : point.time + point.seconds, known);
+    });
+  }
+}

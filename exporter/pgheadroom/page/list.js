@@ -1,0 +1,85 @@
+// What is shown of several targets: a row each, worst first.
+
+import { $, keyed, make, say } from "./dom.js";
+import { gauge } from "./gauge.js";
+import { listen, mood } from "./live.js";
+import { clock, isBlind, isFull, plural, state, until } from "./words.js";
+
+const { root } = document.documentElement.dataset;
+const api = `${root}api/v1`;
+const WORST = ["critical", "warning", "unknown", "ok"];
+
+const views = new Map();
+let order = [];
+let told = "";
+
+listen(`${api}/stream`, `${api}/targets`, {
+  targets: (data) => {
+    if (data.whole) views.clear();
+    for (const view of data.targets) views.set(view.target, view);
+    // A row does not move away from under a finger or from a reader's place.
+    const held = $("targets").matches(":hover, :focus-within");
+    if (data.order && (!held || data.order.length !== order.length)) order = data.order;
+    show();
+  },
+  glance: (data) => {
+    for (const view of data.targets) views.set(view.target, view);
+    order = data.targets.map((view) => view.target);
+    show();
+  },
+});
+
+function show() {
+  const shown = order.map((target) => views.get(target));
+  const count = (severity) => shown.filter((view) => view.severity === severity).length;
+  const worst = WORST.find(count) ?? "ok";
+  const full = shown.filter(isFull);
+  mood(worst, root);
+  document.body.classList.toggle("is-full", full.length > 0);
+  const tally = WORST.map((severity) => [count(severity), severity]).filter(([number]) => number);
+  const words = tally.map(([number, severity]) => `${number} ${severity}`).join(", ");
+  say($("tally"), `${plural(shown.length, "target")}: ${words}`);
+  say($("pulse"), "live");
+  const lead = full.length ? `FULL ${full[0].target}` : worst === "ok" ? "all is well" : words;
+  document.title = `${lead} · pgheadroom`;
+  const now = shown.filter((view) => view.severity !== "ok").map((view) => `${view.target}: ${state(view)}.`);
+  const news = [words, ...now.slice(0, 5)].join(". ");
+  if (news !== told) say($("news"), (told = news));
+  keyed($("targets"), shown, (view) => view.target, row, update);
+}
+
+function row(view) {
+  const cell = (kind, ...children) => make("td", { role: "cell", class: kind }, ...children);
+  const address = `${root}targets/${encodeURIComponent(view.target)}`;
+  return make(
+    "tr",
+    { role: "row" },
+    make("th", { role: "rowheader", scope: "row", class: "name" }, make("a", { href: address }, view.target)),
+    cell("state", make("span", { class: "badge" }), " ", make("span", { class: "is" }), make("small")),
+    cell("slots", make("div", { class: "mini", role: "img" })),
+    cell("free number", make("strong"), make("small")),
+    cell("until"),
+    cell("who"),
+    cell("alerts"),
+  );
+}
+
+function update(tr, view) {
+  tr.dataset.severity = view.severity;
+  say(tr.querySelector(".badge"), view.severity);
+  say(tr.querySelector(".state .is"), state(view));
+  const since = view.state !== "ok" && view.state_since ? ` since ${clock(view.state_since, { seconds: false })}` : "";
+  say(tr.querySelector(".state small"), since);
+  const mini = tr.querySelector(".mini");
+  mini.hidden = !view.slots;
+  if (view.slots) gauge(mini, view.slots);
+  say(tr.querySelector(".free strong"), view.slots ? String(view.slots.free.ordinary) : "–");
+  const seen = isBlind(view) ? ", last seen" : "";
+  say(tr.querySelector(".free small"), view.slots ? ` of ${view.slots.limit.ordinary}${seen}` : "");
+  const [when] = until(view);
+  say(tr.querySelector(".until"), when);
+  const blamed = view.forecast?.application_name ?? view.alerts.find((alert) => alert.application_name)?.application_name;
+  say(tr.querySelector(".who"), blamed ?? "");
+  const [first, ...more] = view.alerts;
+  say(tr.querySelector(".alerts"), first ? first.summary + (more.length ? ` And ${more.length} more.` : "") : "");
+}

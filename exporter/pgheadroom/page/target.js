@@ -1,0 +1,284 @@
+// What is shown of one target: the headline, what to do, the bar, the curve, the tables.
+
+import { Chart } from "./chart.js";
+import { $, keyed, make, say, set } from "./dom.js";
+import { gauge, legend } from "./gauge.js";
+import { History } from "./history.js";
+import { listen, mood } from "./live.js";
+import { makeSparkline, sparkline } from "./sparkline.js";
+import { clock, duration, growth, isBlind, isFull, plural, roughly, state, title, until } from "./words.js";
+
+const { root, target } = document.documentElement.dataset;
+const api = `${root}api/v1`;
+const name = encodeURIComponent(target);
+
+const HOUR = 3600;
+const LEAST_SPAN = 120;
+const GROWTH_SPAN = 300; // the daemon tells growth over this time
+const LEAST_TAKEN = 3; // connections, and a share of the slots, that are worth a name
+const LEAST_SHARE = 0.1;
+
+const history = new History();
+let view = null;
+let chart = null;
+let told = "";
+
+const daemonClock = listen(`${api}/stream?target=${name}`, `${api}/targets/${name}`, {
+  history: (data) => history.replace(data.points),
+  target: (data) => {
+    history.add(data.recent);
+    show(data);
+  },
+  glance: (data) => {
+    history.replace(data.history.points);
+    show(data);
+  },
+});
+
+setInterval(age, 500);
+$("span").addEventListener("change", curve);
+
+function show(data) {
+  view = data;
+  document.title = title(view);
+  mood(view.severity, root);
+  document.body.classList.toggle("is-full", isFull(view));
+  headline();
+  todo();
+  news();
+  if (view.slots) {
+    gauge($("gauge"), view.slots);
+    legend($("legend"), view.slots);
+    curve();
+  }
+  applications();
+  limits();
+  server();
+  age();
+}
+
+function headline() {
+  const slots = view.slots;
+  say($("state"), state(view));
+  say($("free"), slots ? String(slots.free.ordinary) : "–");
+  const free = isBlind(view) ? "slots were free" : "slots free";
+  say($("of"), slots ? `of ${slots.limit.ordinary} ${free}` : free);
+  const [when, because] = until(view);
+  say($("until"), when);
+  say($("sign"), because);
+  const [who, took] = taker();
+  say($("who"), who);
+  say($("took"), took);
+  say($("others"), slots ? reach(slots) : "");
+}
+
+// For whom there is room, and for whom there is more.
+function reach(slots) {
+  if (isBlind(view)) return `when last seen, at ${clock(view.sample.time)}`;
+  const { reserved, superuser } = slots.free;
+  const more = slots.reserve.reserved ? `${reserved} for reserved roles, ` : "";
+  return `for ordinary roles (${more}${superuser} for superusers)`;
+}
+
+// Who takes the slots: whom the forecast blames, else who grew by much, else who holds most.
+function taker() {
+  const { forecast, applications, slots } = view;
+  if (!forecast || !applications.length) return ["–", ""];
+  if (forecast.application_name !== null) {
+    const last = roughly(view.sample.time - forecast.since);
+    const took = `took ${Math.round(forecast.took)} in the last ${last}`;
+    return [forecast.application_name, `${took}, holds ${forecast.holds}`];
+  }
+  const known = view.sample.time - (history.points[0]?.time ?? view.sample.time);
+  const span = Math.min(GROWTH_SPAN, Math.max(1, Math.round(known)));
+  const took = (one) => Math.round((one.growth_per_second ?? 0) * span);
+  const grown = applications.reduce((most, one) => (took(one) > took(most) ? one : most));
+  if (took(grown) >= Math.max(LEAST_TAKEN, LEAST_SHARE * slots.limit.ordinary)) {
+    const words = `took ${took(grown)} in the last ${roughly(span)}, holds ${grown.connections}`;
+    return [grown.application_name, words];
+  }
+  const [biggest] = applications;
+  return [biggest.application_name, `holds most: ${biggest.connections} of ${slots.used}`];
+}
+
+function todo() {
+  say($("todo"), view.to_do);
+  keyed(
+    $("alerts"),
+    view.alerts,
+    (alert) => JSON.stringify([alert.alertname, alert.severity, alert.about]),
+    (alert) =>
+      make(
+        "li",
+        { class: `alert ${alert.severity}` },
+        make("p", { class: "summary" }, make("span", { class: "badge" }), " ", make("strong")),
+        make("p", { class: "description" }),
+        make("p", { class: "small" }, make("span", { class: "since" }), " · ", runbook(alert)),
+      ),
+    (element, alert) => {
+      say(element.querySelector(".badge"), alert.severity);
+      say(element.querySelector("strong"), alert.summary);
+      say(element.querySelector(".description"), alert.description);
+      say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);
+    },
+  );
+}
+
+function runbook(alert) {
+  if (!/^https?:/.test(alert.runbook_url)) return make("span");
+  const more = { href: alert.runbook_url, rel: "noreferrer", "aria-label": `Runbook of ${alert.alertname}` };
+  return make("a", more, "Runbook");
+}
+
+// What a screen reader says by itself: a change of state or of the alerts, not each second's figures.
+function news() {
+  const alerts = view.alerts.map((alert) => `${alert.severity}: ${alert.summary}`);
+  const words = [`${target} ${state(view)}.`, ...alerts].join(" ");
+  if (words === told) return;
+  told = words;
+  const slots = isBlind(view) ? null : view.slots;
+  const free = slots ? ` ${slots.free.ordinary} of ${slots.limit.ordinary} slots free.` : "";
+  say($("news"), words + free);
+}
+
+function curve() {
+  if (!view?.slots) return;
+  chart ??= new Chart($("curve"), $("readout"));
+  const now = view.sample.time;
+  const span = Number(new FormData($("span-form")).get("span"));
+  const first = history.points[0]?.time ?? now;
+  const from = Math.max(now - span, Math.min(first, now - LEAST_SPAN));
+  const left = view.forecast.exhaustion_seconds.ordinary;
+  const shown = now - from;
+  const ahead = left ? Math.min(Math.max(left * 1.15, shown * 0.1), shown * 0.6) : shown * 0.03;
+  chart.show(history, view, from, now, ahead);
+  say($("curve-words"), curveWords(from, now, left));
+}
+
+function curveWords(from, now, left) {
+  let low = Infinity;
+  let high = 0;
+  history.since(from, now, (point) => {
+    low = Math.min(low, point.low);
+    high = Math.max(high, point.high);
+  });
+  if (low > high) return "Nothing is known of this time.";
+  const { used, limit } = view.slots;
+  const range = low === high ? `${low}` : `${low} to ${high}`;
+  const then = left ? ` As it goes on, the last one is gone in ${roughly(left)}.` : "";
+  const since = clock(Math.max(from, history.points[0].time), { seconds: false });
+  return `Since ${since}, ${range} slots were in use; now ${used}, and ${limit.ordinary} is the limit for ordinary roles.${then}`;
+}
+
+const CELLS = ["connections", "states", "growth", "verdict", "oldest"];
+
+function applications() {
+  const now = view.sample?.time ?? 0;
+  const from = Math.max(now - HOUR, Math.min(history.points[0]?.time ?? now, now - LEAST_SPAN));
+  const most = Math.max(1, ...view.applications.map((one) => one.connections));
+  keyed($("applications"), view.applications, (one) => one.application_name, row, (tr, one) => {
+    const states = Object.entries(one.states).sort((a, b) => b[1] - a[1]);
+    const text = {
+      connections: String(one.connections),
+      states: states.map(([kind, count]) => `${count} ${kind}`).join(", "),
+      growth: growth(one.growth_per_second),
+      verdict: one.verdict,
+      oldest: one.oldest_connection_seconds === null ? "–" : duration(one.oldest_connection_seconds),
+    };
+    for (const cell of CELLS) say(tr.querySelector(`.${cell} .is`), text[cell]);
+    tr.querySelector(".bar").style.width = `${(100 * one.connections) / most}%`;
+    tr.querySelector(".verdict").dataset.verdict = one.verdict;
+    const climbs = one.climbing_seconds ? `for ${duration(one.climbing_seconds)}` : "";
+    say(tr.querySelector(".climbs"), climbs);
+    sparkline(tr.querySelector(".spark"), history, one.application_name, now, from);
+  });
+  const other = view.applications_in_other;
+  say($("rest"), other ? `“other” stands for ${plural(other, "more application")}.` : "");
+  say($("spark-heading"), now - from > HOUR - 60 ? "Last hour" : `Last ${roughly(now - from)}`);
+}
+
+function row(one) {
+  const is = () => make("span", { class: "is" });
+  const cell = (kind, ...children) => make("td", { role: "cell", class: kind }, ...children);
+  return make(
+    "tr",
+    { role: "row" },
+    make("th", { role: "rowheader", scope: "row", class: "name" }, make("bdi", {}, one.application_name)),
+    cell("connections number", is(), make("span", { class: "bar", "aria-hidden": "true" })),
+    cell("states", is()),
+    cell("growth number", is()),
+    cell("verdict", is(), " ", make("small", { class: "climbs" })),
+    cell("oldest number", is()),
+    cell("sparkline", makeSparkline()),
+  );
+}
+
+function limits() {
+  const { roles, databases } = view.limits;
+  const uses = [
+    ...roles.map((use) => ({ ...use, kind: "role" })),
+    ...databases.map((use) => ({ ...use, kind: "database" })),
+  ];
+  $("limits").hidden = !uses.length;
+  keyed(
+    $("limit-list"),
+    uses,
+    (use) => `${use.kind} ${use.name}`,
+    (use) =>
+      make(
+        "li",
+        {},
+        make("span", {}, make("span", { class: "kind" }, `${use.kind} `), make("bdi", {}, use.name)),
+        make("span", { class: "track", "aria-hidden": "true" }, make("span", { class: "bar" })),
+        make("span", { class: "is number" }),
+      ),
+    (element, use) => {
+      const share = use.limit > 0 ? use.used / use.limit : 1;
+      say(element.querySelector(".is"), `${use.used} of ${use.limit}`);
+      element.querySelector(".bar").style.width = `${Math.min(100, 100 * share)}%`;
+      set(element, { class: share >= 1 ? "critical" : share >= 0.8 ? "warning" : null });
+    },
+  );
+}
+
+function server() {
+  const { server: known, sample, knock } = view;
+  const rows = [];
+  if (known) {
+    const started = clock(known.started_at, { seconds: false });
+    const standby = known.in_recovery ? ", a standby" : "";
+    rows.push(["PostgreSQL", `${known.version}${standby}, up since ${started}`]);
+    rows.push(["Watched as", `role ${known.role}${sample.pooled ? ", through a pooler" : ""}`]);
+  }
+  if (sample) {
+    rows.push(["Newest sample", `${clock(sample.time)}, took ${Math.round(sample.duration_seconds * 1000)} ms`]);
+    if (!sample.complete) {
+      rows.push(["Incomplete", "the role may not see every session: counts are estimates; grant it pg_monitor"]);
+    }
+  }
+  if (knock) {
+    const answer = knock.state === "ok" ? `answered in ${Math.round(knock.seconds * 1000)} ms` : knock.state;
+    rows.push(["Newest knock", `${clock(knock.time)}, ${answer}${knock.detail && `: ${knock.detail}`}`]);
+  }
+  keyed(
+    $("server"),
+    rows,
+    ([key]) => key,
+    ([key]) => make("div", {}, make("dt", {}, key), make("dd")),
+    (element, [, words]) => say(element.querySelector("dd"), words),
+  );
+}
+
+// How old the figures are, and since when the state is what it is.
+function age() {
+  if (!view) return;
+  const now = daemonClock();
+  const since = view.state_since ? `since ${clock(view.state_since, { seconds: false })}` : "";
+  say($("since"), view.state === "ok" ? "" : since);
+  say($("detail"), view.detail);
+  if (document.body.classList.contains("is-lost")) return;
+  const old = view.sample ? Math.max(0, now - view.sample.time) : 0;
+  const fresh = view.sample ? `sample ${old < 1.5 ? "1 s" : duration(Math.round(old))} old` : "no sample yet";
+  say($("pulse"), fresh);
+  document.body.classList.toggle("is-stale", old > 10);
+}

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from pgheadroom.alert import Alert, AlertName, Label, Severity
 from pgheadroom.harmless import harmless
@@ -182,7 +182,7 @@ def message(notice: Notice, now: float, form: Form) -> Message:
         "endsAt": _rfc3339(ends),
     }
     if form.external_url is not None:
-        told["generatorURL"] = f"{form.external_url}/probe?{urlencode({'target': notice.target})}"
+        told["generatorURL"] = f"{form.external_url}/targets/{quote(notice.target, safe='')}"
     return told
 
 

@@ -219,7 +219,7 @@ async def test_a_new_alert_arrives_whole_and_at_once(
         "runbook_url": fires.runbook_url,
         "application_name": "api-*",
     }
-    assert found["generatorURL"] == "https://headroom.example/probe?target=db"
+    assert found["generatorURL"] == "https://headroom.example/targets/db"
     assert moment(found["startsAt"]) == pytest.approx(fires.since, abs=0.002)
     assert moment(found["endsAt"]) == pytest.approx(time.time() + 120, abs=10)
 

@@ -168,7 +168,7 @@ def test_the_words_of_the_api() -> None:
         },
         "startsAt": "2023-11-14T22:13:20.000Z",
         "endsAt": "2023-11-14T22:15:22.500Z",
-        "generatorURL": "https://headroom.example/db/probe?target=db%3A1",
+        "generatorURL": "https://headroom.example/db/targets/db%3A1",
     }
 
 

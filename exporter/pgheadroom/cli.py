@@ -10,7 +10,7 @@ from functools import partial
 
 from rich.console import Console
 
-from pgheadroom import __version__, backtest, record, rules
+from pgheadroom import __version__, backtest, dashboards, demo_command, record, rules, top_command
 from pgheadroom.check import report
 from pgheadroom.configuration import ConfigurationError, load
 from pgheadroom.daemon import AddressInUseError, access, policy, run
@@ -34,9 +34,13 @@ commands:
   serve     sample every target once a second, serve /metrics (what is done without a command)
   once      read every target once and print it as a table; with --json as JSON
   check     look at the settings, connect to every target, say what works and what is missing
+  top       watch one server live in a terminal, without a daemon
   record    sample every target like serve does, and append what was read to a file
+  demo      play an incident on an embedded server: calm, leak, storm or rolling
   backtest  tell what would have paged, and when, over recordings or a Prometheus's history
   rules     print the alerting rules for Prometheus
+  dashboards
+            write the dashboards for Grafana into a directory
 
 Every setting can be a flag, an environment variable (PGHEADROOM_…) and a key of the YAML file that
 --config or PGHEADROOM_CONFIG names; flags win over variables, variables over the file.
@@ -197,9 +201,12 @@ _COMMANDS: dict[str, Callable[[Settings, dict[str, TargetSettings], bool], int]]
 }
 
 _OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
+    "top": top_command.main,
+    "demo": demo_command.main,
     "record": record.main,
     "backtest": backtest.main,
     "rules": rules.main,
+    "dashboards": dashboards.main,
 }
 """Commands that take more than settings."""
 

@@ -68,12 +68,26 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """What happens at a moment of a play, in words for who watches."""
+
+    seconds: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """A load that can be played."""
 
     name: str
     wanted: Wanted
     applications: tuple[Application, ...]
+    max_connections: int = 40
+    """How many slots the server should have that it is played on."""
+    round_seconds: float = 0.0
+    """When it begins anew; 0 if it just goes on."""
+    acts: tuple[Act, ...] = ()
+    """What happens in a round."""
 
 
 def calm(seconds: float, *, seed: int) -> Mapping[str, int]:
@@ -131,11 +145,14 @@ CALM = Script(
 )
 
 
-async def play(server: EmbeddedServer, *, seed: int = 0, script: Script = CALM) -> None:
+async def play(
+    server: EmbeddedServer, *, seed: int = 0, script: Script = CALM, speed: float = 1.0
+) -> None:
     """Play *script* on *server* until cancelled, or until the server is gone.
 
-    Every connection is closed on the way out. Refusals and lost connections are part of the play;
-    a habit that fails for any other reason ends it with that error.
+    Its plan is followed *speed* times as fast as it is written; habits keep their pace. Every
+    connection is closed on the way out. Refusals and lost connections are part of the play; a habit
+    that fails for any other reason ends it with that error.
     """
     clock = asyncio.get_running_loop().time
     started_at = clock()
@@ -144,7 +161,7 @@ async def play(server: EmbeddedServer, *, seed: int = 0, script: Script = CALM) 
     opened = 0
     async with asyncio.TaskGroup() as sessions:
         while server.running:
-            wanted = script.wanted(clock() - started_at, seed=seed)
+            wanted = script.wanted((clock() - started_at) * speed, seed=seed)
             for application in script.applications:
                 holding = held[application.name]
                 while len(holding) > wanted[application.name]:

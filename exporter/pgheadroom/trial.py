@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from functools import partial
 
+from pgheadroom.alert import AlertName
 from pgheadroom.daemon import run
-from pgheadroom.demo import play
+from pgheadroom.demo import CALM, Script, play
 from pgheadroom.embedded import EmbeddedServer, embedded_server
 from pgheadroom.settings import Settings, TargetSettings
 
 TARGET = "demo"
 
 
-async def try_out(settings: Settings) -> None:
-    """Start an embedded PostgreSQL, play a small load on it and watch it until a signal.
+async def try_out(settings: Settings, script: Script = CALM) -> None:
+    """Start an embedded PostgreSQL, play *script* on it and watch it until a signal.
 
     Raises EmbeddedUnavailable when there is none to start, AddressInUseError as ``run`` does.
     """
@@ -25,11 +27,11 @@ async def try_out(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     sys.stderr.write("starting an embedded PostgreSQL ...\n")
-    async with embedded_server() as server:
-        load = asyncio.create_task(play(server))
+    async with embedded_server(script.max_connections) as server:
+        load = asyncio.create_task(play(server, script=script))
         try:
             target = TargetSettings.model_validate({"dsn": server.dsn("pgheadroom")})
-            await run(settings, {TARGET: target}, lambda address: _explain(server, address))
+            await run(settings, {TARGET: target}, partial(_explain, server, script))
         finally:
             load.cancel()
             await asyncio.wait([load])
@@ -37,17 +39,26 @@ async def try_out(settings: Settings) -> None:
             load.result()
 
 
-def _explain(server: EmbeddedServer, address: str) -> None:
+def _explain(server: EmbeddedServer, script: Script, address: str) -> None:
     sys.stdout.write(
         f"""
   pgheadroom watches an embedded PostgreSQL {server.version} with a small, changing load from three
   applications: checkout-api, report-worker and session-cleaner.
-
+{_told(script)}
     the page        {address}/
     the metrics     {address}/metrics
     one target      {address}/probe?target={TARGET}
     the server      psql "{server.conninfo}"
+    in a terminal   pgheadroom top --dsn "{server.dsn("pgheadroom")}"
+{"" if script.acts else _OF_YOUR_OWN}
+  Ctrl-C ends it and leaves nothing behind.
 
+"""
+    )
+    sys.stdout.flush()
+
+
+_OF_YOUR_OWN = """
   To watch a server of your own, make a role for it:
 
     CREATE ROLE pgheadroom LOGIN PASSWORD '...';
@@ -60,9 +71,26 @@ def _explain(server: EmbeddedServer, address: str) -> None:
     PGHEADROOM_CONFIG=pgheadroom.yaml make run          -- any number of servers
     PGHOST=HOST PGUSER=pgheadroom make run              -- or PGSERVICE=NAME, as libpq does
 
-  `pgheadroom check` says what works and what is missing, `pgheadroom --help` the rest.
-  Ctrl-C ends it and leaves nothing behind.
+  `pgheadroom check` says what works and what is missing, `pgheadroom --help` the rest."""
 
+
+def _told(script: Script) -> str:
+    """Return what will happen in *script*, and when, in lines."""
+    if not script.acts:
+        return ""
+    acts = "\n".join(f"   {_clock(act.seconds)}  {act.words}" for act in script.acts)
+    again = "all of it again; pgheadroom knows it by now, and pages later"
+    return f"""
+  Beside it goes the incident {script.name!r}, in minutes from now:
+
+{acts}
+   {_clock(script.round_seconds)}  {again}
+
+  While it is full, {AlertName.RESERVE} may page too, because a login that is refused
+  holds a slot for a moment, and {AlertName.DATABASE} may warn.
 """
-    )
-    sys.stdout.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes:2}:{rest:02}"

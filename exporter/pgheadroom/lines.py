@@ -1,0 +1,40 @@
+"""How does somebody else's text become a line on a terminal: escaped, wrapped, cut to its width?"""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.text import Text
+
+
+def visible(words: str) -> str:
+    """Return *words* with what cannot be printed, an escape character above all, escaped."""
+    if words.isprintable():
+        return words
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def wrapped(words: str, width: int, most: int, style: str = "") -> list[Text]:
+    """Return *words*, escaped, as at most so many lines of *width* cells; what is cut off says so.
+
+    There is a line at least.
+    """
+    lines = textwrap.wrap(visible(words), max(1, width), max_lines=most, placeholder=" …")
+    return [Text(line, style) for line in lines] or [Text()]
+
+
+def fitted(line: Text, width: int) -> Text:
+    """Return *line* cut to *width* cells, on one line whatever happens."""
+    line = line.copy()
+    line.no_wrap = True
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def cut(rows: list[Text], most: int) -> list[Text]:
+    """Return at most so many of *rows*; the last one then says how many more there are."""
+    if len(rows) <= most:
+        return rows
+    if most <= 0:
+        return []
+    return [*rows[: most - 1], Text(f"and {len(rows) - most + 1} more", "dim")]

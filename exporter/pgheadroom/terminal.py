@@ -1,0 +1,105 @@
+"""How is a terminal taken over for a screen that keys steer, and given back as it was?"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import io
+import os
+import re
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+_MOST_BYTES = 1024
+# An arrow, a function key, the mouse: they end in letters that nobody pressed.
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~])?")
+
+# What a terminal that does not speak UTF-8 shows in place of what we draw with.
+_STAND_INS = "pgheadroom-stand-ins"
+_ASCII = str.maketrans("█▓░▒▁▂▃▄▅▆▇▶…", "#+./__:::##>~")
+
+
+class Terminal:
+    """The terminal that standard input and output are, as long as we draw on it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(
+            console=console,
+            screen=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._before: list[Any] | None = None
+        codecs.register_error(_STAND_INS, _stand_in)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors=_STAND_INS)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows that it has now."""
+        return self._console.size
+
+    def draw(self, renderable: RenderableType) -> None:
+        """Show *renderable* in place of what was shown."""
+        self._live.update(renderable, refresh=True)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Have the screen, and keys as they are pressed; both are given back on every way out."""
+        try:
+            self._take()
+            yield
+        finally:
+            self._give_back()
+
+    def suspend(self) -> None:
+        """Stop this process as Ctrl-Z does, the terminal given back; return when it goes on."""
+        self._give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._take()
+
+    def listen(self, pressed: Callable[[str], None]) -> None:
+        """Call *pressed* with each key from now on, on the running event loop."""
+        if self._before is None:
+            return  # keys come from nowhere
+        loop, keyboard = asyncio.get_running_loop(), sys.stdin.fileno()
+
+        def read() -> None:
+            given = os.read(keyboard, _MOST_BYTES)
+            if not given:
+                loop.remove_reader(keyboard)
+            for key in _SEQUENCE.sub(b"", given).decode("ascii", errors="replace"):
+                pressed(key)
+
+        loop.add_reader(keyboard, read)
+
+    def _take(self) -> None:
+        if sys.stdin.isatty():
+            self._before = termios.tcgetattr(sys.stdin.fileno())
+            # Ctrl-C and Ctrl-Z stay signals.
+            tty.setcbreak(sys.stdin.fileno())
+        self._live.start()
+
+    def _give_back(self) -> None:
+        try:
+            self._live.stop()
+        finally:
+            if self._before is not None:
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSAFLUSH, self._before)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Replace, as an error handler of a codec does, what cannot be encoded: cell by cell."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - of an output, no other kind comes
+    words = error.object[error.start : error.end].translate(_ASCII)
+    return words.encode("ascii", errors="replace").decode("ascii"), error.end

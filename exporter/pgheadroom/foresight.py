@@ -27,6 +27,8 @@ _COHERENT = 0.6
 _LAST_SLOTS = 0.06
 """Share of the ordinary slots that nobody should get used to being left with."""
 
+_AROUND_SECONDS = 3600.0
+
 Ahead = tuple[Prospect, ...]
 
 
@@ -109,12 +111,13 @@ def _pages(
 def _new(state: State, prospect: Prospect, limit: int, margin: float) -> bool:
     """Say whether it is clearly tighter than it was before *prospect* began, or very tight.
 
-    What use has come back from by itself is no news, but for the last few slots.
+    What use has come back from by itself is no news, but for the last few slots. When those were
+    taken before, that was an incident: neither it nor the hour around it is a comfort.
     """
-    free = limit - prospect.reached
-    if free <= _LAST_SLOTS * limit:
+    free, last = limit - prospect.reached, _LAST_SLOTS * limit
+    if free <= last:
         return True
-    before = state.course.history.least_free_before(prospect.since)
+    before = state.course.history.least_free_before(prospect.since, last, _AROUND_SECONDS)
     return free < before - margin * least_rise(limit)
 
 

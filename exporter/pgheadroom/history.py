@@ -86,13 +86,29 @@ class History(NamedTuple):
                 return next(bucket for bucket in reversed(rung) if bucket.nth <= index)
         return None
 
-    def least_free_before(self, at: float) -> float:
-        """Return the fewest free slots that are known of the time before *at*; infinite if none."""
-        return min((bucket.free for bucket in self._before(at)), default=math.inf)
+    def least_free_before(self, at: float, last: float = -1.0, around: float = 0.0) -> float:
+        """Return the fewest free slots that are known of the time before *at*; infinite if none.
+
+        Moments at which no more than the *last* few were free do not count, nor does the time
+        *around* them, so many seconds before and after.
+        """
+        least = min((bucket.free for _, bucket in self._before(at)), default=math.inf)
+        if least > last:
+            return least
+        found = [(b.nth << n, (b.nth + 1) << n, b.free) for n, b in self._before(at)]
+        tight = [(start - around, end + around) for start, end, free in found if free <= last]
+        return min(
+            (
+                free
+                for start, end, free in found
+                if all(end <= begun or start >= over for begun, over in tight)
+            ),
+            default=math.inf,
+        )
 
     def most_before(self, at: float, name: str) -> int:
         """Return the most connections that application *name* is known to have had before *at*."""
-        return max((b.spans[name][1] for b in self._before(at) if name in b.spans), default=0)
+        return max((b.spans[name][1] for _, b in self._before(at) if name in b.spans), default=0)
 
     @property
     def began(self) -> float | None:
@@ -100,13 +116,13 @@ class History(NamedTuple):
         starts = [rung[0].nth << number for number, rung in enumerate(self.rungs) if rung]
         return float(min(starts)) if starts else None
 
-    def _before(self, at: float) -> Iterator[Bucket]:
+    def _before(self, at: float) -> Iterator[tuple[int, Bucket]]:
         for number, rung in enumerate(self.rungs):
             end = int(at) >> number  # the bucket of this index holds *at* itself
             for bucket in rung:
                 if bucket.nth >= end:
                     break
-                yield bucket
+                yield number, bucket
 
 
 def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:

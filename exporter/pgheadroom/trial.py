@@ -79,12 +79,11 @@ def _told(script: Script) -> str:
     if not script.acts:
         return ""
     acts = "\n".join(f"   {_clock(act.seconds)}  {act.words}" for act in script.acts)
-    again = "all of it again; pgheadroom knows it by now, and pages later"
     return f"""
   Beside it goes the incident {script.name!r}, in minutes from now:
 
 {acts}
-   {_clock(script.round_seconds)}  {again}
+   {_clock(script.round_seconds)}  all of it again
 
   While it is full, {AlertName.RESERVE} may page too, because a login that is refused
   holds a slot for a moment, and {AlertName.DATABASE} may warn.

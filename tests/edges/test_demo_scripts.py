@@ -71,6 +71,17 @@ def test_what_the_screen_says_is_what_happens(script: Script, seed: int) -> None
 
 
 @incidents
+def test_it_is_paged_as_early_when_it_happens_again(script: Script) -> None:
+    """What has filled the server once is no precedent that makes the next time harmless."""
+    found = samples(
+        lambda at: wanted(script, at), 3 * script.round_seconds, limits=LIMITS, busy=[LAUNCH]
+    )
+    pages = fired(replay(found), AlertName.IMMINENT)
+    into_the_round = [(page.start - START) % script.round_seconds for page in pages]
+    assert into_the_round == pytest.approx([act(script, "Imminent")] * 3, abs=20)
+
+
+@incidents
 def test_a_plan_goes_round_and_keeps_within_bounds(script: Script) -> None:
     """Calm goes on beside it; more than a few who are refused would only cost processor."""
     names = {application.name for application in script.applications}

@@ -202,6 +202,16 @@ def test_a_clock_set_back_forgets_the_future_and_keeps_the_past() -> None:
     assert history.least_free_before(20.0) == 90
 
 
+def test_the_last_few_slots_and_the_time_around_them_may_be_left_out() -> None:
+    free = [50] * 100 + [20, 5, 20] + [40] * 100
+    history = remembered([Seen(float(at), 0, left, {}) for at, left in enumerate(free)])
+    assert history.least_free_before(203) == 5
+    assert history.least_free_before(203, last=4) == 5
+    assert history.least_free_before(203, last=5, around=40) == 40
+    assert history.least_free_before(100, last=5, around=40) == 50
+    assert history.least_free_before(203, last=5, around=1e6) == math.inf
+
+
 def test_names_that_come_and_go_do_not_pile_up() -> None:
     history = History()
     for minute in range(3 * 1440):

@@ -25,6 +25,8 @@ RUN python -m venv /opt/build \
         install --require-hashes --only-binary=:all: -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY alerts/pgheadroom.rules.yml alerts/
+COPY dashboards/pgheadroom-fleet.json dashboards/pgheadroom-server.json \
+     dashboards/pgheadroom-leak.json dashboards/pgheadroom-self.json dashboards/
 COPY exporter/ exporter/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/pip --python /opt/pgheadroom/bin/python install --no-deps dist/*.whl
@@ -47,7 +49,7 @@ ARG SOURCE=""
 ARG VERSION=""
 LABEL org.opencontainers.image.title="pgheadroom" \
       org.opencontainers.image.description="Watches PostgreSQL's connection slots and pages before they run out" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND MIT" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}"
 

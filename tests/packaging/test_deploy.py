@@ -20,6 +20,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
 from pgheadroom.configuration import load
+from pgheadroom.dashboards import NAMES as DASHBOARDS
 from pgheadroom.embedded_binaries import newest_install
 from pgheadroom.settings import PREFIX, Settings
 
@@ -195,6 +196,23 @@ def test_grafana_finds_its_data_and_its_dashboards() -> None:
         "providers"
     ]
     assert on_disk("grafana", provider["options"]["path"]) == ROOT / "dashboards"
+    assert source["isDefault"] is True
+    assert {f"pgheadroom-{name}.json" for name in DASHBOARDS} == {
+        file.name for file in (ROOT / "dashboards").glob("*.json")
+    }
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert str(home.parent) == provider["options"]["path"]
+    assert (ROOT / "dashboards" / home.name).is_file()
+
+
+def test_grafana_knows_how_often_prometheus_scrapes() -> None:
+    """From that it works out over how long a rate is taken."""
+    (source,) = yaml.safe_load((PROVISIONING / "datasources/prometheus.yaml").read_text())[
+        "datasources"
+    ]
+    jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    (scrape,) = (job for job in jobs if job["job_name"] == "pgheadroom")
+    assert source["jsonData"]["timeInterval"] == scrape["scrape_interval"]
 
 
 @pytest.mark.prometheus

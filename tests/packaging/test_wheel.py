@@ -16,6 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path("exporter") / "pgheadroom"
 METADATA: Final = f"pgheadroom-{__version__}.dist-info"
 RULES: Final = Path("alerts") / "pgheadroom.rules.yml"
+DASHBOARDS: Final = sorted((ROOT / "dashboards").glob("*.json"))
 
 
 def tracked() -> list[Path]:
@@ -51,11 +52,12 @@ def test_the_name_says_any_python_and_any_machine(wheel: Path) -> None:
 
 
 def test_nothing_but_the_package_is_in_it(wheel: Path) -> None:
-    """Every tracked file of the package is, with the rules; beside them there is only metadata."""
+    """Every tracked file of the package is, with the rules and the dashboards, and metadata."""
     names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
     package = {name for name in names if name.parts[0] != METADATA}
     own = {file.relative_to(PACKAGE.parent) for file in tracked() if file.is_relative_to(PACKAGE)}
-    assert package == own | {"pgheadroom" / RULES}
+    dashboards = {Path("pgheadroom", "grafana", file.name) for file in DASHBOARDS}
+    assert package == own | dashboards | {"pgheadroom" / RULES}
     assert Path(METADATA, "licenses", "LICENSE") in names
 
 
@@ -88,6 +90,14 @@ def test_the_rules_that_were_installed_are_printed(installed: Path, tmp_path: Pa
     script = "from pgheadroom.rules import main; main([])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert answer == (ROOT / RULES).read_text()
+
+
+def test_the_dashboards_that_were_installed_are_written(installed: Path, tmp_path: Path) -> None:
+    script = "from pgheadroom.dashboards import main; main(['made'])"
+    answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
+    assert len(answer.splitlines()) == 4
+    written = {file.name: file.read_text() for file in (tmp_path / "made").iterdir()}
+    assert written == {file.name: file.read_text() for file in DASHBOARDS}
 
 
 def _run(*command: str | Path, cwd: Path, **environment: Path) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pgheadroom.alert import Alert, AlertName, Severity
+from pgheadroom.foresight import to_blame
 from pgheadroom.reading import Condition
 from pgheadroom.state import State
 
 _NOTHING = "Nothing to do."
-_NOTHING_YET = (
-    "Nothing to do yet: what climbs from so far below the limit mostly ends by itself. Watch it."
-)
+_WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."
 _WAITING = "Wait a moment: the first reading is under way."
 
 _OF_ALERT: dict[AlertName, str] = {
@@ -67,7 +66,10 @@ def to_do(state: State) -> str:
         return _WAITING
     if blind:
         return _OF_CONDITION[state.condition]
-    return _NOTHING_YET if state.outlook else _NOTHING
+    if not state.outlook:
+        return _NOTHING
+    culprit = to_blame(state, state.outlook[0])
+    return _WATCH.format(who=culprit.application_name if culprit else "it")
 
 
 def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:

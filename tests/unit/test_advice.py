@@ -30,7 +30,7 @@ def test_when_all_is_well_there_is_nothing_to_do() -> None:
 def test_a_forecast_that_is_no_alert_yet_is_worth_a_look() -> None:
     state = after(samples(together(pool("web", 10, 1), climb("leaky", 0, 1 / 10)), 450))
     assert (state.alerts, bool(state.outlook)) == ((), True)
-    assert to_do(state).startswith("Nothing to do yet")
+    assert to_do(state).startswith("Keep an eye on leaky.")
 
 
 @pytest.mark.parametrize("name", [name for name in AlertName if name is not AlertName.UNKNOWN])

@@ -109,8 +109,8 @@ def climbing() -> Json:
     return stat(
         "Climbing for",
         what_to_do(
-            "For how long it has climbed without coming back, at least; what takes less than an hour"
-            " is not told here, but by the growth and the verdict. What was deployed then?",
+            "For how long it has climbed without coming back, at least; what is younger than an"
+            " hour is told by the growth and the verdict. What was deployed then?",
             RUNBOOK,
         ),
         now(f"max({seconds})", "climbing"),

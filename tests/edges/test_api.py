@@ -229,20 +229,21 @@ async def test_a_hundred_listen_and_no_more(pg: Postgres, make_headroom: MakeHea
         ]
         views = await asyncio.gather(*(event_of(reader, "target") for reader in readers))
         assert {view["target"] for view in views} == {"db"}
-        status, headers, _ = await asyncio.to_thread(get, daemon, "/api/v1/stream?target=db")
-        assert (status, headers["Retry-After"]) == (503, "10")
+        assert await asyncio.to_thread(stream_answer, daemon) == (503, "10")
         # Who leaves makes room.
         await stack.aclose()
     async with asyncio.timeout(20):
-        while (await asyncio.to_thread(stream_status, daemon)) != 200:  # noqa: ASYNC110 - another process
+        while (await asyncio.to_thread(stream_answer, daemon))[0] != 200:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
 
 
-def stream_status(daemon: Headroom) -> int:
+def stream_answer(daemon: Headroom) -> tuple[int, str | None]:
+    """Return the status and when to ask again, and leave before the stream begins."""
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=10)
     try:
         connection.request("GET", "/api/v1/stream?target=db")
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.headers["Retry-After"]
     finally:
         connection.close()
 

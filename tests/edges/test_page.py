@@ -221,12 +221,14 @@ def test_a_lost_daemon_is_noticed(
         re.compile(r"^Lost the daemon since \d\d:\d\d:\d\d\. The figures are as of then\.$")
     )
     expect(page).to_have_title(re.compile(r"^LOST · "))
+    expect(page.locator("body")).to_contain_class("is-lost")
     expect(page.locator("#free")).to_have_text("14")
     if number == signal.SIGSTOP:
         os.kill(daemon.pid, signal.SIGCONT)
     else:
         daemon._start_on(daemon.port)  # noqa: SLF001 - the page asks again where it asked before
     expect(lost).to_be_hidden(timeout=15_000)
+    expect(page.locator("body")).not_to_contain_class("is-lost")
     expect(page).to_have_title("14 free · db")
 
 

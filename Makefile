@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint wheel lock clean
+.PHONY: run test lint wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -25,6 +25,14 @@ wheel: $(VENV)/dev.stamp
 # Writes the locked versions anew; what they are locked to is in pyproject.toml.
 lock: $(VENV)/dev.stamp
 	$(BIN)/python requirements/lock.py
+
+# Whether a locked version has become known as vulnerable; says so where it cannot look that up.
+audit: $(VENV)/dev.stamp
+	@$(BIN)/python -m requirements.audit
+
+# What the image is made of, as dist/pgheadroom.cdx.json.
+sbom: $(VENV)/dev.stamp
+	$(BIN)/python -m requirements.sbom
 
 clean:
 	rm -rf $(VENV) dist

@@ -27,7 +27,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     # edges
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
-    ("statedir", "api", "assets"),
+    ("web_config",),
+    ("statedir", "api", "assets", "web_auth", "web_tls"),
     ("stream",),
     ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
@@ -70,7 +71,10 @@ CONFINED = {
         *("libpq", "attempts", "session", "sampler", "settings"),
         *("embedded", "demo"),
     },
-    "aiohttp": {"web", "api", "assets", "stream", "post", "resolver", "prometheus_api"},
+    "bcrypt": {"web_auth"},
+    "aiohttp": {
+        *("web", "web_auth", "api", "assets", "stream", "post", "resolver", "prometheus_api"),
+    },
     "pydantic": {"settings", "alert_settings", "configuration"},
     "pydantic_settings": {"settings", "configuration"},
     "yaml": {"configuration", "rules"},
@@ -79,7 +83,7 @@ CONFINED = {
         *("lines", "gauge", "application_table", "headline", "screen", "terminal", "top_command"),
     },
     "structlog": {
-        *("log", "sampler", "alertmanager", "keeper", "daemon", "tape"),
+        *("log", "sampler", "alertmanager", "keeper", "daemon", "tape", "web_tls"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pgheadroom import __version__, backtest, dashboards, demo_command, record, rules, top_command
 from pgheadroom.check import report
-from pgheadroom.configuration import ConfigurationError, load
+from pgheadroom.configuration import ConfigurationError, load, load_web
 from pgheadroom.daemon import AddressInUseError, access, policy, run
 from pgheadroom.embedded import EmbeddedUnavailable
 from pgheadroom.log import configure
@@ -140,6 +140,8 @@ def _serve(settings: Settings, targets: dict[str, TargetSettings], _as_text: boo
             asyncio.run(try_out(settings))
         else:
             return _wrong([_NO_TARGET])
+    except ConfigurationError as error:
+        return _wrong(error.problems)
     except (AddressInUseError, EmbeddedUnavailable) as error:
         return _trouble(str(error))
     except asyncio.CancelledError:
@@ -171,6 +173,10 @@ def _once(settings: Settings, targets: dict[str, TargetSettings], as_text: bool)
 def _check(settings: Settings, targets: dict[str, TargetSettings], _as_text: bool) -> int:  # noqa: FBT001
     if not targets:
         return _wrong([_NO_TARGET])
+    try:
+        load_web(settings.web_config_file)
+    except ConfigurationError as error:
+        return _wrong(error.problems)
     console = Console(soft_wrap=True)
     console.print("settings are allowed")
     return _OK if report(_read(settings, targets), console) else _TROUBLE

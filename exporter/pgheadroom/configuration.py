@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +25,8 @@ from pydantic_settings import (
 )
 
 from pgheadroom.settings import PREFIX, TARGET_NAMES, Settings, allowed_range
+from pgheadroom.web_config import WebConfig, web_config
+from pgheadroom.web_tls import server_context
 
 # What is given for these is never repeated: it may hold a password. URLs say themselves what of
 # them can be told.
@@ -95,7 +98,10 @@ def load(
     flags = _values(command_line, problems)
     from_environment = _values(EnvSettingsSource(Settings), problems)
     path = flags.get("config") or from_environment.get("config")
-    from_file = _read(Path(path), problems) if path else {}
+    from_file: dict[str, Any] = {}
+    if path:
+        from_file, wrong = _read(Path(path), "settings, such as 'listen: :10187'")
+        problems += [f"config: {problem}" for problem in wrong]
     problems += _unknown_variables(environment)
     merged = _merged(from_file, from_environment, flags)
     try:
@@ -106,6 +112,21 @@ def load(
     if problems:
         raise ConfigurationError(problems)
     return settings
+
+
+def load_web(path: Path | None) -> tuple[WebConfig, ssl.SSLContext | None]:
+    """Return what the web configuration file at *path* says, and how to serve HTTPS if it says so.
+
+    Raises ConfigurationError with every problem there is.
+    """
+    if path is None:
+        return WebConfig(), None
+    given, problems = _read(path, "sections, such as tls_server_config")
+    config = web_config(given, path.parent, problems)
+    context = None if config.tls is None else server_context(config.tls, problems)
+    if problems:
+        raise ConfigurationError([f"web_config_file: {problem}" for problem in problems])
+    return config, context
 
 
 class _Merged(Settings):
@@ -154,6 +175,8 @@ def _command_line(
         cli_implicit_flags=True,
         cli_hide_none_type=True,
         cli_ignore_unknown_args=ignore_unknown,
+        # As the exporters of Prometheus call it.
+        cli_shortcuts={"web-config-file": "web.config.file"},
         add_argument_method=_add_argument,
     )
 
@@ -213,16 +236,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read(path: Path, problems: list[str]) -> dict[str, Any]:
-    """Return what the file at *path* sets; what is wrong with it is added to *problems*."""
-    problem: str | None = None
+def _read(path: Path, what: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what the file at *path*, a mapping of *what*, holds; and what is wrong with it."""
     try:
         read = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, made stricter
         if read is None:
-            return {}
+            return {}, []
         if isinstance(read, dict) and all(isinstance(key, str) for key in read):
-            return read
-        problem = f"{path} must be a mapping of settings, such as 'listen: :10187'"
+            return read, []
+        problem = f"{path} must be a mapping of {what}"
     except OSError as error:
         problem = f"cannot read {path}: {error.strerror}"
     except UnicodeDecodeError:
@@ -233,8 +255,7 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
         problem = f"{where}: {error.problem or 'not YAML'}"
     except yaml.YAMLError as error:
         problem = f"{path}: not YAML: {error}"
-    problems.append(f"config: {problem}")
-    return {}
+    return {}, [problem]
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

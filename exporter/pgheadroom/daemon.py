@@ -13,6 +13,7 @@ import structlog
 from pgheadroom import __version__
 from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
+from pgheadroom.configuration import load_web
 from pgheadroom.exposition import Exposition
 from pgheadroom.keeper import Keeper
 from pgheadroom.names import Folder
@@ -26,6 +27,7 @@ from pgheadroom.settings import Settings, TargetSettings, split_address
 from pgheadroom.statedir import StateDirectory
 from pgheadroom.step import Policy
 from pgheadroom.web import Site, serve
+from pgheadroom.web_auth import guard
 
 log = structlog.get_logger("pgheadroom.daemon")
 
@@ -90,7 +92,9 @@ def keeper(settings: Settings, board: Board, own: SelfMetrics) -> Keeper | None:
 async def run(
     settings: Settings, targets: Mapping[str, TargetSettings], started: Started | None = None
 ) -> None:
-    """Watch *targets* until SIGINT or SIGTERM; raises AddressInUseError.
+    """Watch *targets* until SIGINT or SIGTERM.
+
+    Raises AddressInUseError, or ConfigurationError if the web configuration file is wrong.
 
     *started* is called once, with the address at which pages are served, when they are.
     """
@@ -110,6 +114,7 @@ async def run(
 @contextlib.asynccontextmanager
 async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> AsyncIterator[str]:
     """Watch *targets* for as long as the context lasts; its value is the address in use."""
+    web_config, tls = load_web(settings.web_config_file)
     decided = policy(settings)
     board = Board(targets, decided.thresholds)
     exposition = Exposition(board)
@@ -121,8 +126,10 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
     if kept is not None:  # before a page could show that nothing fires
         await jobs.guarded("state", kept.recall)()
     host, port = split_address(settings.listen)
+    app = Site(board, exposition, own).application()
+    guard(app, web_config)
     try:
-        runner, port = await serve(Site(board, exposition, own).application(), host, port)
+        runner, port = await serve(app, host, port, tls)
     except OSError as error:
         message = f"cannot listen at {settings.listen}: {error.strerror or error}"
         raise AddressInUseError(message) from error
@@ -136,7 +143,7 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
         jobs.repeat("page", peer.turn)
     schedule.start()
     try:
-        yield f"http://{host or 'localhost'}:{port}"
+        yield f"{'http' if tls is None else 'https'}://{host or 'localhost'}:{port}"
     finally:
         schedule.stop()
         await jobs.end()

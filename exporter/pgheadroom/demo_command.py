@@ -57,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(try_out(settings, script))
+    except ConfigurationError as error:
+        return _wrong(error.problems)
     except (AddressInUseError, EmbeddedUnavailable) as error:
         sys.stderr.write(f"pgheadroom: {error}\n")
         return _TROUBLE

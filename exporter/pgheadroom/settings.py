@@ -152,6 +152,11 @@ class WatchSettings(BaseSettings):
         default=f":{DEFAULT_PORT}",
         description="address to serve HTTP at: HOST:PORT, or :PORT for every interface",
     )
+    web_config_file: Path | None = Field(
+        default=None,
+        description="YAML file for TLS, client certificates and passwords of the pages, in the"
+        " format that Prometheus's exporters share; --web.config.file is the same",
+    )
     interval_seconds: float = Field(
         default=1.0, ge=0.1, le=60, description="time from one sample to the next"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -162,15 +163,17 @@ class Site:
         return f"no such target; configured are: {known}\n"
 
 
-async def serve(app: web.Application, host: str | None, port: int) -> tuple[web.AppRunner, int]:
+async def serve(
+    app: web.Application, host: str | None, port: int, tls: ssl.SSLContext | None = None
+) -> tuple[web.AppRunner, int]:
     """Listen at *host* and *port*; return what ends it (``cleanup()``) and the port in use.
 
-    Raises OSError when the address cannot be had.
+    With *tls*, HTTPS is served and nothing else. Raises OSError when the address cannot be had.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.TCPSite(runner, host, port, ssl_context=tls)
         await site.start()
     except BaseException:
         await runner.cleanup()

@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
     ("settings", "backtest_html"),
     ("session", "knock", "web", "post", "configuration"),
-    ("sampler", "alertmanager", "keeper", "check", "backtest_options"),
+    ("sampler", "alertmanager", "keeper", "check", "backtest_options", "notify"),
     # the program
     ("daemon", "once"),
     ("recorder", "backtest", "embedded_process"),
@@ -83,7 +83,7 @@ CONFINED = {
         *("lines", "gauge", "application_table", "headline", "screen", "terminal", "top_command"),
     },
     "structlog": {
-        *("log", "sampler", "alertmanager", "keeper", "daemon", "tape", "web_tls"),
+        *("log", "sampler", "alertmanager", "keeper", "daemon", "tape", "web_tls", "notify"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

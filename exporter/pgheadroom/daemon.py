@@ -18,6 +18,7 @@ from pgheadroom.exposition import Exposition
 from pgheadroom.keeper import Keeper
 from pgheadroom.names import Folder
 from pgheadroom.notice import Form
+from pgheadroom.notify import Herald
 from pgheadroom.post import Credentials
 from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Schedule
@@ -36,6 +37,7 @@ Started = Callable[[str], None]
 _GRACE_SECONDS = 1.0
 _KNOCKS_APART_SECONDS = 1.0
 _KEEP_SECONDS = 1.0
+_MOST_ADDRESSES = 60
 
 
 class AddressInUseError(Exception):
@@ -141,10 +143,15 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
         schedule.every(_KEEP_SECONDS, jobs.guarded("state", kept.turn))
     for peer in told.peers:
         jobs.repeat("page", peer.turn)
+    stuck = stuck_seconds(settings)
+    herald = Herald(board, lambda: jobs.longest_seconds("sample") < stuck)
+    for seconds, turn in herald.turns():
+        schedule.every(seconds, jobs.guarded("notify", turn))
     schedule.start()
     try:
         yield f"{'http' if tls is None else 'https'}://{host or 'localhost'}:{port}"
     finally:
+        herald.stopping()
         schedule.stop()
         await jobs.end()
         await jobs.guarded("page", told.last_words)()
@@ -177,12 +184,21 @@ def timetable(settings: Settings, samplers: Sequence[Sampler], jobs: Jobs) -> Sc
     return schedule
 
 
+def stuck_seconds(settings: Settings) -> float:
+    """Return how long a turn of a sampler can't take, unless there is a bug in it.
+
+    Every wait in it has an end; the longest turn is that of a target with many addresses, none
+    of which answers.
+    """
+    return _MOST_ADDRESSES * (settings.connect_timeout_seconds + settings.read_timeout_seconds)
+
+
 class Jobs:
     """The jobs that run: a bug ends one of them loudly, and the daemon can end them all."""
 
     def __init__(self, own: SelfMetrics) -> None:
         self._own = own
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], tuple[str, float]] = {}
         self._repeating: set[asyncio.Task[None]] = set()
 
     def guarded(
@@ -192,11 +208,16 @@ class Jobs:
 
         async def job() -> None:
             task = asyncio.ensure_future(self._logged(name, work))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[task] = name, time.monotonic()
+            task.add_done_callback(self._running.pop)
             await asyncio.wait([task])
 
         return job
+
+    def longest_seconds(self, name: str) -> float:
+        """Return for how long the oldest job *name* has been running; 0 if none runs."""
+        now = time.monotonic()
+        return max((now - at for which, at in self._running.values() if which == name), default=0.0)
 
     def repeat(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do *work*, which keeps its own beat, again and again until the end."""

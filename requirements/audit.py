@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from requirements.locked import RUN
 
 _SHOWN = 300
-_UNREACHABLE = re.compile(r"connect|timed? ?out", re.IGNORECASE)
+_UNREACHABLE = re.compile(
+    r"connect|timed? ?out|resolv|resolution|ssl|proxy|(client|server) error", re.IGNORECASE
+)
 
 
 def audit(options: Sequence[str]) -> tuple[int, list[str]]:

@@ -144,6 +144,8 @@ def test_without_data_the_audit_is_skipped_by_name() -> None:
     [
         ("", "pip-audit: error: unrecognized arguments", 1, "audit FAILED"),
         ("", "", 1, "audit FAILED"),
+        ("", "503 Server Error: Service Unavailable for url: ...", 0, "SKIPPED, no data"),
+        ("", "[Errno -2] Temporary failure in name resolution", 0, "SKIPPED, no data"),
         (
             '{"dependencies": [{"name": "a", "skip_reason": "?"}]}',
             "",

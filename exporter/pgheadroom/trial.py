@@ -8,6 +8,7 @@ import sys
 from functools import partial
 
 from pgheadroom.alert import AlertName
+from pgheadroom.configuration import load_web
 from pgheadroom.daemon import run
 from pgheadroom.demo import CALM, Script, play
 from pgheadroom.embedded import EmbeddedServer, embedded_server
@@ -19,8 +20,10 @@ TARGET = "demo"
 async def try_out(settings: Settings, script: Script = CALM) -> None:
     """Start an embedded PostgreSQL, play *script* on it and watch it until a signal.
 
-    Raises EmbeddedUnavailable when there is none to start, AddressInUseError as ``run`` does.
+    Raises EmbeddedUnavailable when there is none to start; ConfigurationError and AddressInUseError
+    as ``run`` does.
     """
+    load_web(settings.web_config_file)  # no server is started in vain
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in a task
     # Until the daemon runs, and once it has ended, a signal ends the server in an orderly way.

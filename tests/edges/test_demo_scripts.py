@@ -172,6 +172,7 @@ def test_help_tells_every_demo_and_the_settings() -> None:
         ),
         (["leak", "--dsn", "host=db1"], ["dsn and targets are not allowed with it"]),
         (["leak", "storm"], ["an argument without a flag"]),
+        (["leak", "--web.config.file", "/none"], ["web_config_file: cannot read /none"]),
     ],
 )
 def test_wrong_arguments(words: list[str], complaints: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Does a daemon with a web configuration file let in whom it should, and nobody else, quickly?"""
 
 import itertools
+import runpy
 import shutil
 import socket
 import ssl
@@ -34,6 +35,8 @@ from tests.servers.wait import until
 from pgheadroom.web_auth import MOST_CHECKS
 
 pytestmark = pytest.mark.majors(17)
+
+HEALTHCHECK = Path(__file__).parents[2] / "deploy" / "healthcheck.py"
 
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 MUTUAL = """
@@ -153,6 +156,28 @@ def test_who_cannot_log_in_gets_nothing(make: MakeGuarded) -> None:
     assert (status, headers["X-Frame-Options"]) == (200, "deny")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert daemon.ask("/nothing")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("web", "mutual"),
+    [
+        (users(), False),
+        (TLS + users(), False),
+        (MUTUAL, True),
+        (MUTUAL + "  max_version: TLS12", True),
+    ],
+    ids=["login", "TLS", "certificate", "certificate TLS 1.2"],
+)
+def test_the_image_s_health_check_needs_no_login(
+    make: MakeGuarded, web: str, *, mutual: bool
+) -> None:
+    check = runpy.run_path(str(HEALTHCHECK))
+    daemon = make(web, mutual=mutual)
+    command = ["serve", "--listen", f":{daemon.port}", "--web.config.file"]
+    door = check["door"]([*command, str(daemon.folder / "web.yml")], {})
+    assert check["healthy"](door)
+    daemon.stop()
+    assert not check["healthy"](door)
 
 
 def test_events_come_to_who_has_logged_in(make: MakeGuarded) -> None:

@@ -3,7 +3,7 @@
 import fnmatch
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -90,13 +90,35 @@ def test_it_asks_where_the_daemon_listens(
     environment = {} if variable is None else {"PGHEADROOM_LISTEN": variable}
     words = command.split()
     if in_file is None:
-        assert healthcheck.listening(words, environment) == expected
+        assert healthcheck.door(words, environment) == door(healthcheck, expected)
         return
     file = tmp_path / "pgheadroom.yaml"
     file.write_text(in_file)
-    assert healthcheck.listening([*words, "--config", str(file)], environment) == expected
+    found = healthcheck.door([*words, "--config", str(file)], environment)
+    assert found == door(healthcheck, expected)
     environment["PGHEADROOM_CONFIG"] = str(file)
-    assert healthcheck.listening(words, environment) == expected
+    assert healthcheck.door(words, environment) == found
+
+
+@pytest.mark.parametrize("tls", [True, False])
+@pytest.mark.parametrize("way", ["--web-config-file", "--web.config.file", "variable", "in file"])
+def test_it_knows_whether_tls_is_served(
+    healthcheck: ModuleType, tmp_path: Path, way: str, *, tls: bool
+) -> None:
+    web, config = tmp_path / "web.yml", tmp_path / "pgheadroom.yaml"
+    web.write_text("tls_server_config: {cert_file: a}" if tls else "basic_auth_users: {a: b}")
+    config.write_text(f"web_config_file: {web}" if way == "in file" else "targets: {}")
+    words = ["serve", "--config", str(config)]
+    environment = {"PGHEADROOM_WEB_CONFIG_FILE": str(web)} if way == "variable" else {}
+    if way.startswith("--"):
+        words += [way, str(web)]
+    assert healthcheck.door(words, environment).tls is tls
+
+
+def door(healthcheck: ModuleType, address: str) -> object:
+    """Return the door at *address*, which may leave the host out, without TLS."""
+    host, _, port = address.rpartition(":")
+    return healthcheck.Door(host.strip("[]") or LOOPBACK, int(port), tls=False)
 
 
 @contextmanager
@@ -122,14 +144,19 @@ def answering(status: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1", "0.0.0.0", "localhost"])  # noqa: S104 - as a user may write it
-@pytest.mark.parametrize(("status", "expected"), [(200, True), (503, False)])
-def test_only_200_is_healthy(
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (401, True), (503, False)])
+def test_an_answer_and_being_asked_to_log_in_are_healthy(
     healthcheck: ModuleType, host: str, status: int, *, expected: bool
 ) -> None:
     with answering(status) as port:
-        assert healthcheck.healthy(f"{host}:{port}") is expected
+        assert healthcheck.healthy(door(healthcheck, f"{host}:{port}")) is expected
 
 
-def test_silence_is_not_healthy(healthcheck: ModuleType) -> None:
-    healthy: Callable[[str], bool] = healthcheck.healthy
-    assert not healthy(f":{free_port()}")
+@pytest.mark.parametrize("tls", [True, False])
+def test_silence_is_not_healthy(healthcheck: ModuleType, *, tls: bool) -> None:
+    assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, free_port(), tls))
+
+
+def test_plain_http_is_not_tls(healthcheck: ModuleType) -> None:
+    with answering(200) as port:
+        assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, port, tls=True))

@@ -1,12 +1,12 @@
 """Does the unit fit the daemon, is it as closed as its README says, and does systemd accept it?"""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.needs import need
 from tests.servers.headroom import run
 
 from pgheadroom.configuration import load
@@ -39,13 +39,9 @@ def value(key: str) -> str:
 
 
 def analyze(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run systemd-analyze, which needs no systemd that runs; skip the test where it is not."""
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd-analyze: not on this machine")
-    return subprocess.run(
-        [program, *words], capture_output=True, text=True, check=False, timeout=60
-    )
+    """Run systemd-analyze, which needs no systemd that runs."""
+    command = [need("systemd-analyze"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(("key", "expected"), CLOSED.items())

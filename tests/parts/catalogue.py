@@ -46,6 +46,13 @@ BUNDLES: Final = (
         elsewhere=partial(debian.on_path, "chromium"),
     ),
     Bundle(
+        name="systemd",
+        pin="release",
+        parts={"systemd-analyze": "bin/systemd-analyze"},
+        build=debian.systemd,
+        elsewhere=partial(debian.on_path, "systemd-analyze"),
+    ),
+    Bundle(
         name="postgres-exporter",
         pin=debian.SUITE,
         parts={"postgres-exporter": "usr/bin/prometheus-postgres-exporter"},

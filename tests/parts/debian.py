@@ -1,4 +1,4 @@
-"""Which Debian packages hold Prometheus, Alertmanager, PgBouncer and Chromium, and how do they run?
+"""Which Debian packages hold the programs that come from Debian, and how do they run?
 
 Prometheus' family comes from Debian's unstable suite, because the stable one's is years old and Go
 programs need nothing around them. The others come from the running release.
@@ -77,6 +77,12 @@ def chromium(shop: Workshop) -> None:
     )
     # The program itself, not Debian's start script, which looks below /usr only.
     _wrap(shop, "chromium", "usr/lib/chromium/chromium", FONTCONFIG_FILE=str(fonts))
+
+
+def systemd(shop: Workshop) -> None:
+    """Unpack systemd-analyze, which judges units without a systemd that runs."""
+    unpack_with_dependencies(shop, "systemd")
+    _wrap(shop, "systemd-analyze", "usr/bin/systemd-analyze")
 
 
 def on_path(program: str) -> Path | None:

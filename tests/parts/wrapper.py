@@ -17,8 +17,10 @@ def library_path(root: Path, home: Path) -> str:
 
 def _libraries(root: Path) -> Iterator[Path]:
     for place in ("lib", "usr/lib"):
-        # One level below lib: the architecture's folder. Deeper ones are plug-ins.
+        # One level below lib: the architecture's folder. Deeper ones are plug-ins, but for what
+        # systemd's programs share.
         yield from (root / place).glob("*-linux-gnu*/*.so*")
+        yield from (root / place).glob("*-linux-gnu*/systemd/*.so*")
 
 
 def write(script: Path, program: Path, env: Mapping[str, str], cwd: Path | None = None) -> None:

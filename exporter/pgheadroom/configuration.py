@@ -80,17 +80,19 @@ def load(
     *,
     program: str,
     description: str,
+    operands: Sequence[str] = (),
     epilog: str = "",
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Return the settings that *arguments*, environment and file make; they are valid.
 
     Raises ConfigurationError with every problem there is; ends the process with the help text
-    for ``--help``, as a command does. *environment* is looked through for misspelt names.
+    for ``--help``, as a command does; *operands* are what that names besides settings.
+    *environment* is looked through for misspelt names.
     """
     problems: list[str] = []
     try:
-        command_line = _command_line(arguments, program, description, epilog)
+        command_line = _command_line(arguments, program, description, epilog, operands)
     except ConfigurationError as error:
         # Go on with what is understood, so that what is wrong elsewhere is told as well.
         problems += error.problems
@@ -157,11 +159,14 @@ def _command_line(
     program: str,
     description: str,
     epilog: str,
+    operands: Sequence[str] = (),
     *,
     ignore_unknown: bool = False,
 ) -> CliSettingsSource[Any]:
     parser = _Parser(
         prog=program,
+        # Each setting is listed below.
+        usage=" ".join(["%(prog)s", *operands, "[SETTING ...]"]),
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -21,8 +21,6 @@ Starts an embedded PostgreSQL, watches it like `serve` does, and plays an incide
 again, so that one sees the page, the metrics and the alerts do their work. It says what happens
 when. Ctrl-C ends it and leaves nothing behind.
 
-  pgheadroom demo [NAME] [SETTING ...]
-
   calm      a healthy day, as `make run` shows it (what is played without a NAME)
   leak      an application whose every module opens a pool of its own: full after 4 minutes
   storm     a serverless launch: cold starts take every slot within 20 seconds
@@ -47,7 +45,9 @@ def main(arguments: Sequence[str]) -> int:
     if script is None:
         problems.append(f"no such demo: {name}; there are {', '.join(SCRIPTS)}")
     try:
-        settings = load(rest, program="pgheadroom demo", description=_DESCRIPTION)
+        settings = load(
+            rest, program="pgheadroom demo", description=_DESCRIPTION, operands=("[NAME]",)
+        )
     except ConfigurationError as error:
         return _wrong([*problems, *error.problems])
     if settings.dsn is not None or settings.targets:

@@ -24,8 +24,6 @@ _DESCRIPTION = """\
 Samples every target like `serve` does and appends each reading as a line of JSON, for `pgheadroom
 backtest` and whoever else likes to know. Ends in order at Ctrl-C or SIGTERM.
 
-  pgheadroom record [FILE] [--rotate-bytes N] [--keep N] [SETTING ...]
-
 FILE stands first; without it, or as -, lines go to the standard output. A name that ends in .gz
 makes gzip, written every 3 seconds. With several targets the name contains {target}:
   pgheadroom record '/var/lib/pgheadroom/{target}.jsonl.gz' --config pgheadroom.yaml
@@ -46,7 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     problems: list[str] = []
     given, rest = _own(rest, problems)
     try:
-        settings = load(rest, program="pgheadroom record", description=_DESCRIPTION)
+        settings = load(
+            rest,
+            program="pgheadroom record",
+            description=_DESCRIPTION,
+            operands=("[FILE]", "[--rotate-bytes N]", "[--keep N]"),
+        )
     except ConfigurationError as error:
         return _wrong([*problems, *error.problems])
     targets = settings.all_targets()

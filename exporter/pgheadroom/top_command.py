@@ -23,8 +23,6 @@ _DESCRIPTION = """\
 Watches one server live in a terminal, without a daemon: how many slots are left, for whom, until
 when and who takes them, sampled and judged as `serve` does it. Nothing is served, posted or kept.
 
-  pgheadroom top [--target NAME] [SETTING ...]
-
   --target NAME   which of several targets that are configured
 
 Keys: q ends it, p pauses what is shown, s sorts by connections, growth or name. Ctrl-C ends it too.
@@ -46,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     problems: list[str] = []
     wanted, rest = _own(list(arguments), problems)
     try:
-        settings = load(rest, program="pgheadroom top", description=_DESCRIPTION)
+        settings = load(
+            rest, program="pgheadroom top", description=_DESCRIPTION, operands=("[--target NAME]",)
+        )
     except ConfigurationError as error:
         return _wrong([*problems, *error.problems])
     chosen = _chosen(settings.all_targets(), wanted, problems)

@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("board", "changes", "statements", "rows", "points", "replay"),
     ("metrics",),
     # edges
+    ("ceiling",),
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
     ("web_config",),
     ("statedir", "api", "assets", "web_auth", "web_tls"),

@@ -15,7 +15,18 @@ from pathlib import Path
 
 from psycopg import OperationalError, pq
 
+from pgheadroom.ceiling import Ceiling
+
 _VERBOSE = 2  # PQERRORS_VERBOSE of libpq-fe.h
+_CHUNK = 1000  # rows
+_CHUNKS_SINCE = 170000  # libpq's version, as in ``server_version_num``
+_MOST_ROWS = 100_000
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+Row = tuple[bytes | None, ...]
+
+_ROWS = (pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.TUPLES_OK)
 
 
 class LibpqError(Exception):
@@ -63,21 +74,28 @@ class Connection:
         """Whether libpq has noticed that the connection is gone."""
         return self._pgconn.status == pq.ConnStatus.BAD
 
-    async def query(self, sql: bytes) -> list[tuple[bytes | None, ...]]:
+    async def query(self, sql: bytes) -> list[Row]:
         """Send *sql* by the simple protocol and return the rows of its last statement.
 
         The simple protocol needs no prepared statement, so a transaction pooler may be in between,
         and several statements in one message are one transaction that ends with the message.
-        Values are the server's bytes, undecoded. Raises LibpqError.
+        Values are the server's bytes, undecoded. Raises LibpqError, also when the answer is longer
+        than any to a statement of ours.
         """
-        rows: list[tuple[bytes | None, ...]] = []
+        rows: list[Row] = []
+        answer, ceiling = _Answer(), Ceiling()
         failure: str | None = None
         try:
             self._pgconn.send_query(sql)
-            await self._flush()
-            while (result := await self._result()) is not None:
+            if pq.version() >= _CHUNKS_SINCE:
+                # Or libpq would keep all that a server sends, before we see any of it.
+                self._pgconn.set_chunked_rows_mode(_CHUNK)
+            await self._flush(ceiling)
+            while (result := await self._result(ceiling)) is not None:
+                if result.status in _ROWS:
+                    answer.add(result)
                 if result.status == pq.ExecStatus.TUPLES_OK:
-                    rows = _rows(result)
+                    rows, answer = answer.rows, _Answer()
                 elif result.status == pq.ExecStatus.FATAL_ERROR:
                     failure = failure or result.error_message.decode(errors="replace")
         except OperationalError as error:
@@ -91,16 +109,20 @@ class Connection:
         """Say goodbye without waiting for an answer; does nothing the second time."""
         self._pgconn.finish()
 
-    async def _flush(self) -> None:
+    async def _flush(self, ceiling: Ceiling) -> None:
         while self._pgconn.flush():
             await ready(self._pgconn.socket, read=True, write=True)
-            self._pgconn.consume_input()
+            with ceiling:
+                self._pgconn.consume_input()
 
-    async def _result(self) -> pq.abc.PGresult | None:
-        while self._pgconn.is_busy():
+    async def _result(self, ceiling: Ceiling) -> pq.abc.PGresult | None:
+        while True:
+            with ceiling:
+                if not self._pgconn.is_busy():
+                    return self._pgconn.get_result()
             await ready(self._pgconn.socket, read=True)
-            self._pgconn.consume_input()
-        return self._pgconn.get_result()
+            with ceiling:
+                self._pgconn.consume_input()
 
 
 async def connect(conninfo: str) -> Connection:
@@ -117,6 +139,7 @@ async def connect(conninfo: str) -> Connection:
             set_verbosity(getattr(pgconn, "pgconn_ptr", None), _VERBOSE)
         # A fresh connection behaves as if it had said "writing" (libpq, PQconnectPoll).
         status: int = pq.PollingStatus.WRITING
+        ceiling = Ceiling()
         while status != pq.PollingStatus.OK:
             if status == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
                 raise LibpqError(  # noqa: TRY301 - closed below like anything that goes wrong
@@ -124,7 +147,8 @@ async def connect(conninfo: str) -> Connection:
                 )
             writing = status == pq.PollingStatus.WRITING
             await ready(pgconn.socket, read=not writing, write=writing)
-            status = pgconn.connect_poll()
+            with ceiling:
+                status = pgconn.connect_poll()
         pgconn.nonblocking = 1
     except OperationalError as error:
         pgconn.finish()
@@ -158,7 +182,24 @@ async def ready(fd: int, *, read: bool = False, write: bool = False) -> None:
             loop.remove_writer(fd)
 
 
-def _rows(result: pq.abc.PGresult) -> list[tuple[bytes | None, ...]]:
+class _Answer:
+    """The rows of one statement, as far as they have come."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._bytes = 0
+
+    def add(self, result: pq.abc.PGresult) -> None:
+        """Add the rows of *result*; raises LibpqError when they are too many."""
+        more = _rows(result)
+        if self.rows:  # the first ones are not worth weighing: the ceiling bounds them
+            self._bytes += sum(len(value) for row in more for value in row if value)
+        self.rows += more
+        if len(self.rows) > _MOST_ROWS or self._bytes > _MOST_BYTES:
+            raise LibpqError("the server sends more than any statement of ours asks for")
+
+
+def _rows(result: pq.abc.PGresult) -> list[Row]:
     columns = range(result.nfields)
     return [
         tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)

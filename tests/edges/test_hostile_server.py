@@ -1,0 +1,76 @@
+"""Can a server in wrong hands take the daemon, and so the view of the others, away?"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.edges.conftest import MakeHeadroom
+from tests.parts.orphans import follow_parent
+from tests.servers.headroom import Headroom
+from tests.servers.hostile import GREETINGS, WAYS
+from tests.servers.ports import LOOPBACK, free_port
+from tests.servers.postgres import Postgres
+from tests.servers.wait import until
+
+pytestmark = pytest.mark.majors(18)
+
+MOST_MEGABYTES = 450
+ALL = [*WAYS, *GREETINGS]
+
+
+@pytest.fixture
+def hostile() -> Iterator[dict[str, int]]:
+    """Return the ports of hostile servers, one for each way to be one."""
+    ports = {way: free_port() for way in ALL}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.servers.hostile", str(port), way],
+            cwd=Path(__file__).parents[2],
+            preexec_fn=follow_parent(),  # noqa: PLW1509 - one libc call, no locks taken
+        )
+        for way, port in ports.items()
+    ]
+    yield ports
+    for one in running:
+        one.kill()
+        one.wait()
+
+
+def peak_megabytes(daemon: Headroom) -> int:
+    """Return how much memory the daemon had at most."""
+    status = Path(f"/proc/{daemon.pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found
+    return int(found[1]) // 1024
+
+
+def test_it_fails_alone(pg: Postgres, hostile: dict[str, int], make_headroom: MakeHeadroom) -> None:
+    """All of them at once; each is news of itself, and the daemon has memory and time left."""
+    targets = [f'  calm: "{pg.dsn()}"'] + [
+        f'  bad{number}: "host={LOOPBACK} port={port} user=x"'
+        for number, port in enumerate(hostile.values())
+    ]
+    daemon = make_headroom("targets:\n" + "\n".join(targets))
+
+    def failed_twice(number: int) -> bool:
+        page = daemon.page(f"/probe?target=bad{number}")
+        found = re.findall(
+            r'^pgheadroom_failures_total\{state="(error|timeout)".* (\d+)', page, re.MULTILINE
+        )
+        return sum(int(count) for _, count in found) >= 2
+
+    for number, way in enumerate(ALL):
+        until(partial(failed_twice, number), 60, f"second failure: {way}")
+    at = 'pgheadroom_sample_timestamp_seconds{target="calm"}'
+    newest = daemon.metric(at)
+    assert newest is not None
+    until(lambda: (daemon.metric(at) or 0) > newest, 5, "next sample of the other server")
+    assert daemon.metric('pgheadroom_up{target="calm"}') == 1
+    assert daemon.metric('pgheadroom_failures_total{state="timeout",target="calm"}') == 0
+    assert daemon.metric('pgheadroom_bugs_total{job="sample"}') == 0
+    assert daemon.metric('pgheadroom_bugs_total{job="knock"}') == 0
+    assert peak_megabytes(daemon) < MOST_MEGABYTES

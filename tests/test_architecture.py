@@ -16,7 +16,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations", "plain"),
     ("reading", "names", "harmless", "peaks", "finding", "climb"),
     # pure
-    ("refusal", "applications", "cadence", "backoff", "recording", "curve", "course", "tendency"),
+    (
+        "visits",
+        "refusal",
+        "applications",
+        "cadence",
+        "backoff",
+        "recording",
+        "curve",
+        "course",
+        "tendency",
+    ),
     ("notice", "growth", "forecast", "firing"),
     ("state",),
     ("wording", "memory"),
@@ -35,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
     ("settings", "backtest_html"),
     ("session", "knock", "web", "post", "configuration"),
+    ("canary",),
     ("sampler", "alertmanager", "keeper", "check", "backtest_options", "notify"),
     # the program
     ("daemon", "once"),

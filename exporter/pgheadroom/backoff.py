@@ -26,15 +26,17 @@ def delay_seconds(
     *,
     first_seconds: float,
     longest_seconds: float,
+    patient: bool = False,
     jitter: float | None = None,
 ) -> float:
     """Return how long to wait after *failed* attempts in a row, the newest ending in *condition*.
 
     Doubles from *first_seconds* up to *longest_seconds*; stays at *first_seconds* while the server
-    is merely out of slots or not up yet. *jitter*, between 0 and 1 and random unless given, takes
-    up to a quarter off, so that many daemons do not come back in step.
+    is merely out of slots or not up yet, unless we are *patient* and leave a slot to others.
+    *jitter*, between 0 and 1 and random unless given, takes up to a quarter off, so that many
+    daemons do not come back in step.
     """
     if jitter is None:
         jitter = random.random()  # noqa: S311 - no secret depends on it
-    doublings = 0 if condition in _SOON else min(failed - 1, 30)
+    doublings = 0 if condition in _SOON and not patient else min(failed - 1, 30)
     return min(longest_seconds, first_seconds * 2.0**doublings) * (1 - jitter / 4)

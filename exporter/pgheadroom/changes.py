@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pgheadroom.reading import PG_16, Condition, Knock, Sample
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.visits import Visits
 
 Value = str | int | float | bool | None
 
@@ -32,6 +33,8 @@ def changes(before: State, after: State) -> Iterator[Change]:
         yield from _server(before.sample, after.sample)
     if after.knock is not None and after.knock is not before.knock:
         yield from _knock(before.knock, after.knock)
+    if after.visits is not before.visits:
+        yield from _canary(before.visits, after.visits)
 
 
 def _condition(before: State, after: State) -> Change:
@@ -113,3 +116,22 @@ def _knock(before: Knock | None, after: Knock) -> Iterator[Change]:
     else:
         fields: dict[str, Value] = {"state": str(after.condition), "reason": after.detail}
         yield Change(logging.WARNING, "knock refused", fields)
+
+
+def _canary(before: Visits, after: Visits) -> Iterator[Change]:
+    visit = after.newest
+    if visit is None:
+        return
+    known = Condition.OK if before.newest is None else before.newest.condition
+    if visit.condition is not known:
+        if visit.condition is Condition.OK:
+            yield Change(logging.INFO, "canary gets in again")
+        else:
+            fields: dict[str, Value] = {"state": str(visit.condition), "reason": visit.detail}
+            yield Change(logging.WARNING, "canary not let in", fields, retries=True)
+    if after.privilege and after.privilege != before.privilege:
+        yield Change(
+            logging.WARNING,
+            "the canary proves nothing for ordinary roles",
+            {"reason": after.privilege},
+        )

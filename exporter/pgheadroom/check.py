@@ -60,6 +60,28 @@ def findings(state: State) -> Iterator[Finding]:
             yield Finding(
                 Grade.BROKEN, f"knock refused: {state.knock.condition}: {state.knock.detail}"
             )
+    yield from _canary(state)
+
+
+def _canary(state: State) -> Iterator[Finding]:
+    visit = state.visits.newest
+    if visit is None:
+        return
+    if visit.condition is not Condition.OK:
+        cure = "; check canary_dsn, canary_password_file and pg_hba.conf"
+        yield Finding(
+            Grade.BROKEN,
+            f"canary not let in: {visit.condition}: {visit.detail}"
+            + (cure if visit.condition is Condition.AUTH else ""),
+        )
+        return
+    yield Finding(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")
+    if visit.privilege:
+        yield Finding(
+            Grade.MISSING,
+            f"the canary proves nothing for ordinary roles: {visit.privilege}; give it a role"
+            " without privileges",
+        )
 
 
 def _about(sample: Sample) -> Iterator[Finding]:

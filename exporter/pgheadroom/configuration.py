@@ -30,11 +30,12 @@ from pgheadroom.web_tls import server_context
 
 # What is given for these is never repeated: it may hold a password. URLs say themselves what of
 # them can be told.
-_SECRET = frozenset({"dsn", "alertmanager_urls", "external_url"})
+_SECRET = frozenset({"dsn", "canary_dsn", "alertmanager_urls", "external_url"})
 
 _METAVARS = {
     "--config": "FILE",
     "--dsn": "CONNINFO",
+    "--canary-dsn": "CONNINFO",
     "--targets": "NAME=CONNINFO",
     "--listen": "HOST:PORT",
     "--max-applications": "N",

@@ -13,6 +13,7 @@ import structlog
 from pgheadroom import __version__
 from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
+from pgheadroom.canary import APPLICATION_NAME as CANARY
 from pgheadroom.configuration import load_web
 from pgheadroom.exposition import Exposition
 from pgheadroom.keeper import Keeper
@@ -37,6 +38,7 @@ Started = Callable[[str], None]
 _GRACE_SECONDS = 1.0
 _KNOCKS_APART_SECONDS = 1.0
 _KEEP_SECONDS = 1.0
+_CANARY_SECONDS = 1.0
 _MOST_ADDRESSES = 60
 
 
@@ -55,6 +57,24 @@ def access(settings: Settings, name: str, target: TargetSettings) -> Access:
         read_timeout_seconds=settings.read_timeout_seconds,
         backoff_first_seconds=max(1.0, settings.interval_seconds),
         backoff_longest_seconds=settings.backoff_longest_seconds,
+        canary=_canary_access(settings, name, target),
+    )
+
+
+def _canary_access(settings: Settings, name: str, target: TargetSettings) -> Access | None:
+    if target.canary_dsn is None:
+        return None
+    return Access(
+        name=name,
+        conninfo=target.canary_dsn.get_secret_value(),
+        password_file=target.canary_password_file,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        read_timeout_seconds=settings.read_timeout_seconds,
+        backoff_first_seconds=settings.canary_interval_seconds,
+        backoff_longest_seconds=max(
+            settings.canary_interval_seconds, settings.backoff_longest_seconds
+        ),
+        application_name=CANARY,
     )
 
 
@@ -180,6 +200,12 @@ def timetable(settings: Settings, samplers: Sequence[Sampler], jobs: Jobs) -> Sc
                 settings.knock_interval_seconds,
                 jobs.guarded("knock", sampler.knock),
                 first_after_seconds=number * apart,
+            )
+        if sampler.has_canary:
+            schedule.every(
+                _CANARY_SECONDS,
+                jobs.guarded("canary", sampler.visit),
+                first_after_seconds=number / len(samplers),
             )
     return schedule
 

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.exposition import generate_latest as generate_text
@@ -135,6 +135,8 @@ def _render(sheet: _Sheet, format_: Format, state: State) -> None:
 
 def family(metric: Metric, target: str, points: Iterable[Point]) -> Family:
     """Return *points* of *metric* as the library's own kind of value."""
+    if metric.kind == "histogram":
+        return _histogram(metric, target, points)
     labels = ("target", *metric.labels)
     made: CounterMetricFamily | GaugeMetricFamily
     if metric.kind == "counter":
@@ -143,6 +145,15 @@ def family(metric: Metric, target: str, points: Iterable[Point]) -> Family:
         made = GaugeMetricFamily(metric.name, metric.help, labels=labels)
     for values, number in points:
         made.add_metric((target, *values), number)
+    return made
+
+
+def _histogram(metric: Metric, target: str, points: Iterable[Point]) -> Family:
+    """Return the one histogram that *metric* has of *target*."""
+    found = dict(points)
+    total = found.pop(())
+    made = HistogramMetricFamily(metric.name, metric.help, labels=("target",))
+    made.add_metric((target,), [(bound, count) for (bound,), count in found.items()], total)
     return made
 
 

@@ -70,6 +70,11 @@ class Connection:
         return self._pgconn.server_version
 
     @property
+    def superuser(self) -> bool:
+        """Whether the server said, without being asked, that our role is a superuser."""
+        return self._pgconn.parameter_status(b"is_superuser") == b"on"
+
+    @property
     def broken(self) -> bool:
         """Whether libpq has noticed that the connection is gone."""
         return self._pgconn.status == pq.ConnStatus.BAD

@@ -26,6 +26,8 @@ class Metric:
     labels: Labels
     points: Callable[[State], Iterator[Point]]
     kind: str = "gauge"
+    """Or counter, or histogram: then a point is a bucket with its upper bound as the last label,
+    or without that label the sum."""
 
 
 TABLE: tuple[Metric, ...] = (
@@ -205,6 +207,29 @@ TABLE: tuple[Metric, ...] = (
         "Knocks that were refused or unanswered, by cause.",
         ("state",),
         points.knock_failures,
+        kind="counter",
+    ),
+    Metric(
+        "pgheadroom_canary_up",
+        "1 if the canary's newest login got in, 0 if not; of targets that have a canary.",
+        (),
+        points.one(
+            lambda s: None if s.visits.newest is None else s.visits.newest.condition is Condition.OK
+        ),
+    ),
+    Metric(
+        "pgheadroom_canary_seconds",
+        "How long the canary's logins took that got in, from looking up the host's name: a"
+        " histogram.",
+        ("le",),
+        points.canary_durations,
+        kind="histogram",
+    ),
+    Metric(
+        "pgheadroom_canary_failures_total",
+        "Logins of the canary that did not get in, by cause.",
+        ("state",),
+        points.canary_failures,
         kind="counter",
     ),
     Metric(

@@ -21,7 +21,7 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
 async def read_once(accesses: Iterable[Access], policy: Policy) -> tuple[State, ...]:
-    """Read every target once, all at the same time, and knock at it."""
+    """Read every target once, all at the same time, knock at it and send its canary."""
     accesses = list(accesses)
     board = Board(access.name for access in accesses)
     samplers = [Sampler(access, policy, board) for access in accesses]
@@ -30,6 +30,7 @@ async def read_once(accesses: Iterable[Access], policy: Policy) -> tuple[State, 
         try:
             await sampler.sample()
             await sampler.knock()
+            await sampler.visit(thorough=True)
         finally:
             sampler.close()
 
@@ -44,6 +45,7 @@ def as_json(state: State) -> Json:
         "state": str(state.condition),
         "reason": state.detail or None,
         "knock": None if state.knock is None else str(state.knock.condition),
+        "canary": None if state.visits.newest is None else str(state.visits.newest.condition),
     }
     sample = state.sample
     if sample is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 
@@ -14,6 +15,7 @@ from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.tendency import Verdict
 from pgheadroom.thresholds import Thresholds
+from pgheadroom.visits import BOUNDS
 
 Labels = tuple[str, ...]
 Point = tuple[Labels, float]
@@ -154,6 +156,22 @@ def knock_failures(state: State) -> Iterator[Point]:
     """Yield the failed knocks by cause."""
     for condition in FAILURES:
         yield (str(condition),), state.knock_failures.get(condition, 0)
+
+
+def canary_durations(state: State) -> Iterator[Point]:
+    """Yield the histogram: each bucket's count by its upper bound, then the sum without one."""
+    if state.visits.newest is not None:
+        durations = state.visits.durations
+        for bound, count in zip((*BOUNDS, math.inf), durations.counts, strict=True):
+            yield ("+Inf" if bound == math.inf else str(bound),), count
+        yield (), durations.total_seconds
+
+
+def canary_failures(state: State) -> Iterator[Point]:
+    """Yield the canary's failed logins by cause."""
+    if state.visits.newest is not None:
+        for condition in FAILURES:
+            yield (str(condition),), state.visits.failures.get(condition, 0)
 
 
 def exhaustion(state: State) -> Iterator[Point]:

@@ -158,7 +158,23 @@ class Knock:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A login of the canary, an ordinary role that logs in whole and leaves at once."""
+
+    at: float
+    """When it was over."""
+    seconds: float
+    """From looking up the host's name to being let in, or turned away."""
+    condition: Condition
+    """OK when it got in."""
+    detail: str = ""
+    privilege: str = ""
+    """Why the login says little about ordinary roles; empty when no reason is known."""
+
+
 Reading = Sample | Failure | Knock
+"""What sampling brings; a recording is made of these."""
 
 Trouble = TypeVar("Trouble", Failure, Knock)
 

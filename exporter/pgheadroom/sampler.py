@@ -10,9 +10,10 @@ from psycopg import ProgrammingError
 
 from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
+from pgheadroom.canary import Canary
 from pgheadroom.changes import changes
 from pgheadroom.knock import knock
-from pgheadroom.reading import Condition, Knock, Reading, most_telling
+from pgheadroom.reading import Condition, Knock, Reading, Visit, most_telling
 from pgheadroom.session import Access, Session, resolve
 from pgheadroom.step import Policy, step
 
@@ -29,13 +30,14 @@ class Sampler:
         self._policy = policy
         self._board = board
         self._session = Session(access)
+        self._canary = Canary(access.canary) if access.canary is not None else None
         self._knocking = False
 
     async def sample(self) -> None:
         """Take one reading; after a lost connection, knock too."""
         reading = await self._session.read()
         if reading is not None:
-            self._publish(reading)
+            self._publish(reading, self._session.retry_seconds)
         if self._session.lost:
             self._session.lost = False
             await self.knock()
@@ -51,6 +53,18 @@ class Sampler:
             self._knocking = False
         if answer is not None:
             self._publish(answer)
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether a canary is to visit this target."""
+        return self._canary is not None
+
+    async def visit(self, *, thorough: bool = False) -> None:
+        """Send the canary, if there is one and it is time to; to be called every second."""
+        if self._canary is None or not self._canary.due(self._board.state(self._access.name)):
+            return
+        visit = await self._canary.visit(was_alive=self._session.alive, thorough=thorough)
+        self._publish(visit, self._canary.retry_seconds)
 
     def close(self) -> None:
         """Give the connection up."""
@@ -83,14 +97,14 @@ class Sampler:
         except TimeoutError:
             raise HostUnknownError("the name, within the time allowed") from None
 
-    def _publish(self, reading: Reading) -> None:
+    def _publish(self, reading: Reading | Visit, retry_seconds: float | None = None) -> None:
         before = self._board.state(self._access.name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
         for change in changes(before, after):
-            extra = {} if change.retries is False else {"retry_seconds": self._retry_seconds()}
+            extra = {"retry_seconds": _rounded(retry_seconds)} if change.retries else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)
 
-    def _retry_seconds(self) -> float | None:
-        seconds = self._session.retry_seconds
-        return None if seconds is None else round(seconds, 1)
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

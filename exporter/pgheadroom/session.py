@@ -44,6 +44,10 @@ class Access:
     read_timeout_seconds: float = 3.0
     backoff_first_seconds: float = 1.0
     backoff_longest_seconds: float = 15.0
+    application_name: str = APPLICATION_NAME
+    canary: Access | None = None
+    """How an ordinary role would get in, if one is to try; as long as it does, its logins are
+    *backoff_first_seconds* apart."""
 
 
 class Session:
@@ -137,41 +141,12 @@ class Session:
             raise
 
     async def _connect(self) -> Failure | None:
-        """Try every address until one lets us in; return why not when none does."""
-        failures: list[Failure] = []
-        try:
-            candidates = await _within(self._access.connect_timeout_seconds, resolve(self._access))
-        except attempts.HostUnknownError as error:
-            return Failure(self._clock(), Condition.HOST_UNKNOWN, f"cannot resolve {error}")
-        except TimeoutError:
-            detail = "the host's name was not resolved in time"
-            return Failure(self._clock(), Condition.HOST_UNKNOWN, detail)
-        except ProgrammingError:
-            detail = "the connection string, or the service file, cannot be parsed"
-            return Failure(self._clock(), Condition.ERROR, detail)
-        except OSError as error:
-            detail = f"cannot read {error.filename}: {error.strerror}"
-            return Failure(self._clock(), Condition.AUTH, detail)
-        for candidate in candidates:
-            failure = await self._connect_to(candidate)
-            if failure is None:
-                return None
-            failures.append(failure)
-        return most_telling(failures)
-
-    async def _connect_to(self, candidate: Attempt) -> Failure | None:
-        seconds = self._access.connect_timeout_seconds
-        try:
-            connection = await _within(seconds, libpq.connect(candidate.conninfo))
-        except TimeoutError:
-            detail = f"{candidate.place} did not let us in within {seconds:g} s"
-            return Failure(self._clock(), Condition.TIMEOUT, detail)
-        except libpq.LibpqError as error:
-            said = refusal.parse(str(error))
-            condition = refusal.condition(said, was_alive=self._was_alive)
-            return Failure(self._clock(), condition, f"{candidate.place}: {said.detail}")
+        """Get in and begin anew; return why not when no address lets us in."""
+        entered = await enter(self._access, was_alive=self._was_alive, clock=self._clock)
+        if isinstance(entered, Failure):
+            return entered
+        connection, self._attempt = entered
         self._connection = connection
-        self._attempt = candidate
         if connection.server_version != self._version:
             self._version = connection.server_version
             # The server gives up a little before we do: then the session is still of use.
@@ -252,10 +227,45 @@ class Session:
         self.lost = True
 
 
+async def enter(
+    access: Access, *, was_alive: bool, clock: Callable[[], float]
+) -> tuple[libpq.Connection, Attempt] | Failure:
+    """Try every address that *access* leads to until one lets us in; tell why not if none does.
+
+    *was_alive* tells a server that shuts down from one that starts (see ``refusal``).
+    """
+    failures: list[Failure] = []
+    seconds = access.connect_timeout_seconds
+    try:
+        candidates = await _within(seconds, resolve(access))
+    except attempts.HostUnknownError as error:
+        return Failure(clock(), Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+    except TimeoutError:
+        detail = "the host's name was not resolved in time"
+        return Failure(clock(), Condition.HOST_UNKNOWN, detail)
+    except ProgrammingError:
+        detail = "the connection string, or the service file, cannot be parsed"
+        return Failure(clock(), Condition.ERROR, detail)
+    except OSError as error:
+        detail = f"cannot read {error.filename}: {error.strerror}"
+        return Failure(clock(), Condition.AUTH, detail)
+    for candidate in candidates:
+        try:
+            return await _within(seconds, libpq.connect(candidate.conninfo)), candidate
+        except TimeoutError:
+            detail = f"{candidate.place} did not let us in within {seconds:g} s"
+            failures.append(Failure(clock(), Condition.TIMEOUT, detail))
+        except libpq.LibpqError as error:
+            said = refusal.parse(str(error))
+            condition = refusal.condition(said, was_alive=was_alive)
+            failures.append(Failure(clock(), condition, f"{candidate.place}: {said.detail}"))
+    return most_telling(failures)
+
+
 async def resolve(access: Access) -> list[Attempt]:
     """Return the addresses that *access* leads to; raises what ``attempts`` raises, and OSError."""
     params = attempts.expand(access.conninfo)
-    extra = {"application_name": APPLICATION_NAME, "client_encoding": "SQL_ASCII"}
+    extra = {"application_name": access.application_name, "client_encoding": "SQL_ASCII"}
     if access.password_file is not None:
         extra["password"] = access.password_file.read_text().rstrip("\r\n")
     # An answer that never comes, because the network was cut, must not wait for TCP's patience.

@@ -35,6 +35,7 @@ DEFAULT_PORT = 10187
 SINGLE_TARGET = "default"
 """The name of the target that `dsn`, or libpq's environment, leads to."""
 
+_NO_CANARY = "canary_password_file is of use only with a canary_dsn"
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
 TARGET_NAMES = (
@@ -58,6 +59,18 @@ def _connection_string(value: SecretStr) -> SecretStr:
     return value
 
 
+def _canary_string(value: SecretStr | None) -> SecretStr | None:
+    """Refuse an empty one, too: the canary would log in as whoever we are, and prove nothing."""
+    if value is None:
+        return None
+    if not value.get_secret_value().strip():
+        message = (
+            "empty; name an ordinary role, such as host=db1 dbname=shop user=pgheadroom_canary"
+        )
+        raise ValueError(message)
+    return _connection_string(value)
+
+
 class TargetSettings(BaseModel):
     """One server to watch."""
 
@@ -79,7 +92,23 @@ class TargetSettings(BaseModel):
         " server (15 on Azure, for instance)",
     )
 
+    canary_dsn: SecretStr | None = Field(
+        default=None,
+        description="connection string of an ordinary role that logs in and leaves at once, again"
+        " and again, as proof that applications get in",
+    )
+    canary_password_file: Path | None = Field(
+        default=None, description="file that holds its password; read at each of its logins"
+    )
+
     _dsn = field_validator("dsn")(_connection_string)
+    _canary_dsn = field_validator("canary_dsn")(_canary_string)
+
+    @model_validator(mode="after")
+    def _has_a_canary(self) -> Self:
+        if self.canary_password_file is not None and self.canary_dsn is None:
+            raise ValueError(_NO_CANARY)
+        return self
 
 
 def _shorthand(value: object) -> object:
@@ -141,7 +170,15 @@ class WatchSettings(BaseSettings):
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
         description="servers to watch: a name each, and a connection string or a mapping of dsn,"
-        " password_file, extra_reserved",
+        " password_file, extra_reserved, canary_dsn, canary_password_file",
+    )
+    canary_dsn: SecretStr | None = Field(
+        default=None,
+        description="with `dsn`: connection string of an ordinary role that logs in and leaves at"
+        " once, again and again, as proof that applications get in",
+    )
+    canary_password_file: Path | None = Field(
+        default=None, description="file that holds its password; read at each of its logins"
     )
     demo: bool = Field(
         default=False,
@@ -176,6 +213,9 @@ class WatchSettings(BaseSettings):
         description="time from one knock (a login that stops at the server's first answer) to the"
         " next; 0 turns it off",
     )
+    canary_interval_seconds: float = Field(
+        default=5.0, ge=1, le=3600, description="time from one login of a canary to the next"
+    )
     max_applications: int = Field(
         default=50, ge=1, le=1000, description="application names with series of their own"
     )
@@ -204,6 +244,8 @@ class WatchSettings(BaseSettings):
     def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else _connection_string(value)
 
+    _canary_dsn = field_validator("canary_dsn")(_canary_string)
+
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
@@ -211,10 +253,21 @@ class WatchSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _one_default(self) -> Self:
+    def _fit_together(self) -> Self:
+        problems: list[str] = []
         if self.dsn is not None and SINGLE_TARGET in self.targets:
-            message = f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
-            raise ValueError(message)
+            problems.append(
+                f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
+            )
+        if self.canary_dsn is not None and self.dsn is None:
+            problems.append(
+                "canary_dsn is for the server that dsn names, and there is no dsn; of others it is"
+                " targets.NAME.canary_dsn"
+            )
+        if self.canary_password_file is not None and self.canary_dsn is None:
+            problems.append(_NO_CANARY)
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property
@@ -230,7 +283,11 @@ class WatchSettings(BaseSettings):
         """Return the configured targets by name; with none, the one libpq's variables lead to."""
         found = dict(self.targets)
         if self.dsn is not None:
-            found[SINGLE_TARGET] = TargetSettings(dsn=self.dsn)
+            found[SINGLE_TARGET] = TargetSettings(
+                dsn=self.dsn,
+                canary_dsn=self.canary_dsn,
+                canary_password_file=self.canary_password_file,
+            )
         if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
             found[SINGLE_TARGET] = TargetSettings()
         return found

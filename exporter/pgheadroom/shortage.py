@@ -26,8 +26,14 @@ _RELEASE = 1.25
 _STILL_SHORT = 2
 """Slots that ran out are still short while fewer are free than so many times the least growth."""
 _LEAST_LOGINS = 3
-_KNOCKS_HOLD_SECONDS = 30.0
-"""A knock that goes unanswered may be a lost packet; one that is refused is not."""
+_UNANSWERED_HOLD_SECONDS = 30.0
+"""A login that goes unanswered may be a lost packet; one that is refused is not."""
+_OVER_A_LIMIT = (
+    *(Condition.FULL, Condition.RESERVED_ONLY, Condition.POOLER_FULL),
+    *(Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT),
+)
+_OF_THE_CANARY = (Condition.AUTH, Condition.ERROR, Condition.HOST_UNKNOWN)
+"""What is wrong with the canary's own settings tells nothing of applications."""
 
 
 def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> Iterator[Finding]:
@@ -77,6 +83,26 @@ def _exhausted_words(state: State, none: str) -> Words:
 
 
 def _refused(state: State) -> Iterator[Finding]:
+    """Yield that newcomers are refused: first what fires first, for all of it is one alert."""
+    found = [*_refused_canary(state), *_refused_knock(state)]
+    yield from sorted(found, key=lambda one: one.hold_seconds)
+
+
+def _refused_canary(state: State) -> Iterator[Finding]:
+    visit = state.visits.newest
+    if visit is None or visit.condition in (Condition.OK, *_OF_THE_CANARY):
+        return
+    over_a_limit = visit.condition in _OVER_A_LIMIT
+    if not over_a_limit and state.condition is not Condition.OK:
+        return  # the server is not there at all; that is another alert's news
+    words = f"The canary, which logs in as applications do, was not let in on {state.target}"
+    words += f": {visit.condition}" + (f" ({visit.detail})" if visit.detail else "")
+    words += ", whatever SQL says." if state.condition is Condition.OK else "."
+    hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), hold_seconds=hold)
+
+
+def _refused_knock(state: State) -> Iterator[Finding]:
     knock = state.knock
     if knock is None or knock.condition is Condition.OK:
         return
@@ -86,7 +112,7 @@ def _refused(state: State) -> Iterator[Finding]:
     words = f"A login that has just been tried on {state.target} was turned away"
     words += f" ({knock.detail or knock.condition})"
     words += ", whatever SQL says." if state.condition is Condition.OK else "."
-    hold = 0.0 if turned_away else _KNOCKS_HOLD_SECONDS
+    hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), hold_seconds=hold)
 
 

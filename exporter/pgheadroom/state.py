@@ -16,6 +16,7 @@ from pgheadroom.reading import Condition, Knock, Sample
 from pgheadroom.slots import Tier
 from pgheadroom.tendency import Tendencies
 from pgheadroom.thresholds import Thresholds
+from pgheadroom.visits import Visits
 
 
 class State(NamedTuple):
@@ -36,6 +37,7 @@ class State(NamedTuple):
     failures: Mapping[Condition, int] = {}
     knock: Knock | None = None
     knock_failures: Mapping[Condition, int] = {}
+    visits: Visits = Visits()
     course: Course = Course()
     tendencies: Tendencies = Tendencies()
     outlook: tuple[Prospect, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pgheadroom.applications import count
 from pgheadroom.judge import judge
-from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample
+from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample, Visit
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
@@ -25,12 +25,12 @@ class Policy:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
-def step(state: State, reading: Reading, policy: Policy) -> State:
+def step(state: State, reading: Reading | Visit, policy: Policy) -> State:
     """Return the state after *reading*, of the target that *state* is of."""
     return judge(_read(state, reading, policy), reading.at)
 
 
-def _read(state: State, reading: Reading, policy: Policy) -> State:
+def _read(state: State, reading: Reading | Visit, policy: Policy) -> State:
     match reading:
         case Sample():
             return _sampled(state, reading, policy)
@@ -48,6 +48,8 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 knock=reading,
                 knock_failures=_one_more(failures, condition) if refused else failures,
             )
+        case Visit():
+            return state._replace(visits=state.visits.add(reading))
 
 
 def _sampled(state: State, sample: Sample, policy: Policy) -> State:

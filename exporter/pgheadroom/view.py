@@ -15,7 +15,7 @@ from pgheadroom.behaviour import climbing_seconds, exhaustion_seconds, growth_ra
 from pgheadroom.foresight import to_blame
 from pgheadroom.history import Bucket, History
 from pgheadroom.peaks import WINDOWS
-from pgheadroom.reading import Condition, LimitUse, Sample
+from pgheadroom.reading import Condition, LimitUse, Sample, Visit
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -48,11 +48,12 @@ def target_view(state: State) -> View:
             "seconds": knock.seconds,
             "detail": knock.detail,
         },
+        "canary": _canary(state.visits.newest),
     }
 
 
 def summary_view(state: State) -> View:
-    """Return what a list of targets says of one: all but its applications, limits and knock."""
+    """Return what a list of targets says of one: all but applications, limits, knock and canary."""
     sample = state.sample
     return {
         "target": state.target,
@@ -188,6 +189,17 @@ def _applications(state: State) -> list[Json]:
 
 def _uses(uses: Iterable[LimitUse]) -> list[Json]:
     return [{"name": use.name, "limit": use.limit, "used": use.used} for use in uses]
+
+
+def _canary(visit: Visit | None) -> View | None:
+    if visit is None:
+        return None
+    return {
+        "time": visit.at,
+        "state": str(visit.condition),
+        "seconds": visit.seconds,
+        "detail": visit.detail,
+    }
 
 
 def _alert(alert: Alert) -> View:

@@ -99,18 +99,18 @@ def test_the_page_parses_and_holds_the_whole_table(
     pg.sql("create role reports login connection limit 4")
     pg.sql("create database shop connection limit 6")
     clients.fill(pg.tcp, 2, user="reports", database="shop")
-    daemon = make_headroom(config(pg))
+    daemon = make_headroom(
+        f'targets: {{db: {{dsn: "{pg.dsn()}", canary_dsn: "{pg.dsn(user="reports")}"}}}}'
+    )
     daemon.ready()
     until(seen(daemon, 'pgheadroom_knock_up{target="db"}', 1), 5, "knock")
     # Growth is told over ten seconds at least.
     grows = 'pgheadroom_application_growth{application_name="pgheadroom",target="db"}'
     until(lambda: daemon.metric(grows) is not None, 20, "growth of an application")
-    names = {
-        sample.name
-        for family in text_string_to_metric_families(daemon.page())
-        for sample in family.samples
-    }
-    assert {metric.name for metric in TABLE} <= names
+    families = list(text_string_to_metric_families(daemon.page()))
+    names = {sample.name for family in families for sample in family.samples}
+    histograms = {family.name for family in families if family.type == "histogram"}
+    assert {metric.name for metric in TABLE} <= names | histograms
     assert {"process_resident_memory_bytes", "python_info", "pgheadroom_build_info"} <= names
 
 

@@ -383,6 +383,24 @@ def test_a_reader_finds_what_there_is(
     assert cells.count() >= 10  # cards are a table still
 
 
+def test_whether_the_canary_gets_in_is_told(
+    pg: Postgres, make_headroom: MakeHeadroom, page: Page
+) -> None:
+    pg.sql("create role canary login")
+    way_in = pg.dsn(user="canary")
+    daemon = make_headroom(
+        "canary_interval_seconds: 1\n"
+        f'targets: {{db: {{dsn: "{pg.dsn()}", canary_dsn: "{way_in}"}}}}'
+    )
+    daemon.ready()
+    opened(page, daemon)
+    told = page.locator("#server div", has_text="Newest canary login")
+    expect(told).to_contain_text("let in after")
+    pg.sql("alter role canary connection limit 0")
+    expect(told).to_contain_text("not let in: role_limit: ")
+    expect(told).to_contain_text("too many connections for role")
+
+
 def test_the_keyboard_is_enough(pg: Postgres, make_headroom: MakeHeadroom, page: Page) -> None:
     daemon = make_headroom(config(pg))
     daemon.ready()

@@ -40,12 +40,21 @@ targets:
   wrong: "{uri}"
   down: "host=127.0.0.1 port={free_port()} user=app password={SECRET}"
   unknown: "host=nowhere.invalid user=app password={SECRET}"
+  sung: {{dsn: "{guarded.dsn()}", canary_dsn: "{good}"}}
+  hoarse: {{dsn: "{guarded.dsn()}", canary_dsn: "{uri}"}}
+  mute: {{dsn: "{guarded.dsn()}", canary_dsn: "host=nowhere.invalid password={SECRET}"}}
+  whistled: {{dsn: "{guarded.dsn()}", canary_dsn: "{guarded.dsn(user="app")}",
+    canary_password_file: "{file}"}}
 """
     )
     daemon.ready()
     for target, up in {"good": 1, "filed": 1, "wrong": 0, "down": 0, "unknown": 0}.items():
         assert daemon.metric(f'pgheadroom_up{{target="{target}"}}') == up
-    said = [daemon.page(path) for path in ("/", "/metrics", "/probe?target=wrong", "/-/ready")]
+    for target, up in {"sung": 1, "hoarse": 0, "mute": 0, "whistled": 1}.items():
+        line = f'pgheadroom_canary_up{{target="{target}"}}'
+        until(lambda line=line, up=up: daemon.metric(line) == up, 10, line)  # type: ignore[misc] # bound in the loop
+    pages = ("/", "/metrics", "/probe?target=wrong", "/-/ready", "/api/v1/targets/hoarse")
+    said = [daemon.page(path) for path in pages]
     guarded.restart()
     failed = 'pgheadroom_failures_total{state="unreachable",target="down"}'
     until(lambda: (daemon.metric(failed) or 0) >= 2, 10, "second failure")
@@ -63,6 +72,9 @@ def test_not_in_what_the_commands_print(guarded: Postgres) -> None:
         ("once", "--dsn", wrong),
         ("check", "--dsn", wrong),
         ("once", "--json", "--dsn", wrong),
+        ("check", "--dsn", guarded.dsn(), "--canary-dsn", wrong),
+        ("check", "--dsn", guarded.dsn(), "--canary-dsn", f"host=h sslmode={SECRET} x=y"),
+        ("check", "--canary-dsn", wrong),
         ("check", "--dsn", wrong + " nonsense"),
         ("check", "--dsn", f"host=h sslmode={SECRET}"),
         ("once", "--dsn", f"service=missing password={SECRET}"),
@@ -79,6 +91,8 @@ def test_not_in_what_the_commands_print(guarded: Postgres) -> None:
 def test_not_in_what_is_said_of_the_environment() -> None:
     for name, value in {
         "PGHEADROOM_DSN": f"postgresql://u:{SECRET}@h/d?x=1",
+        "PGHEADROOM_CANARY_DSN": f"postgresql://u:{SECRET}@h/d?x=1",
+        "PGHEADROOM_TARGETS__A__CANARY_DSN": f"postgresql://u:{SECRET}@h/d?x=1",
         "PGHEADROOM_TARGETS": f'{{"a": {SECRET}',
         "PGHEADROOM_TARGETS__A": f"postgresql://u:{SECRET}@h/d?x=1",
         "PGHEADROOM_TARGETS__A__DNS": f"postgresql://u:{SECRET}@h/d",

@@ -55,6 +55,11 @@ class Watch:
         await self._sampler.knock()
         return self.state
 
+    async def visit(self) -> State:
+        """Send the canary, if it is its time, and return what is known then."""
+        await self._sampler.visit()
+        return self.state
+
     def close(self) -> None:
         """Give the connection up."""
         self._sampler.close()

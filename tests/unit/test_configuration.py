@@ -129,6 +129,44 @@ def test_one_name_is_one_target() -> None:
     assert "name the same target" in problems("--dsn", "host=a", "--targets", "default=host=b")[0]
 
 
+def test_a_canary_of_the_single_target_and_of_others(file: Path) -> None:
+    file.write_text("targets: {a: {dsn: host=a, canary_dsn: host=a user=c}}")
+    alone = read("--config", str(file), "--dsn", "host=b", "--canary-dsn", "host=b user=c")
+    found = alone.all_targets({})
+    assert {name: str(target.canary_dsn) for name, target in found.items()} == {
+        "a": "**********",
+        "default": "**********",
+    }
+    canary = found["default"].canary_dsn
+    assert canary is not None
+    assert canary.get_secret_value() == "host=b user=c"
+    assert read("--targets", "a=host=a").all_targets({})["a"].canary_dsn is None
+
+
+def test_what_is_wrong_with_a_canary_is_told(file: Path) -> None:
+    file.write_text(
+        f"targets: {{a: {{dsn: host=a, canary_dsn: 'postgresql://u:{SECRET}@h/d?x=1'}},"
+        " b: {dsn: host=b, canary_dsn: ''}, c: {dsn: host=c, canary_password_file: /p}}"
+    )
+    told = problems("--config", str(file), "--canary-interval-seconds", "0.5")
+    assert [line.partition(": ")[0] for line in told] == [
+        *("targets.a.canary_dsn", "targets.b.canary_dsn"),
+        *("targets.c", "canary_interval_seconds"),
+    ]
+    assert "not a connection string" in told[0]
+    assert "empty" in told[1]
+    assert "only with a canary_dsn" in told[2]
+    assert SECRET not in str(told)
+    (alone,) = problems("--canary-dsn", f"host=a password={SECRET}", "--targets", "a=host=a")
+    assert "there is no dsn" in alone
+    assert SECRET not in alone
+    (both,) = problems(
+        *("--dsn", "host=a", "--targets", "default=host=b", "--canary-password-file", "/p")
+    )
+    assert "name the same target" in both
+    assert "only with a canary_dsn" in both
+
+
 @pytest.mark.parametrize("name", ["PGHOST", "PGSERVICE", "PGUSER", "PGDATABASE", "PGPORT"])
 def test_libpqs_own_variables_are_a_target(name: str) -> None:
     assert list(read().all_targets({name: "x"})) == ["default"]

@@ -14,9 +14,9 @@ from tests.unit.readings import POLICY, sample
 
 from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
-from pgheadroom.metrics import TABLE
+from pgheadroom.metrics import TABLE, Metric
 from pgheadroom.names import Folder
-from pgheadroom.reading import Condition, Failure, Group, Knock, LimitUse, Sessions
+from pgheadroom.reading import Condition, Failure, Group, Knock, LimitUse, Sessions, Visit
 from pgheadroom.selfmetrics import NAMES, SelfMetrics
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -70,16 +70,26 @@ def rich_state(target: str = "db") -> State:
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
-    return step(state, Knock(1000.5, 0.004, Condition.OK), POLICY)
+    state = step(state, Knock(1000.5, 0.004, Condition.OK), POLICY)
+    state = step(state, Visit(1000.6, 0.3, Condition.ROLE_LIMIT), POLICY)
+    return step(state, Visit(1000.7, 0.02, Condition.OK), POLICY)
+
+
+def names(metric: Metric) -> tuple[str, ...]:
+    """Return what the series of *metric* are called."""
+    if metric.kind == "histogram":
+        return tuple(f"{metric.name}_{part}" for part in ("bucket", "sum", "count"))
+    return (metric.name,)
 
 
 @pytest.mark.parametrize("format_", list(Format))
 def test_every_metric_of_the_table_is_on_the_page(format_: Format) -> None:
     found = parsed(published(rich_state()).page(format_), format_)
-    assert {name for name, _ in found} == {metric.name for metric in TABLE}
+    expected = {name: {"target", *metric.labels} for metric in TABLE for name in names(metric)}
+    assert {name for name, _ in found} == set(expected)
     for name, labels in found:
-        metric = next(metric for metric in TABLE if metric.name == name)
-        assert {label for label, _ in labels} == {"target", *metric.labels}
+        whole = name.endswith(("_seconds_sum", "_seconds_count"))
+        assert {label for label, _ in labels} == expected[name] - ({"le"} if whole else set())
 
 
 def test_the_figures_are_those_of_the_state() -> None:
@@ -94,6 +104,21 @@ def test_the_figures_are_those_of_the_state() -> None:
     )
     assert value(found, "pgheadroom_role_connections", target="db", role="reports") == 3
     assert value(found, "pgheadroom_sessions_total", target="db", database="shop", end="fatal") == 2
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_the_canary_has_a_histogram(format_: Format) -> None:
+    found = parsed(published(rich_state()).page(format_), format_)
+    name = "pgheadroom_canary_seconds"
+    bucket = f"{name}_bucket"
+    assert value(found, bucket, target="db", le="0.01") == 0
+    assert value(found, bucket, target="db", le="0.025") == 1
+    assert value(found, bucket, target="db", le="+Inf") == 1
+    assert value(found, f"{name}_count", target="db") == 1
+    assert value(found, f"{name}_sum", target="db") == 0.02
+    failures = "pgheadroom_canary_failures_total"
+    assert value(found, failures, target="db", state="role_limit") == 1
+    assert value(found, failures, target="db", state="auth") == 0
 
 
 @pytest.mark.parametrize("format_", list(Format))

@@ -17,7 +17,7 @@ from pgheadroom.firing import Watched
 from pgheadroom.history import RUNGS
 from pgheadroom.memory import Memory, recalled, remembered
 from pgheadroom.memory_file import FORMAT, DamagedError, pack, unpack
-from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading, Sample
+from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading, Sample, Visit
 from pgheadroom.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -197,6 +197,16 @@ FIRED = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN, AlertName.R
 def test_a_knock_alone_is_no_end_of_what_a_reading_has_found() -> None:
     state = after([Knock(1011.0, 0.01, Condition.OK)], firing(*FIRED))
     assert names_of(state) == {AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN}
+
+
+def test_what_the_canary_found_stands_while_it_is_not_let_in() -> None:
+    turned_away = Visit(1011.0, 0.01, Condition.ROLE_LIMIT, "too many")
+    state = step(firing(AlertName.REFUSED), turned_away, POLICY)
+    assert names_of(state) == {AlertName.REFUSED}
+    assert state.alerts[0].since < 1010.0
+    let_in = Visit(1012.0, 0.01, Condition.OK)
+    state = step(step(state, let_in, POLICY), let_in, POLICY)
+    assert names_of(step(state, sample(1400.0, limits=LIMITS), POLICY)) == set()
 
 
 def test_who_could_not_see_before_and_cannot_see_now_has_seen_nothing_meanwhile() -> None:

@@ -10,7 +10,7 @@ from tests.unit.histories import START, reading
 from tests.unit.readings import POLICY
 
 from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading, Sample
+from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading, Sample, Visit
 from pgheadroom.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -29,12 +29,12 @@ class Watch:
         self.state = State("db")
         self.policy = policy
 
-    def sees(self, found: Reading) -> list[tuple[AlertName, Severity]]:
+    def sees(self, found: Reading | Visit) -> list[tuple[AlertName, Severity]]:
         """Return what fires after the reading *found*."""
         self.state = step(self.state, found, self.policy)
         return [(alert.name, alert.severity) for alert in self.state.alerts]
 
-    def over(self, found: Iterable[Reading]) -> list[tuple[AlertName, Severity]]:
+    def over(self, found: Iterable[Reading | Visit]) -> list[tuple[AlertName, Severity]]:
         """Return what fires after all of them."""
         for one in found:
             self.sees(one)
@@ -63,6 +63,10 @@ def failure(at: float, condition: Condition, detail: str = "why") -> Failure:
 
 def knock(at: float, condition: Condition, detail: str = "") -> Knock:
     return Knock(START + at, 0.01, condition, detail)
+
+
+def visit(at: float, condition: Condition, detail: str = "") -> Visit:
+    return Visit(START + at, 0.01, condition, detail)
 
 
 def limited(at: float, used: int, limit: int, kind: str) -> Sample:
@@ -188,6 +192,76 @@ def test_a_server_that_is_not_there_is_not_said_to_refuse() -> None:
     watch.over([calm(0), failure(1, Condition.UNREACHABLE), knock(2, Condition.UNREACHABLE)])
     watch.sees(failure(60, Condition.UNREACHABLE))
     assert watch.alert(AlertName.REFUSED) is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        *(Condition.FULL, Condition.RESERVED_ONLY, Condition.POOLER_FULL),
+        *(Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT),
+    ],
+)
+def test_a_canary_that_is_turned_away_is_proof(condition: Condition) -> None:
+    """At once, whatever SQL and the knock say; and it is over when it has got in for a while."""
+    watch = Watch()
+    watch.over([calm(0), knock(1, Condition.OK)])
+    assert watch.sees(visit(2, condition, "remaining slots")) == [(AlertName.REFUSED, CRITICAL)]
+    alert = watch.alert(AlertName.REFUSED)
+    assert alert is not None
+    assert "The canary" in alert.description
+    assert f"{condition} (remaining slots), whatever SQL says" in alert.description
+    assert watch.over([knock(9, Condition.OK), calm(9 + RESOLVE)]) != []
+    assert watch.sees(visit(10 + RESOLVE, Condition.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(visit(10 + 2 * RESOLVE, Condition.OK)) == []
+
+
+def test_a_canary_tells_when_nothing_else_does() -> None:
+    watch = Watch()
+    watch.sees(failure(0, Condition.AUTH))
+    assert watch.sees(visit(1, Condition.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
+    alert = watch.alert(AlertName.REFUSED)
+    assert alert is not None
+    assert "whatever SQL says" not in alert.description
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        *(Condition.UNREACHABLE, Condition.TIMEOUT),
+        *(Condition.STARTING, Condition.SHUTTING_DOWN),
+    ],
+)
+def test_a_canary_that_goes_unanswered_is_told_after_a_while(condition: Condition) -> None:
+    watch = Watch()
+    watch.over([calm(0), visit(1, condition)])
+    assert watch.over(calm(second) for second in range(1, 31)) == []
+    assert watch.sees(calm(31)) == [(AlertName.REFUSED, CRITICAL)]
+    gone = Watch()
+    gone.over([calm(0), failure(1, condition), visit(2, condition), failure(40, condition)])
+    assert gone.alert(AlertName.REFUSED) is None
+
+
+@pytest.mark.parametrize("condition", [Condition.AUTH, Condition.ERROR, Condition.HOST_UNKNOWN])
+def test_a_canary_that_is_set_up_wrong_pages_nobody(condition: Condition) -> None:
+    watch = Watch()
+    watch.over([calm(0), visit(1, condition)])
+    assert watch.over(calm(second) for second in range(2, 100)) == []
+
+
+def test_a_canary_that_is_turned_away_does_not_wait_for_the_hold_of_a_knock() -> None:
+    watch = Watch()
+    watch.over([calm(0), knock(1, Condition.TIMEOUT)])
+    assert watch.sees(visit(2, Condition.RESERVED_ONLY)) == [(AlertName.REFUSED, CRITICAL)]
+    other = Watch()
+    other.over([calm(0), visit(1, Condition.TIMEOUT)])
+    assert other.sees(knock(2, FULL)) == [(AlertName.REFUSED, CRITICAL)]
+
+
+def test_a_canary_that_gets_in_does_not_silence_the_knock() -> None:
+    """It may have been let in by a pooler, which does that while the server is full."""
+    watch = Watch()
+    watch.over([calm(0), knock(1, FULL), visit(2, Condition.OK)])
+    assert watch.sees(visit(2 + RESOLVE, Condition.OK)) == [(AlertName.REFUSED, CRITICAL)]
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,13 @@ from tests.unit.histories import (
     samples,
     together,
 )
+from tests.unit.readings import POLICY
 
 from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading
+from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading, Visit
 from pgheadroom.slots import Limits
 from pgheadroom.state import State
+from pgheadroom.step import step
 from pgheadroom.view import history_view, severity, summary_view, target_view, worst_first
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=2)
@@ -104,6 +106,18 @@ def test_limits_and_knock_are_shown() -> None:
     seen = shown(after(readings))
     assert seen["limits"] == {"roles": [{"name": "app", "limit": 8, "used": 5}], "databases": []}
     assert seen["knock"] == {"time": START + 1, "state": "ok", "seconds": 0.003, "detail": ""}
+    assert seen["canary"] is None
+
+
+def test_the_canary_is_shown() -> None:
+    state = after([reading(START, {"web": 5})])
+    visit = Visit(START + 1, 0.02, Condition.ROLE_LIMIT, "too many")
+    assert shown(step(state, visit, POLICY))["canary"] == {
+        "time": START + 1,
+        "state": "role_limit",
+        "seconds": 0.02,
+        "detail": "too many",
+    }
 
 
 def test_a_summary_is_a_part_of_the_view() -> None:

@@ -242,7 +242,7 @@ function limits() {
 }
 
 function server() {
-  const { server: known, sample, knock } = view;
+  const { server: known, sample, knock, canary } = view;
   const rows = [];
   if (known) {
     const started = clock(known.started_at, { seconds: false });
@@ -259,6 +259,10 @@ function server() {
   if (knock) {
     const answer = knock.state === "ok" ? `answered in ${Math.round(knock.seconds * 1000)} ms` : knock.state;
     rows.push(["Newest knock", `${clock(knock.time)}, ${answer}${knock.detail && `: ${knock.detail}`}`]);
+  }
+  if (canary) {
+    const answer = canary.state === "ok" ? `let in after ${Math.round(canary.seconds * 1000)} ms` : `not let in: ${canary.state}`;
+    rows.push(["Newest canary login", `${clock(canary.time)}, ${answer}${canary.detail && `: ${canary.detail}`}`]);
   }
   keyed(
     $("server"),

@@ -1,0 +1,275 @@
+"""Is what an application would be told at the door what the canary tells, and does it leave?"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures.programs import MakePgBouncer
+from tests.postgres.conftest import TARGET, Watch, Watcher
+from tests.servers.clients import Clients
+from tests.servers.ports import free_port
+from tests.servers.postgres import Postgres
+from tests.servers.wait import auntil, until
+
+from pgheadroom.alert import AlertName
+from pgheadroom.canary import APPLICATION_NAME, Canary
+from pgheadroom.reading import Condition, Failure, Visit
+from pgheadroom.session import Access
+from pgheadroom.slots import Tier
+
+pytestmark = pytest.mark.majors(15, 18)
+
+HERE = "select count(*) from pg_stat_activity where application_name = 'pgheadroom canary'"
+ROLE = "create role canary login"
+
+
+def canary(conninfo: str, **options: Any) -> Access:  # noqa: ANN401 - whatever Access takes
+    """Return how the canary gets in; unless *options* say else it may come again at once."""
+    options = {"backoff_first_seconds": 0.0, **options}
+    return Access(TARGET, conninfo, application_name=APPLICATION_NAME, **options)
+
+
+def newest(watched: Watch) -> Visit:
+    visit = watched.state.visits.newest
+    assert visit is not None
+    return visit
+
+
+def descriptors() -> int:
+    """Return how many files and sockets this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def refused(watched: Watch) -> bool:
+    return any(alert.name is AlertName.REFUSED for alert in watched.state.alerts)
+
+
+@pytest.fixture
+def guest(pg: Postgres) -> Iterator[Postgres]:
+    """Return the server with an ordinary role, `canary`."""
+    pg.sql(ROLE)
+    yield pg
+    pg.disconnect_everybody()
+
+
+async def test_it_gets_in_and_is_gone(guest: Postgres, watch: Watcher) -> None:
+    watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
+    await watched.sample()
+    state = await watched.visit()
+    assert newest(watched).condition is Condition.OK
+    assert 0 < newest(watched).seconds < 5
+    assert state.visits.durations.counts[-1] == 1
+    assert state.visits.privilege == ""
+    until(lambda: guest.sql(HERE) == [("0",)], 5, "server without the canary")
+    assert "unexpected EOF" not in guest.log.read()
+
+
+async def test_slots_gone_for_ordinary_roles_only(
+    guest: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Our own session is a superuser's, and fine; an application would be refused."""
+    watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
+    await watched.sample()
+    guest.sql("create role app login")
+    sessions, turned_away = clients.fill(guest.tcp, user="app")
+    assert turned_away is not None
+    state = await watched.visit()
+    assert state.condition is Condition.OK
+    assert newest(watched).condition is Condition.RESERVED_ONLY
+    assert refused(watched)
+    told = next(a.description for a in state.alerts if a.name is AlertName.REFUSED)
+    assert "The canary" in told
+    assert turned_away.message in told
+    sessions[0].close()
+
+    async def let_in() -> bool:
+        await watched.visit()
+        return newest(watched).condition is Condition.OK
+
+    await auntil(let_in, 5, "canary that gets in")
+    assert watched.state.visits.failures[Condition.RESERVED_ONLY] >= 1
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "database", "condition"),
+    [
+        ("alter role canary connection limit 0", "postgres", Condition.ROLE_LIMIT),
+        ("create database shop connection limit 0", "shop", Condition.DATABASE_LIMIT),
+        ("alter role canary nologin", "postgres", Condition.AUTH),
+        ("select 1", "nowhere", Condition.ERROR),
+    ],
+)
+async def test_why_it_is_not_let_in(
+    guest: Postgres, watch: Watcher, spoilt: str, database: str, condition: Condition
+) -> None:
+    """A limit pages at once; what is wrong with the canary itself does not."""
+    guest.sql(spoilt)
+    watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary", dbname=database)))
+    await watched.sample()
+    state = await watched.visit()
+    assert newest(watched).condition is condition
+    assert state.visits.failures == {condition: 1}
+    pages = condition in (Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT)
+    assert refused(watched) == pages
+
+
+async def test_a_password_is_read_at_each_login(
+    guest: Postgres, watch: Watcher, tmp_path: Path
+) -> None:
+    guest.require_scram("canary", password="second")
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary"), password_file=file))
+    await watched.visit()
+    assert newest(watched).condition is Condition.AUTH
+    file.write_text("second\n")
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+
+
+async def test_a_full_pooler(
+    guest: Postgres, clients: Clients, watch: Watcher, make_pgbouncer: MakePgBouncer
+) -> None:
+    """The canary may come the way that applications come."""
+    pooler = make_pgbouncer(guest, max_client_conn=1)
+    watched = watch(guest.dsn(), canary=canary(pooler.dsn(user="canary")))
+    await watched.sample()
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+    until(lambda: clients.fill(pooler.tcp, 1)[0], 5, "the only place in the pooler")
+    await watched.visit()
+    assert newest(watched).condition is Condition.POOLER_FULL
+    assert refused(watched)
+
+
+async def test_the_next_host_is_tried(guest: Postgres, watch: Watcher) -> None:
+    hosts = f"host=127.0.0.1,127.0.0.1 port={free_port()},{guest.port} user=canary dbname=postgres"
+    watched = watch(guest.dsn(), canary=canary(hosts))
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+
+
+async def test_who_proves_nothing(guest: Postgres) -> None:
+    """A superuser is known without a statement; a member of the reserve is asked for."""
+    superuser = Canary(canary(guest.dsn()))
+    visit = await superuser.visit(was_alive=True)
+    assert visit.privilege == "its role is a superuser"
+    ordinary = Canary(canary(guest.dsn(user="canary")))
+    assert (await ordinary.visit(was_alive=True, thorough=True)).privilege == ""
+    if guest.major >= 16:
+        guest.sql("grant pg_use_reserved_connections to canary")
+        assert (await ordinary.visit(was_alive=True)).privilege == ""
+        visit = await ordinary.visit(was_alive=True, thorough=True)
+        assert visit.privilege == "its role is a member of pg_use_reserved_connections"
+
+
+async def test_it_backs_off_while_the_server_is_full(
+    guest: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Each pause is twice the one before, up to the longest, less a quarter at most."""
+    clients.fill(guest.tcp)
+    way_in = canary(
+        guest.dsn(user="canary"), backoff_first_seconds=0.1, backoff_longest_seconds=0.4
+    )
+    watched = watch(guest.dsn(), canary=way_in)
+    at: list[float] = []
+
+    async def four_times() -> bool:
+        state = await watched.visit()
+        if state.visits.failures.get(Condition.FULL, 0) > len(at):
+            at.append(time.monotonic())
+        return len(at) == 4
+
+    await auntil(four_times, 10, "four refusals")
+    for pause, first, second in zip((0.1, 0.2, 0.4), at, at[1:], strict=False):
+        assert 0.75 * pause <= second - first
+
+
+async def test_it_comes_again_as_soon_as_there_is_room(
+    guest: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Samples tell; without them the back-off would last ten minutes here."""
+    way_in = canary(
+        guest.dsn(user="canary"), backoff_first_seconds=600.0, backoff_longest_seconds=600.0
+    )
+    watched = watch(guest.dsn(), canary=way_in)
+    guest.sql("create role app login")
+    sessions, _ = clients.fill(guest.tcp, user="app")
+    await watched.visit()
+    assert newest(watched).condition is Condition.RESERVED_ONLY
+    assert (await watched.sample()).free(Tier.ORDINARY) == 0
+    before = newest(watched)
+    await watched.visit()
+    assert newest(watched) is before
+    for session in sessions[:3]:
+        session.close()
+
+    async def room() -> bool:
+        return bool((await watched.sample()).free(Tier.ORDINARY))
+
+    await auntil(room, 5, "room")
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+    before = newest(watched)
+    await watched.visit()
+    assert newest(watched) is before, "while all is well the pause is what was asked for"
+
+
+async def test_a_refusal_of_ours_tells_that_there_was_no_room(
+    guest: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Without any sample from before, too."""
+    way_in = canary(
+        guest.dsn(user="canary"), backoff_first_seconds=600.0, backoff_longest_seconds=600.0
+    )
+    watched = watch(guest.dsn(), canary=way_in)
+    clients.fill(guest.tcp)
+    await watched.visit()
+    assert (await watched.sample()).condition is Condition.FULL
+    await watched.visit()
+    clients.close()
+    await watched.visit()
+    assert newest(watched).condition is Condition.FULL
+
+    async def room() -> bool:
+        return bool((await watched.sample()).free(Tier.ORDINARY))
+
+    await auntil(room, 5, "room")
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+
+
+async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch: Watcher) -> None:
+    way_in = canary(guest.dsn(user="canary"), connect_timeout_seconds=1.5)
+    watched = watch(guest.dsn(), canary=way_in, read_timeout_seconds=0.5)
+    await watched.sample()
+    guest.pause()
+    began = time.monotonic()
+    visiting = asyncio.create_task(watched.visit())
+    reading = await watched.session.read()
+    assert 0.5 <= time.monotonic() - began < 1.2
+    assert isinstance(reading, Failure)
+    assert reading.condition is Condition.TIMEOUT
+    assert not visiting.done()
+    await visiting
+    assert 1.5 <= newest(watched).seconds < 2.5
+    assert newest(watched).condition is Condition.TIMEOUT
+    guest.resume()
+
+
+async def test_cancelled_it_leaves_no_socket(guest: Postgres, watch: Watcher) -> None:
+    """As when the daemon ends in the middle of a login."""
+    watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
+    await watched.visit()
+    before = descriptors()
+    guest.pause()
+    visiting = asyncio.create_task(watched.visit())
+    await auntil(lambda: descriptors() > before, 5, "socket of the canary")
+    visiting.cancel()
+    await asyncio.wait([visiting])
+    assert visiting.cancelled()
+    assert descriptors() == before
+    guest.resume()

@@ -295,23 +295,28 @@ def knock() -> Json:
         "How fast newcomers are answered",
         what_to_do(
             "A login that stops at the server's first answer. When it takes seconds, or is refused,"
-            " nobody gets in, whatever SQL says over a connection that is already open.",
+            " nobody gets in, whatever SQL says over a connection that is already open. A canary,"
+            " where there is one, logs in whole: when it is not let in, no application is.",
             "PostgresConnectionsRefused",
         ),
         curve(f"max by (target) ({recent('pgheadroom_knock_seconds')})", "answered after"),
         curve(f"1 - min by (target) ({recent('pgheadroom_knock_up')})", "refused (1 is yes)"),
+        curve(f"1 - min by (target) ({recent('pgheadroom_canary_up')})", "canary not let in"),
         unit="s",
         overrides=[
             name("answered after", color=fixed(BLUE)),
-            name(
-                "refused (1 is yes)",
-                unit="none",
-                color=fixed(RED),
-                max=1,
-                decimals=0,
-                custom__axisPlacement="right",
-                custom__lineInterpolation="stepAfter",
-                custom__fillOpacity=20,
+            *(
+                name(
+                    series,
+                    unit="none",
+                    color=fixed(colour),
+                    max=1,
+                    decimals=0,
+                    custom__axisPlacement="right",
+                    custom__lineInterpolation="stepAfter",
+                    custom__fillOpacity=20,
+                )
+                for series, colour in (("refused (1 is yes)", RED), ("canary not let in", ORANGE))
             ),
         ],
     )

@@ -151,7 +151,13 @@ def test_every_query_finds_something(
     told = make_alertmanager("route: {receiver: none}\nreceivers: [{name: none}]\n")
     nowhere = f"host={LOOPBACK} port={free_port()} dbname=postgres user=watcher"
     config = {
-        "targets": {TARGET: server.dsn(user="watcher"), "gone": nowhere},
+        "targets": {
+            TARGET: {
+                "dsn": server.dsn(user="watcher"),
+                "canary_dsn": server.dsn(user="watcher"),
+            },
+            "gone": nowhere,
+        },
         "alertmanager_urls": [told.url],
         "state_directory": "state",
         "limit_hold_seconds": 1,

@@ -44,9 +44,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
     ("settings", "backtest_html"),
-    ("session", "knock", "web", "post", "configuration"),
+    ("session", "knock", "web", "post", "configuration", "jobs"),
     ("canary",),
     ("sampler", "alertmanager", "keeper", "check", "backtest_options", "notify"),
+    ("fleet",),
+    ("reload",),
     # the program
     ("daemon", "once"),
     ("recorder", "backtest", "embedded_process"),
@@ -96,6 +98,7 @@ CONFINED = {
     },
     "structlog": {
         *("log", "sampler", "alertmanager", "keeper", "daemon", "tape", "web_tls", "notify"),
+        *("jobs", "reload"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

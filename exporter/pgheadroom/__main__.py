@@ -17,6 +17,9 @@ def _leave(number: int, _frame: object) -> None:
 for _number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(_number, _leave)
 
+# One that comes before the daemon can reload waits until it can; every other command lets it in.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
 from pgheadroom import cli  # noqa: E402 - see above
 
 

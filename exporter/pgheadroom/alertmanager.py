@@ -140,6 +140,7 @@ class Alertmanagers:
         self._notices: Notices = {}
         if self.peers:
             board.subscribe(self._published)
+            board.when_gone(self._gone)
 
     async def last_words(self) -> None:
         """Tell each what it does not know yet; firing alerts are not resolved by our end."""
@@ -150,8 +151,14 @@ class Alertmanagers:
         if state.alerts == self._firing.get(state.target, ()):
             return
         self._firing[state.target] = state.alerts
-        self._notices = noted(
-            self._notices, state.target, state.alerts, time.time(), self._form.keep_seconds
-        )
+        self._hold(state.target, state.alerts)
+
+    def _gone(self, target: str) -> None:
+        # Resolved, and not left to expire: nobody watches it any more because somebody said so.
+        if self._firing.pop(target, ()):
+            self._hold(target, ())
+
+    def _hold(self, target: str, alerts: tuple[Alert, ...]) -> None:
+        self._notices = noted(self._notices, target, alerts, time.time(), self._form.keep_seconds)
         for peer in self.peers:
             peer.hear(self._notices)

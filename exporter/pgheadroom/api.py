@@ -20,6 +20,7 @@ class Api:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._summaries = Summaries()
+        board.when_gone(self._summaries.forget)
 
     def add_to(self, app: web.Application) -> None:
         """Have *app* answer."""
@@ -51,6 +52,10 @@ class Summaries:
         if known is None or known[0] is not state:
             known = self._made[state.target] = state, encoded(summary_view(state))
         return known[1]
+
+    def forget(self, target: str) -> None:
+        """Keep nothing of *target*, which is no longer watched."""
+        self._made.pop(target, None)
 
 
 def encoded(view: Mapping[str, Json]) -> bytes:

@@ -8,6 +8,7 @@ from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
 
 Listener = Callable[[State], None]
+GoneListener = Callable[[str], None]
 
 
 class Board:
@@ -18,9 +19,25 @@ class Board:
     """
 
     def __init__(self, targets: Iterable[str], thresholds: Thresholds | None = None) -> None:
-        decided = thresholds or Thresholds()
-        self._states = {target: State(target, decided) for target in targets}
+        self._thresholds = thresholds or Thresholds()
+        self._states: dict[str, State] = {}
         self._listeners: list[Listener] = []
+        self._gone_listeners: list[GoneListener] = []
+        self.follow(targets)
+
+    def follow(self, targets: Iterable[str]) -> None:
+        """Hold the states of *targets*, in this order, from now on.
+
+        States that are known stay, others begin. What is no longer named is forgotten, and who
+        listens for that is told.
+        """
+        before = self._states
+        self._states = {
+            target: before.get(target) or State(target, self._thresholds) for target in targets
+        }
+        for target in before.keys() - self._states.keys():
+            for listener in self._gone_listeners:
+                listener(target)
 
     def publish(self, state: State) -> None:
         """Replace the state of its target, then tell who listens."""
@@ -31,6 +48,10 @@ class Board:
     def subscribe(self, listener: Listener) -> None:
         """Call *listener* with each state published from now on."""
         self._listeners.append(listener)
+
+    def when_gone(self, listener: GoneListener) -> None:
+        """Call *listener* with the name of each target that is forgotten from now on."""
+        self._gone_listeners.append(listener)
 
     def state(self, target: str) -> State:
         """Return the newest state of *target*; KeyError when there is no such target."""

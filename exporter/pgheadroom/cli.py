@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from pgheadroom.daemon import AddressInUseError, access, policy, run
 from pgheadroom.embedded import EmbeddedUnavailable
 from pgheadroom.log import configure
 from pgheadroom.once import as_json, print_table, read_once
+from pgheadroom.reload import Reread
 from pgheadroom.settings import Settings, TargetSettings
 from pgheadroom.state import State
 from pgheadroom.trial import try_out
@@ -87,6 +89,8 @@ def main(arguments: Sequence[str]) -> int:
     have paged), 2 when the settings or what a command was given are of no use.
     """
     command, rest = _command(list(arguments))
+    if command != "serve":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     if command in ("-h", "--help"):
         sys.stdout.write(_USAGE)
         return _OK
@@ -98,8 +102,8 @@ def main(arguments: Sequence[str]) -> int:
             return _OWN_ARGUMENTS[command](rest)
         except KeyboardInterrupt:
             return _INTERRUPTED
-    if command not in _COMMANDS:
-        known = ", ".join([*_COMMANDS, *_OWN_ARGUMENTS])
+    if command not in _DESCRIPTIONS:
+        known = ", ".join([*_DESCRIPTIONS, *_OWN_ARGUMENTS])
         return _wrong([f"no such command: {command}; there are {known}"])
     return _with_settings(command, rest)
 
@@ -108,17 +112,21 @@ def _with_settings(command: str, rest: list[str]) -> int:
     as_text = "--json" not in rest or command != "once"
     if not as_text:
         rest.remove("--json")
+    read = partial(
+        load,
+        rest,
+        program=f"pgheadroom {command}",
+        description=_DESCRIPTIONS[command],
+        epilog=_FILE_EXAMPLE,
+    )
     try:
-        settings = load(
-            rest,
-            program=f"pgheadroom {command}",
-            description=_DESCRIPTIONS[command],
-            epilog=_FILE_EXAMPLE,
-        )
+        settings = read()
     except ConfigurationError as error:
         return _wrong(error.problems)
     configure(settings.log_format, settings.log_level)
     try:
+        if command == "serve":
+            return _serve(settings, settings.all_targets(), partial(_reread, read))
         return _COMMANDS[command](settings, settings.all_targets(), as_text)
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -132,10 +140,19 @@ def _command(arguments: list[str]) -> tuple[str, list[str]]:
     return "serve", arguments
 
 
-def _serve(settings: Settings, targets: dict[str, TargetSettings], _as_text: bool) -> int:  # noqa: FBT001 - every command has this signature
+def _reread(read: Callable[[], Settings]) -> tuple[Settings, dict[str, TargetSettings]]:
+    """Return what is configured now; raises ConfigurationError, as the start would end."""
+    settings = read()
+    targets = settings.all_targets()
+    if not targets:
+        raise ConfigurationError(["no target is configured"])
+    return settings, targets
+
+
+def _serve(settings: Settings, targets: dict[str, TargetSettings], reread: Reread) -> int:
     try:
         if targets:
-            asyncio.run(run(settings, targets, partial(_announce, list(targets))))
+            asyncio.run(run(settings, targets, partial(_announce, list(targets)), reread))
         elif settings.demo:
             asyncio.run(try_out(settings))
         else:
@@ -159,7 +176,7 @@ def _announce(names: Sequence[str], address: str) -> None:
         sys.stdout.flush()
 
 
-def _once(settings: Settings, targets: dict[str, TargetSettings], as_text: bool) -> int:  # noqa: FBT001
+def _once(settings: Settings, targets: dict[str, TargetSettings], as_text: bool) -> int:  # noqa: FBT001 - every command has this signature
     if not targets:
         return _wrong([_NO_TARGET])
     states = _read(settings, targets)
@@ -201,7 +218,6 @@ def _trouble(words: str) -> int:
 
 
 _COMMANDS: dict[str, Callable[[Settings, dict[str, TargetSettings], bool], int]] = {
-    "serve": _serve,
     "once": _once,
     "check": _check,
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NoReturn
 
 import structlog
 
@@ -16,11 +18,14 @@ from pgheadroom.board import Board
 from pgheadroom.canary import APPLICATION_NAME as CANARY
 from pgheadroom.configuration import load_web
 from pgheadroom.exposition import Exposition
+from pgheadroom.fleet import Fleet
+from pgheadroom.jobs import Jobs
 from pgheadroom.keeper import Keeper
 from pgheadroom.names import Folder
 from pgheadroom.notice import Form
 from pgheadroom.notify import Herald
 from pgheadroom.post import Credentials
+from pgheadroom.reload import Reloader, Reread, nothing_to_read
 from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Schedule
 from pgheadroom.selfmetrics import SelfMetrics
@@ -35,10 +40,9 @@ log = structlog.get_logger("pgheadroom.daemon")
 
 Started = Callable[[str], None]
 
-_GRACE_SECONDS = 1.0
-_KNOCKS_APART_SECONDS = 1.0
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+_SIGNALLED = 128  # what a shell adds to the number of the signal that ended a command
 _KEEP_SECONDS = 1.0
-_CANARY_SECONDS = 1.0
 _MOST_ADDRESSES = 60
 
 
@@ -112,9 +116,12 @@ def keeper(settings: Settings, board: Board, own: SelfMetrics) -> Keeper | None:
 
 
 async def run(
-    settings: Settings, targets: Mapping[str, TargetSettings], started: Started | None = None
+    settings: Settings,
+    targets: Mapping[str, TargetSettings],
+    started: Started | None = None,
+    reread: Reread = nothing_to_read,
 ) -> None:
-    """Watch *targets* until SIGINT or SIGTERM.
+    """Watch *targets* until SIGINT or SIGTERM; on SIGHUP, watch those that *reread* tells.
 
     Raises AddressInUseError, or ConfigurationError if the web configuration file is wrong.
 
@@ -122,20 +129,35 @@ async def run(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, targets) as address:
+    async with running(settings, targets, reread) as (address, reloader):
+        loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+        # One that came earlier was kept waiting, see __main__.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         log.info("started", version=__version__, address=address, targets=len(targets))
         if started is not None:
             started(address)
         await stop.wait()
         log.info("stopping")
+        for number in _ENDING:
+            signal.signal(number, _end_at_once)
     log.info("stopped")
 
 
+def _end_at_once(number: int, _frame: object) -> NoReturn:
+    """End without waiting for anything: whoever asks twice means it."""
+    os._exit(_SIGNALLED + number)
+
+
 @contextlib.asynccontextmanager
-async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> AsyncIterator[str]:
-    """Watch *targets* for as long as the context lasts; its value is the address in use."""
+async def running(
+    settings: Settings, targets: Mapping[str, TargetSettings], reread: Reread = nothing_to_read
+) -> AsyncIterator[tuple[str, Reloader]]:
+    """Watch *targets* for as long as the context lasts.
+
+    Its value is the address in use, and what reloads what *reread* tells.
+    """
     web_config, tls = load_web(settings.web_config_file)
     decided = policy(settings)
     board = Board(targets, decided.thresholds)
@@ -147,67 +169,44 @@ async def running(settings: Settings, targets: Mapping[str, TargetSettings]) -> 
     jobs = Jobs(own)
     if kept is not None:  # before a page could show that nothing fires
         await jobs.guarded("state", kept.recall)()
+
+    def sampler(name: str, target: TargetSettings) -> Sampler:
+        return Sampler(access(settings, name, target), decided, board)
+
+    fleet = Fleet(settings, sampler, board, kept, own)
+    stuck = stuck_seconds(settings)
+    herald = Herald(board, lambda: fleet.longest_seconds("sample") < stuck)
+    reloader = Reloader(settings, reread, fleet, own, herald)
     host, port = split_address(settings.listen)
-    app = Site(board, exposition, own).application()
+    reload = reloader.answer if settings.enable_reload else None
+    app = Site(board, exposition, own, reload).application()
     guard(app, web_config)
     try:
         runner, port = await serve(app, host, port, tls)
     except OSError as error:
         message = f"cannot listen at {settings.listen}: {error.strerror or error}"
         raise AddressInUseError(message) from error
-    samplers = [
-        Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
-    ]
-    schedule = timetable(settings, samplers, jobs)
+    schedule = Schedule()
+    fleet.begin(targets, schedule)
     if kept is not None:
         schedule.every(_KEEP_SECONDS, jobs.guarded("state", kept.turn))
     for peer in told.peers:
         jobs.repeat("page", peer.turn)
-    stuck = stuck_seconds(settings)
-    herald = Herald(board, lambda: jobs.longest_seconds("sample") < stuck)
+    jobs.repeat("reload", reloader.turn)
     for seconds, turn in herald.turns():
         schedule.every(seconds, jobs.guarded("notify", turn))
     schedule.start()
     try:
-        yield f"{'http' if tls is None else 'https'}://{host or 'localhost'}:{port}"
+        yield f"{'http' if tls is None else 'https'}://{host or 'localhost'}:{port}", reloader
     finally:
         herald.stopping()
         schedule.stop()
-        await jobs.end()
-        await jobs.guarded("page", told.last_words)()
+        await asyncio.gather(jobs.end(), fleet.end())
+        last = Jobs(own)
+        await last.guarded("page", told.last_words)()
         if kept is not None:
-            await jobs.guarded("state", kept.finish)()
-        for sampler in samplers:
-            sampler.close()
+            await last.guarded("state", kept.finish)()
         await runner.cleanup()
-
-
-def timetable(settings: Settings, samplers: Sequence[Sampler], jobs: Jobs) -> Schedule:
-    """Return when each of *samplers* has its turns, of which none has begun."""
-    schedule = Schedule()
-    for number, sampler in enumerate(samplers):
-        # Spread over the interval, so that many targets do not all have their turn at once.
-        offset = settings.interval_seconds * number / len(samplers)
-        schedule.every(
-            settings.interval_seconds,
-            jobs.guarded("sample", sampler.sample),
-            first_after_seconds=offset,
-        )
-        if settings.knock_interval_seconds:
-            # A knock costs a server a process: the knocks of many targets are spread further.
-            apart = min(_KNOCKS_APART_SECONDS, settings.knock_interval_seconds / len(samplers))
-            schedule.every(
-                settings.knock_interval_seconds,
-                jobs.guarded("knock", sampler.knock),
-                first_after_seconds=number * apart,
-            )
-        if sampler.has_canary:
-            schedule.every(
-                _CANARY_SECONDS,
-                jobs.guarded("canary", sampler.visit),
-                first_after_seconds=number / len(samplers),
-            )
-    return schedule
 
 
 def stuck_seconds(settings: Settings) -> float:
@@ -217,56 +216,3 @@ def stuck_seconds(settings: Settings) -> float:
     of which answers.
     """
     return _MOST_ADDRESSES * (settings.connect_timeout_seconds + settings.read_timeout_seconds)
-
-
-class Jobs:
-    """The jobs that run: a bug ends one of them loudly, and the daemon can end them all."""
-
-    def __init__(self, own: SelfMetrics) -> None:
-        self._own = own
-        self._running: dict[asyncio.Task[None], tuple[str, float]] = {}
-        self._repeating: set[asyncio.Task[None]] = set()
-
-    def guarded(
-        self, name: str, work: Callable[[], Awaitable[None]]
-    ) -> Callable[[], Awaitable[None]]:
-        """Return *work* as a job that never raises: what it raises is logged and counted."""
-
-        async def job() -> None:
-            task = asyncio.ensure_future(self._logged(name, work))
-            self._running[task] = name, time.monotonic()
-            task.add_done_callback(self._running.pop)
-            await asyncio.wait([task])
-
-        return job
-
-    def longest_seconds(self, name: str) -> float:
-        """Return for how long the oldest job *name* has been running; 0 if none runs."""
-        now = time.monotonic()
-        return max((now - at for which, at in self._running.values() if which == name), default=0.0)
-
-    def repeat(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do *work*, which keeps its own beat, again and again until the end."""
-        job = self.guarded(name, work)
-
-        async def again_and_again() -> None:
-            while True:
-                await job()
-
-        self._repeating.add(asyncio.create_task(again_and_again()))
-
-    async def end(self) -> None:
-        """Cancel what still runs, and wait a moment for it."""
-        # What repeats first, or it would begin anew.
-        tasks = [*self._repeating, *self._running]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
-
-    async def _logged(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except Exception:  # the one place where a bug is caught: it must not stop the other targets
-            self._own.bug(name)
-            log.exception("bug", job=name)

@@ -78,6 +78,7 @@ class Exposition:
         self.version = 0
         """Grows with every published state: the same number, the same page."""
         board.subscribe(self._published)
+        board.when_gone(self._gone)
 
     def page(self, format_: Format, target: str | None = None) -> bytes:
         """Return what is known of *target*, or of all, without the end mark of OpenMetrics.
@@ -98,6 +99,11 @@ class Exposition:
         # A format that nobody has asked for yet is not worth the work.
         for format_, sheet in self._sheets.items():
             _render(sheet, format_, state)
+
+    def _gone(self, target: str) -> None:
+        self.version += 1
+        for sheet in self._sheets.values():
+            sheet.targets.pop(target, None)
 
     def _sheet(self, format_: Format) -> _Sheet:
         sheet = self._sheets.get(format_)

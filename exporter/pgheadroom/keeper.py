@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 import structlog
 
@@ -36,18 +37,25 @@ class Keeper:
         self._failing: set[str] = set()
         self._said = ""
         own.keeps_state()
+        board.when_gone(self._gone)
 
-    async def recall(self) -> None:
-        """Publish what is remembered of each target."""
+    async def recall(self, targets: Iterable[str] | None = None) -> None:
+        """Publish what is remembered of each of *targets*, which are on the board; of all if None.
+
+        To be called before the first of them is sampled.
+        """
         now = time.time()
-        found = await asyncio.to_thread(self._read, now)
+        wanted = None if targets is None else frozenset(targets)
+        states = [
+            state for state in self._board.states() if wanted is None or state.target in wanted
+        ]
+        found = await asyncio.to_thread(self._read, states, now)
         for target, memory in found.items():
             self._board.publish(recalled(self._board.state(target), memory, now))
-        states = self._board.states()
         # Spread over the minute, so that the disk never has them all at once.
         for number, state in enumerate(states, 1):
             self._due[state.target] = time.monotonic() + EVERY_SECONDS * number / len(states)
-            self._firing[state.target] = _firing(state)
+            self._firing[state.target] = _firing(self._board.state(state.target))
         if found:
             log.info(
                 "state recalled",
@@ -65,24 +73,34 @@ class Keeper:
 
     async def finish(self) -> None:
         """Keep every state, as many as can be within a few seconds, and let go of the directory."""
-        left = {state.target for state in self._board.states()}
-        try:
-            async with asyncio.timeout(_LAST_SECONDS):
-                for state in self._board.states():
-                    await self._keep(state)
-                    left.discard(state.target)
-        except TimeoutError:
-            log.warning("not every state was saved in time", targets_left=len(left))
-        else:
+        if await self.keep(state.target for state in self._board.states()):
             self._directory.close()
 
-    def _read(self, now: float) -> dict[str, Memory]:
+    async def keep(self, targets: Iterable[str]) -> bool:
+        """Keep the states of *targets* now; return whether there was time for all of them."""
+        left = set(targets)
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                for target in tuple(left):
+                    await self._keep(self._board.state(target))
+                    left.discard(target)
+        except TimeoutError:
+            log.warning("not every state was saved in time", targets_left=len(left))
+        return not left
+
+    def _gone(self, target: str) -> None:
+        """Forget *target*, but not its file: it may come back."""
+        self._due.pop(target, None)
+        self._firing.pop(target, None)
+        self._failing.discard(target)
+
+    def _read(self, states: Iterable[State], now: float) -> dict[str, Memory]:
         try:
             self._directory.take()
         except OSError as error:
             self._failed("", error)
         found: dict[str, Memory] = {}
-        for state in self._board.states():
+        for state in states:
             target = state.target
             try:
                 data = self._directory.read(target)

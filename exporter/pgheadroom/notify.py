@@ -69,18 +69,28 @@ class Herald:
         if self._turning():
             self._send("WATCHDOG=1")
 
+    def reloading(self) -> None:
+        """Say that the configuration is being read again."""
+        if self._ready:
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self) -> None:
+        """Say that this is over, whatever came of it."""
+        if self._ready:
+            self._send("READY=1")
+
     def stopping(self) -> None:
         """Say that the daemon ends."""
         if self._address:
             self._send("STOPPING=1")
 
-    def _send(self, line: str) -> bool:
+    def _send(self, lines: str) -> bool:
         """Return whether it got there: what did not is worth a line of log, but only one."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 # Were systemd too busy to listen, no sample should wait for it.
                 sender.settimeout(0)
-                sender.sendto(line.encode(), self._address)
+                sender.sendto(lines.encode(), self._address)
         except OSError as error:
             if not self._failed:
                 log.warning("systemd cannot be told", reason=error.strerror or str(error))

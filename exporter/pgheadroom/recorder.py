@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
-from pgheadroom.daemon import Jobs, access, policy
+from pgheadroom.daemon import access, policy
 from pgheadroom.durations import moment
+from pgheadroom.jobs import Jobs
 from pgheadroom.reading import Failure, Reading
 from pgheadroom.recording import line_of
 from pgheadroom.sampler import Sampler

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 Job = Callable[[], Awaitable[None]]
+End = Callable[[], None]
 
 # A target whose reading takes longer than the interval says so in its state; APScheduler would say
 # it every second.
@@ -32,10 +33,14 @@ class Schedule:
             },
         )
 
-    def every(self, seconds: float, job: Job, *, first_after_seconds: float = 0.0) -> None:
-        """Call *job* every so many *seconds*, for the first time after *first_after_seconds*."""
+    def every(self, seconds: float, job: Job, *, first_after_seconds: float = 0.0) -> End:
+        """Call *job* every so many *seconds*, for the first time after *first_after_seconds*.
+
+        Return what takes it off the timetable; not to be called after ``stop``.
+        """
         first = datetime.now(UTC) + timedelta(seconds=first_after_seconds)
-        self._scheduler.add_job(job, "interval", seconds=seconds, next_run_time=first)
+        entry = self._scheduler.add_job(job, "interval", seconds=seconds, next_run_time=first)
+        return entry.remove  # type: ignore[no-any-return] # the library has no types
 
     def start(self) -> None:
         """Begin, on the running event loop."""

@@ -58,7 +58,7 @@ class SelfMetrics:
             ("job",),
             registry=self.registry,
         )
-        for job in ("sample", "knock", "page", "state", "notify"):
+        for job in ("sample", "knock", "page", "state", "notify", "reload"):
             self._bugs.labels(job)
         self._alertmanager_up = Gauge(
             "pgheadroom_alertmanager_up",
@@ -91,6 +91,10 @@ class SelfMetrics:
         """Note that the configuration was read, *at* seconds since the epoch."""
         self._reloaded.set(1)
         self._reloaded_at.set(at)
+
+    def refused(self) -> None:
+        """Note that a newer configuration was refused."""
+        self._reloaded.set(0)
 
     def bug(self, job: str) -> None:
         """Count one more exception that *job* died of."""

@@ -194,6 +194,10 @@ class WatchSettings(BaseSettings):
         description="YAML file for TLS, client certificates and passwords of the pages, in the"
         " format that Prometheus's exporters share; --web.config.file is the same",
     )
+    enable_reload: bool = Field(
+        default=False,
+        description="let POST /-/reload read the configuration again, as SIGHUP does",
+    )
     interval_seconds: float = Field(
         default=1.0, ge=0.1, le=60, description="time from one sample to the next"
     )

@@ -39,6 +39,7 @@ class Stream:
         self._board = board
         self._all = All(board)
         self._ones: dict[str, One] = {}
+        board.when_gone(self._forget)
         self._listeners = 0
         self._closing = asyncio.Event()
 
@@ -49,6 +50,12 @@ class Stream:
 
     async def _close(self, _app: web.Application) -> None:
         self._closing.set()
+
+    def _forget(self, target: str) -> None:
+        self._all.forget(target)
+        one = self._ones.pop(target, None)
+        if one is not None:
+            one.over = True
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         source: Source = self._all
@@ -80,7 +87,7 @@ class Stream:
         self, request: web.Request, response: web.StreamResponse, source: Source
     ) -> None:
         heard, told_at = 0, 0.0
-        while not self._closing.is_set():
+        while not (self._closing.is_set() or source.over):
             now = time.monotonic()
             if request.transport is None:
                 return
@@ -100,6 +107,9 @@ class Stream:
 class Source(Protocol):
     """Where events come from."""
 
+    over: bool
+    """Whether what is told of is no longer watched."""
+
     def news(self, heard: int) -> tuple[int, bytes]:
         """Return the number of the newest event, and what to tell who has heard number *heard*.
 
@@ -113,6 +123,7 @@ class One:
     def __init__(self, board: Board, target: str) -> None:
         self._board = board
         self._target = target
+        self.over = False
         self._number = 0
         self._state: State | None = None
         self._newest = b""
@@ -144,6 +155,7 @@ class All:
     def __init__(self, board: Board, clock: Callable[[], float] = time.monotonic) -> None:
         self._board = board
         self._clock = clock
+        self.over = False
         self._rows: dict[str, tuple[State, bytes]] = {}
         self._order: list[str] = []
         self._beat = -1
@@ -162,6 +174,14 @@ class All:
         if not self._whole:
             self._whole = self._told(self._order, whole=True, order=self._order)
         return self._number, self._whole
+
+    def forget(self, target: str) -> None:
+        """Keep nothing of *target*; that it is gone, who listens learns by being told all anew."""
+        if self._rows.pop(target, None) is not None:
+            self._order = [name for name in self._order if name != target]
+            self._whole = b""
+            self._number += 2
+            self._beat = -1
 
     def _look(self, beat: int) -> None:
         states = self._board.states()

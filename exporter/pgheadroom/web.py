@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -36,6 +37,12 @@ _HEADERS = {
 
 _GZIP_LEVEL = 1  # a page repeats itself so much that more effort wins little
 _SMALL = 64 * 1024  # bytes; compressing more than that is a worker thread's business
+
+
+Reload = Callable[[], Awaitable[tuple[int, str]]]
+"""Reads the configuration again; returns the status to answer with, and the words."""
+
+_RELOAD_IS_OFF = "enable_reload is off; SIGHUP does the same\n"
 
 
 @dataclass(slots=True)
@@ -92,10 +99,17 @@ async def compress(body: bytes) -> bytes:
 
 
 class Site:
-    """What is answered to which request."""
+    """What is answered to which request; *reload* is None where none may be asked for."""
 
-    def __init__(self, board: Board, exposition: Exposition, own: SelfMetrics) -> None:
+    def __init__(
+        self,
+        board: Board,
+        exposition: Exposition,
+        own: SelfMetrics,
+        reload: Reload | None = None,
+    ) -> None:
         self._board = board
+        self._reload = reload
         self._pages = Pages(exposition, own)
         self._assets = Assets()
 
@@ -107,6 +121,7 @@ class Site:
         app.router.add_get("/probe", self._probe)
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
+        app.router.add_post("/-/reload", self._reloaded)
         app.router.add_get("/", self._front)
         app.router.add_get("/targets/{name}", self._target)
         app.router.add_get("/static/{file}", self._static)
@@ -141,6 +156,11 @@ class Site:
         if waiting:
             return _say(503, f"no reading yet of: {', '.join(waiting)}\n")
         return _say(200, "every target has been read\n")
+
+    async def _reloaded(self, _request: web.Request) -> web.Response:
+        if self._reload is None:
+            return _say(403, _RELOAD_IS_OFF)
+        return _say(*await self._reload())
 
     async def _front(self, request: web.Request) -> web.Response:
         states = self._board.states()

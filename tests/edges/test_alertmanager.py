@@ -28,7 +28,7 @@ from tests.servers.wait import auntil, until
 from pgheadroom.alert import Alert, AlertName, Severity
 from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
-from pgheadroom.daemon import Jobs
+from pgheadroom.jobs import Jobs
 from pgheadroom.notice import Form
 from pgheadroom.post import Credentials
 from pgheadroom.selfmetrics import SelfMetrics

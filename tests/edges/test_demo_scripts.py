@@ -122,7 +122,7 @@ async def test_a_real_server_gets_full_and_that_is_paged_before(
         target = TargetSettings.model_validate({"dsn": server.dsn("pgheadroom")})
         seen: list[AlertName] = []
         try:
-            async with daemon.running(settings, {"demo": target}) as address:
+            async with daemon.running(settings, {"demo": target}) as (address, _):
 
                 async def full_and_told() -> bool:
                     body = await asyncio.to_thread(http.get, f"{address}/metrics")

@@ -21,7 +21,7 @@ from tests.servers.wait import auntil, until
 
 from pgheadroom.alert import Alert, AlertName, Severity
 from pgheadroom.board import Board
-from pgheadroom.daemon import Jobs
+from pgheadroom.jobs import Jobs
 from pgheadroom.notify import Herald, beat_seconds, status
 from pgheadroom.reading import Condition
 from pgheadroom.selfmetrics import SelfMetrics
@@ -114,6 +114,24 @@ def test_it_hears_of_a_whole_life(
     told = systemd.status()
     assert all(before != after for before, after in pairwise(told)), "only what has changed"
     assert "cannot be told" not in daemon.log.read()
+
+
+@only_at_a_path
+def test_it_hears_of_a_reload(make_headroom: MakeHeadroom, systemd: Systemd) -> None:
+    """That it begins, when, and that it is over: also if the configuration was refused."""
+    daemon = make_headroom(
+        f"targets: {{down: host={LOOPBACK} port={free_port()} user=x}}", NOTIFY_SOCKET=systemd.name
+    )
+    systemd.hears("READY=1")
+    for number, config in enumerate((daemon.config.read_text(), "listen: nowhere"), 2):
+        daemon.config.write_text(config)
+        began = time.monotonic_ns() // 1000
+        send(daemon.pid, signal.SIGHUP)
+        until(lambda: systemd.listen().count("READY=1") == number, 10, "end of the reload")  # noqa: B023 - called here only
+        lines = [line for line in systemd.heard if not line.startswith("STATUS=")]
+        reloading, at, ready = lines[-3:]
+        assert (reloading, ready) == ("RELOADING=1", "READY=1")
+        assert began <= int(at.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
 
 
 @only_at_a_path

@@ -55,6 +55,11 @@ def test_it_is_watched() -> None:
     assert "every 15 seconds" in README
 
 
+def test_a_reload_is_what_the_daemon_reloads_on() -> None:
+    """See tests/edges/test_notify.py for what it tells systemd then."""
+    assert value("ExecReload") == "/bin/kill -HUP $MAINPID"
+
+
 def test_the_settings_beside_it_are_allowed() -> None:
     """And they name the password where systemd puts it."""
     settings = load(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -38,10 +39,16 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 class Headroom:
-    """`pgheadroom serve` with a configuration file, in *folder*."""
+    """`pgheadroom serve` with a configuration file, in *folder*.
 
-    def __init__(self, folder: Path, config: str, **environment: str) -> None:
+    *wrapper* is a command that runs the one that follows it, in circumstances of its own.
+    """
+
+    def __init__(
+        self, folder: Path, config: str, *, wrapper: Sequence[str] = (), **environment: str
+    ) -> None:
         self.folder: Final = folder
+        self._wrapper = wrapper
         self.log: Final = Log(folder / "log")
         self.config: Final = folder / "pgheadroom.yaml"
         self.config.write_text(config)
@@ -69,7 +76,7 @@ class Headroom:
         with self.log.path.open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "pgheadroom", "serve"),
+                    *(*self._wrapper, sys.executable, "-m", "pgheadroom", "serve"),
                     *("--config", self.config, "--listen", f"{LOOPBACK}:{port}"),
                 ],
                 env=self._environment,

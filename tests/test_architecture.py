@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # edges
     ("ceiling",),
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
+    ("descriptors",),
     ("web_config",),
     ("statedir", "api", "assets", "web_auth", "web_tls"),
     ("stream",),
@@ -98,7 +99,7 @@ CONFINED = {
     },
     "structlog": {
         *("log", "sampler", "alertmanager", "keeper", "daemon", "tape", "web_tls", "notify"),
-        *("jobs", "reload"),
+        *("jobs", "reload", "descriptors"),
         *("embedded", "embedded_process", "embedded_directory", "demo"),
     },
     "ctypes": {"libpq", "embedded_process"},

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+
+# Where standard input, output or error is closed, the next socket would get its number; and what
+# is written to standard error, by libpq for one, would go to a server.
+while (_lowest := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
+    pass
+os.close(_lowest)
+sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
+sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
 
 _SIGNALLED = 128  # what a shell adds to the number of the signal that ended a command
 

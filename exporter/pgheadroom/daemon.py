@@ -17,6 +17,7 @@ from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
 from pgheadroom.canary import APPLICATION_NAME as CANARY
 from pgheadroom.configuration import load_web
+from pgheadroom.descriptors import Shortage
 from pgheadroom.exposition import Exposition
 from pgheadroom.fleet import Fleet
 from pgheadroom.jobs import Jobs
@@ -129,6 +130,7 @@ async def run(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(Shortage())
     for number in _ENDING:
         loop.add_signal_handler(number, stop.set)
     async with running(settings, targets, reread) as (address, reloader):

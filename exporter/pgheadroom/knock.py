@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pgheadroom import refusal
 from pgheadroom.attempts import Attempt, Params
+from pgheadroom.descriptors import SPENT
 from pgheadroom.reading import Condition, Knock
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -46,7 +47,7 @@ async def knock(
 
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``). An answer
     that judges the role, the password or the database counts as let in: whoever is judged has
-    a slot.
+    a slot. Raises OSError when it is us who have no descriptor left: that is no news of the server.
     """
     at = clock()
     began = time.perf_counter()
@@ -60,6 +61,8 @@ async def knock(
     except _UnusableError as error:
         condition, detail = Condition.ERROR, str(error)
     except OSError as error:
+        if error.errno in SPENT:
+            raise
         condition, detail = Condition.UNREACHABLE, error.strerror or str(error)
     except EOFError:
         condition, detail = Condition.UNREACHABLE, "closed without an answer"

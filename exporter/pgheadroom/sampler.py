@@ -82,9 +82,12 @@ class Sampler:
             return None
         answers: list[Knock] = []
         for candidate in candidates:
-            answer = await knock(
-                candidate, was_alive=self._session.alive, timeout_seconds=_KNOCK_SECONDS
-            )
+            try:
+                answer = await knock(
+                    candidate, was_alive=self._session.alive, timeout_seconds=_KNOCK_SECONDS
+                )
+            except OSError:
+                return None  # we have no descriptor left: that is no news of the server either
             if answer.condition is Condition.OK:
                 return answer
             answers.append(answer)

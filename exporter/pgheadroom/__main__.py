@@ -11,8 +11,8 @@ import sys
 while (_lowest := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
     pass
 os.close(_lowest)
-sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
-sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
+sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - a descriptor
+sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - a descriptor
 
 _SIGNALLED = 128  # what a shell adds to the number of the signal that ended a command
 

@@ -55,6 +55,11 @@ class HostUnknownError(Exception):
     """No name of the connection string could be resolved; the message says which."""
 
 
+def is_port(given: str) -> bool:
+    """Tell whether *given* is the number of a TCP port."""
+    return given.isascii() and given.isdigit() and 1 <= int(given) <= 65535  # noqa: PLR2004 - TCP's highest port
+
+
 def expand(conninfo: str) -> Params:
     """Return all parameters of *conninfo*, those it leaves to the environment included.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgheadroom import refusal
-from pgheadroom.attempts import Attempt, Params
+from pgheadroom.attempts import Attempt, Params, is_port
 from pgheadroom.descriptors import SPENT
 from pgheadroom.reading import Condition, Knock
 
@@ -115,6 +115,8 @@ async def _open(attempt: Attempt) -> tuple[asyncio.StreamReader, asyncio.StreamW
             "\0" + path[1:] if path.startswith("@") else path, limit=_LONGEST_ANSWER
         )
     params = attempt.params
+    if not is_port(params["port"]):  # libpq's environment, or a service file, may say so
+        raise _UnusableError("the port is not a number from 1 to 65535")
     direct = _tls_context(params) if _direct(params) else None
     return await asyncio.open_connection(
         params.get("hostaddr") or params["host"],

@@ -7,6 +7,7 @@ reading either ends within its deadline or is cut off there.
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -267,11 +268,22 @@ async def resolve(access: Access) -> list[Attempt]:
     params = attempts.expand(access.conninfo)
     extra = {"application_name": access.application_name, "client_encoding": "SQL_ASCII"}
     if access.password_file is not None:
-        extra["password"] = access.password_file.read_text().rstrip("\r\n")
+        extra["password"] = _password(access.password_file)
     # An answer that never comes, because the network was cut, must not wait for TCP's patience.
     milliseconds = round(access.read_timeout_seconds * 1000)
     params.setdefault("tcp_user_timeout", str(milliseconds))
     return await attempts.attempts(params, extra)
+
+
+def _password(file: Path) -> str:
+    """Return what *file* holds; raises OSError, also if that can't be a password."""
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
+    if "\0" in password:
+        raise OSError(errno.EILSEQ, "it holds a NUL byte", str(file))
+    return password
 
 
 async def _within(seconds: float, work: Awaitable[Answer]) -> Answer:

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pgheadroom.alert_settings import AlertSettings
+from pgheadroom.attempts import is_port
 from pgheadroom.names import DEFAULT_RULES, Rule
 
 PREFIX = "PGHEADROOM_"
@@ -49,13 +50,20 @@ TargetName = Annotated[
 def _connection_string(value: SecretStr) -> SecretStr:
     """Refuse what libpq can't parse, without repeating it: it may hold a password."""
     try:
-        conninfo_to_dict(value.get_secret_value())
+        ports = str(conninfo_to_dict(value.get_secret_value()).get("port") or "")
     except ProgrammingError:
         message = (
             "not a connection string of libpq; allowed are postgresql://user@host:port/database"
             " and key=value pairs, such as host=db1 dbname=shop user=pgheadroom"
         )
         raise ValueError(message) from None
+    if not all(port == "" or is_port(port) for port in ports.split(",")):
+        # In a URI that is what a password becomes that has a slash in it.
+        message = (
+            "the port is not a number from 1 to 65535; a password in a URI needs its / written as"
+            " %2F, its @ as %40"
+        )
+        raise ValueError(message)
     return value
 
 

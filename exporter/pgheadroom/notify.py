@@ -43,6 +43,7 @@ class Herald:
         self._ready = False
         self._status = ""
         self._failed = False
+        self._sender: socket.socket | None = None
 
     def turns(self) -> Iterator[tuple[float, Callable[[], Awaitable[None]]]]:
         """Yield what to do again and again, and after how many seconds each."""
@@ -83,14 +84,19 @@ class Herald:
         """Say that the daemon ends."""
         if self._address:
             self._send("STOPPING=1")
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
 
     def _send(self, lines: str) -> bool:
         """Return whether it got there: what did not is worth a line of log, but only one."""
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            if self._sender is None:
+                # Kept: who has no descriptor left for another one still gives signs of life.
+                self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
                 # Were systemd too busy to listen, no sample should wait for it.
-                sender.settimeout(0)
-                sender.sendto(lines.encode(), self._address)
+                self._sender.settimeout(0)
+            self._sender.sendto(lines.encode(), self._address)
         except OSError as error:
             if not self._failed:
                 log.warning("systemd cannot be told", reason=error.strerror or str(error))

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,12 +42,26 @@ def test_out_of_descriptors(pg: Postgres, tmp_path: Path) -> None:
     """One line, not one for each connection in vain; what is connected goes on, then all does."""
     limit = f"--nofile={MOST_DESCRIPTORS}:{MOST_DESCRIPTORS}"
     config = f'knock_interval_seconds: 0.2\ninterval_seconds: 0.2\ntargets: {{db: "{pg.dsn()}"}}'
-    with wrapped(tmp_path / "daemon", config, "prlimit", limit) as daemon, ExitStack() as idle:
+    with ExitStack() as idle:
+        systemd = idle.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        systemd.bind(f"\0pgheadroom-{tmp_path}")
+        systemd.settimeout(0)
+        heard: list[bytes] = []
+        daemon = idle.enter_context(
+            wrapped(
+                *(tmp_path / "daemon", config, "prlimit", limit),
+                NOTIFY_SOCKET=f"@pgheadroom-{tmp_path}",
+                WATCHDOG_USEC="1000000",
+            )
+        )
         daemon.ready()
         kept = http.client.HTTPConnection(LOOPBACK, daemon.port, timeout=20)
         idle.callback(kept.close)
 
         def figure(line: str) -> float:
+            with suppress(BlockingIOError):
+                while True:
+                    heard.append(systemd.recv(4096))
             kept.request("GET", "/metrics")
             page = kept.getresponse().read().decode()
             (value,) = (row.split()[-1] for row in page.splitlines() if row.startswith(f"{line} "))
@@ -64,11 +78,12 @@ def test_out_of_descriptors(pg: Postgres, tmp_path: Path) -> None:
         assert f'reason="Too many open files" most_descriptors={MOST_DESCRIPTORS}' in line
         before = daemon.log.read().splitlines()
         sampled = 'pgheadroom_sample_timestamp_seconds{target="db"}'
-        began = figure(sampled)
+        began, beats = figure(sampled), heard.count(b"WATCHDOG=1")
         until(lambda: figure(sampled) > began + 2.5, 10, "two seconds of samples")
         assert figure('pgheadroom_up{target="db"}') == 1
         assert figure('pgheadroom_knock_up{target="db"}') == 1, "the server is not to blame"
         assert daemon.log.read().splitlines() == before
+        assert heard.count(b"WATCHDOG=1") > beats, "it still gives signs of life"
         for one in sockets:
             one.close()
         until(lambda: "connections are accepted again" in daemon.log.read(), 10, "its end")

@@ -214,6 +214,7 @@ async def test_a_sampler_that_is_stuck_alone_ends_the_signs_of_life(systemd: Sys
     assert jobs.longest_seconds("sample") == 0
     await herald.beat()
     assert systemd.beats() == 2
+    herald.stopping()
 
 
 @only_at_a_path
@@ -227,6 +228,7 @@ def test_what_was_not_heard_is_said_again_and_logged_once(systemd: Systemd) -> N
     asyncio.run(herald.look())
     asyncio.run(herald.look())
     assert systemd.listen() == ["READY=1", "STATUS=0 targets"]
+    herald.stopping()
 
 
 def test_without_a_socket_there_is_nothing_to_do() -> None:

@@ -25,6 +25,7 @@ class Listener:
         self.now = 0.0
         self._all = All(board, lambda: self.now)
         self._heard = 0
+        self.forget = self._all.forget
 
     def next(self) -> Any:  # noqa: ANN401 - it is JSON
         """Return what is told with the next beat."""
@@ -100,3 +101,17 @@ def test_no_sample_falls_between_two_events() -> None:
     _, event = one.news(heard)
     data = json.loads(event.decode().split("\n")[1].removeprefix("data: "))
     assert [point["high"] for point in data["recent"]][-2:] == [9, 5]
+
+
+def test_what_is_no_longer_watched_is_gone_from_the_list() -> None:
+    """Its rows cannot be taken back one by one: who listens is told all of them anew, once."""
+    board = Board(["a", "b", "c"])
+    listener = Listener(board)
+    board.when_gone(listener.forget)
+    listener.next()
+    board.follow(["c", "d", "a"])
+    event = listener.next()
+    assert event["whole"] is True
+    assert names(event) == set(event["order"]) == {"a", "c", "d"}
+    event = listener.next()
+    assert (event["whole"], event["targets"]) == (False, [])

@@ -105,7 +105,7 @@ def watched(daemon: Headroom, target: str) -> Iterator[list[float]]:
 
 def gone(daemon: Headroom, target: str) -> bool:
     """Tell whether nothing that the daemon shows names *target*."""
-    pages = map(daemon.page, ("/metrics", "/api/v1/targets", "/-/ready"))
+    pages = map(daemon.page, ("/metrics", "/api/v1/targets"))
     return not any(f'"{target}"' in page for page in pages)
 
 
@@ -139,7 +139,7 @@ def test_targets_come_and_go_and_the_others_do_not_notice(
         seen = len(moments)
         until(lambda: len(moments) > seen + 5, 5, "more samples")
     assert sessions(pg) == [backend]
-    assert max(after - before for before, after in pairwise(moments)) < 1
+    assert max(after - before for before, after in pairwise(moments)) < 2
     newest(daemon, 1)
     text = daemon.log.read()
     assert "event=reloaded targets=2 added=comes removed=goes" in text
@@ -283,7 +283,7 @@ def test_a_target_that_hangs_in_its_connect_holds_nothing_up(
         began = time.monotonic()
         text = config({"a": good}, connect_timeout_seconds=60)
         assert applied(daemon, text) == "removed: hangs\n"
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         held.settimeout(5)
         while held.recv(4096):
             pass  # its attempt is closed

@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     # edges
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
+    ("pending",),
     ("web_config",),
     ("statedir", "api", "assets", "web_auth", "web_tls"),
     ("stream",),

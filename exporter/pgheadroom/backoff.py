@@ -38,3 +38,10 @@ def delay_seconds(
         jitter = random.random()  # noqa: S311 - no secret depends on it
     doublings = 0 if condition in _SOON else min(failed - 1, 30)
     return min(longest_seconds, first_seconds * 2.0**doublings) * (1 - jitter / 4)
+
+
+def longest_delay_seconds(
+    condition: Condition, *, first_seconds: float, longest_seconds: float
+) -> float:
+    """Return what `delay_seconds` never exceeds while attempts end in *condition*."""
+    return min(longest_seconds, first_seconds) if condition in _SOON else longest_seconds

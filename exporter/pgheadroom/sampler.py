@@ -12,7 +12,9 @@ from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
 from pgheadroom.changes import changes
 from pgheadroom.knock import knock
+from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Knock, Reading, most_telling
+from pgheadroom.refusal import Refusal
 from pgheadroom.session import Access, Session, resolve
 from pgheadroom.step import Policy, step
 
@@ -30,6 +32,7 @@ class Sampler:
         self._board = board
         self._session = Session(access)
         self._knocking = False
+        self._knocks: Doors[Refusal | None] = Doors()
 
     async def sample(self) -> None:
         """Take one reading; after a lost connection, knock too."""
@@ -54,9 +57,13 @@ class Sampler:
 
     def close(self) -> None:
         """Give the connection up."""
+        self._knocks.give_up()
         self._session.close()
 
     async def _knock(self) -> Knock | None:
+        if self._session.login_hangs:
+            # A knock would hang beside it, and might hold one more slot.
+            return Knock(time.time(), 0.0, Condition.TIMEOUT, "our own login is not answered")
         held = self._session.attempt
         try:
             candidates = [held] if held is not None else await self._candidates()
@@ -66,10 +73,14 @@ class Sampler:
             # No file of ours, or no usable connection string: that is no news of the server, and
             # the next reading says it in words.
             return None
+        self._knocks.give_up(but=candidates)
         answers: list[Knock] = []
         for candidate in candidates:
             answer = await knock(
-                candidate, was_alive=self._session.alive, timeout_seconds=_KNOCK_SECONDS
+                candidate,
+                was_alive=self._session.alive,
+                timeout_seconds=_KNOCK_SECONDS,
+                pending=self._knocks.at(candidate),
             )
             if answer.condition is Condition.OK:
                 return answer
@@ -88,9 +99,12 @@ class Sampler:
         after = step(before, reading, self._policy)
         self._board.publish(after)
         for change in changes(before, after):
-            extra = {} if change.retries is False else {"retry_seconds": self._retry_seconds()}
+            extra = self._retries() if change.retries else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)
 
-    def _retry_seconds(self) -> float | None:
-        seconds = self._session.retry_seconds
-        return None if seconds is None else round(seconds, 1)
+    def _retries(self) -> dict[str, float | None]:
+        pauses = {
+            "retry_seconds": self._session.retry_seconds,
+            "retry_seconds_at_most": self._session.retry_seconds_at_most,
+        }
+        return {name: pause and round(pause, 1) for name, pause in pauses.items()}

@@ -1,15 +1,17 @@
 """The one kept connection of a target: ask it, and replace it when it is lost or hangs.
 
-Never two at a time: a new connection is opened only after the old one was closed on our side. A
-reading either ends within its deadline or is cut off there.
+Never two at a time: a new connection is opened only after the old one was closed on our side, and
+a login that the server does not finish is waited for again rather than repeated. A reading either
+ends within its deadline or is cut off there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +19,15 @@ from psycopg import ProgrammingError
 
 from pgheadroom import attempts, libpq, refusal, rows
 from pgheadroom.attempts import Attempt
-from pgheadroom.backoff import delay_seconds
+from pgheadroom.backoff import delay_seconds, longest_delay_seconds
 from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
+from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Failure, Sample, most_telling
 from pgheadroom.statements import Plan, Statements
 
 APPLICATION_NAME = "pgheadroom"
 
+_KEEPALIVE_SECONDS = "5"
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
 
@@ -54,6 +58,7 @@ class Session:
         self._clock = clock
         self._connection: libpq.Connection | None = None
         self._attempt: Attempt | None = None
+        self._logins: Doors[libpq.Connection] = Doors()
         self._plan: Plan | None = None
         self._version = 0
         self._prepared = False
@@ -66,6 +71,8 @@ class Session:
         """A connection was lost since this was last set to False: worth a knock."""
         self.retry_seconds: float | None = None
         """How long the next attempt waits after a failed one; None while connected."""
+        self.retry_seconds_at_most: float | None = None
+        """What that may grow to while the attempts go on failing in the same way."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -76,6 +83,11 @@ class Session:
     def alive(self) -> bool:
         """Whether we hold a session, or held one when we last heard from the server."""
         return self._was_alive
+
+    @property
+    def login_hangs(self) -> bool:
+        """Whether a server has taken up a login of ours and not finished it in time."""
+        return self._logins.under_way
 
     async def read(self) -> Sample | Failure | None:
         """Ask the server once; None while the back-off after a failed attempt lasts.
@@ -110,16 +122,22 @@ class Session:
 
     def close(self) -> None:
         """Give the connection up, without waiting for anybody."""
+        self._give_up_logins()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    def _give_up_logins(self, but: Sequence[Attempt] = ()) -> None:
+        for connection in self._logins.give_up(but):
+            connection.close()
+
     async def _read_anew(self) -> Sample | Failure | None:
-        if time.monotonic() < self._not_before:
+        if time.monotonic() < self._not_before and not self._logins.answered:
             return None
+        began = time.monotonic()
         failure = await self._connect()
         if failure is not None:
-            return self._refused(failure)
+            return self._refused(failure, began)
         assert self._connection is not None  # noqa: S101 - _connect returned no failure
         try:
             return await _within(self._access.read_timeout_seconds, self._sample(self._connection))
@@ -127,11 +145,11 @@ class Session:
             self._drop()
             said = refusal.parse(str(error))
             condition = refusal.condition(said, was_alive=self._was_alive)
-            return self._refused(Failure(self._clock(), condition, said.detail))
+            return self._refused(Failure(self._clock(), condition, said.detail), began)
         except TimeoutError:
             self._drop()
             detail = f"connected, then no answer within {self._access.read_timeout_seconds:g} s"
-            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail), began)
         except BaseException:
             self._drop()
             raise
@@ -152,9 +170,11 @@ class Session:
         except OSError as error:
             detail = f"cannot read {error.filename}: {error.strerror}"
             return Failure(self._clock(), Condition.AUTH, detail)
+        self._give_up_logins(but=candidates)
         for candidate in candidates:
             failure = await self._connect_to(candidate)
             if failure is None:
+                self._give_up_logins()
                 return None
             failures.append(failure)
         return most_telling(failures)
@@ -162,7 +182,8 @@ class Session:
     async def _connect_to(self, candidate: Attempt) -> Failure | None:
         seconds = self._access.connect_timeout_seconds
         try:
-            connection = await _within(seconds, libpq.connect(candidate.conninfo))
+            work = partial(libpq.connect, candidate.conninfo)
+            connection = await self._logins.at(candidate).within(seconds, work)
         except TimeoutError:
             detail = f"{candidate.place} did not let us in within {seconds:g} s"
             return Failure(self._clock(), Condition.TIMEOUT, detail)
@@ -226,7 +247,7 @@ class Session:
         self._last = sample
         self._failed = 0
         self._was_alive = True
-        self.retry_seconds = None
+        self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 
     def _query_failed(self, said: refusal.Refusal) -> Failure:
@@ -234,17 +255,25 @@ class Session:
         condition = refusal.condition(said, was_alive=True)
         return Failure(self._clock(), condition, said.detail)
 
-    def _refused(self, failure: Failure) -> Failure:
+    def _refused(self, failure: Failure, began: float | None = None) -> Failure:
+        """Take note of *failure*, and put the next attempt off.
+
+        From one attempt's beginning (*began*, if there was one) to the next one's, so that one
+        which outlasts the server's trouble does not make the pause longer.
+        """
         self._failed += 1
         # A server that had sessions and now says "not now" is shutting down, until it is gone.
         self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
-        self.retry_seconds = delay_seconds(
-            failure.condition,
-            self._failed,
-            first_seconds=self._access.backoff_first_seconds,
-            longest_seconds=self._access.backoff_longest_seconds,
+        first, longest = self._access.backoff_first_seconds, self._access.backoff_longest_seconds
+        delay = delay_seconds(
+            failure.condition, self._failed, first_seconds=first, longest_seconds=longest
         )
-        self._not_before = time.monotonic() + self.retry_seconds
+        self.retry_seconds_at_most = longest_delay_seconds(
+            failure.condition, first_seconds=first, longest_seconds=longest
+        )
+        now = time.monotonic()
+        self._not_before = max((began or now) + delay, now + min(delay, first) / 2)
+        self.retry_seconds = self._not_before - now
         return failure
 
     def _drop(self) -> None:
@@ -261,6 +290,9 @@ async def resolve(access: Access) -> list[Attempt]:
     # An answer that never comes, because the network was cut, must not wait for TCP's patience.
     milliseconds = round(access.read_timeout_seconds * 1000)
     params.setdefault("tcp_user_timeout", str(milliseconds))
+    # And a login that says nothing for long must be told from a network that was cut.
+    for name in ("keepalives_idle", "keepalives_interval"):
+        params.setdefault(name, _KEEPALIVE_SECONDS)
     return await attempts.attempts(params, extra)
 
 

@@ -17,9 +17,8 @@ from typing import TypeVar
 
 from psycopg import ProgrammingError
 
-from pgheadroom import attempts, libpq, refusal, rows
+from pgheadroom import attempts, backoff, libpq, refusal, rows
 from pgheadroom.attempts import Attempt
-from pgheadroom.backoff import delay_seconds, longest_delay_seconds
 from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
 from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Failure, Sample, most_telling
@@ -67,6 +66,7 @@ class Session:
         self._failed = 0
         self._not_before = 0.0
         self._was_alive = False
+        self._may_use_reserve = False
         self.lost = False
         """A connection was lost since this was last set to False: worth a knock."""
         self.retry_seconds: float | None = None
@@ -135,7 +135,7 @@ class Session:
         if time.monotonic() < self._not_before and not self._logins.answered:
             return None
         began = time.monotonic()
-        failure = await self._connect()
+        failure = await self._connect_soon()
         if failure is not None:
             return self._refused(failure, began)
         assert self._connection is not None  # noqa: S101 - _connect returned no failure
@@ -153,6 +153,18 @@ class Session:
         except BaseException:
             self._drop()
             raise
+
+    async def _connect_soon(self) -> Failure | None:
+        """Connect, and try again at once where a reserve is kept for us."""
+        failure = await self._connect()
+        if failure is None or not self._may_use_reserve:
+            return failure
+        for pause in backoff.again_seconds(failure.condition, self._failed):
+            await asyncio.sleep(pause)
+            failure = await self._connect()
+            if failure is None:
+                break
+        return failure
 
     async def _connect(self) -> Failure | None:
         """Try every address until one lets us in; return why not when none does."""
@@ -247,6 +259,7 @@ class Session:
         self._last = sample
         self._failed = 0
         self._was_alive = True
+        self._may_use_reserve = sample.server.reserve or sample.server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 
@@ -265,10 +278,10 @@ class Session:
         # A server that had sessions and now says "not now" is shutting down, until it is gone.
         self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
         first, longest = self._access.backoff_first_seconds, self._access.backoff_longest_seconds
-        delay = delay_seconds(
+        delay = backoff.delay_seconds(
             failure.condition, self._failed, first_seconds=first, longest_seconds=longest
         )
-        self.retry_seconds_at_most = longest_delay_seconds(
+        self.retry_seconds_at_most = backoff.longest_delay_seconds(
             failure.condition, first_seconds=first, longest_seconds=longest
         )
         now = time.monotonic()

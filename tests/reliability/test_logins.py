@@ -6,6 +6,7 @@ import pytest
 from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeNamespace, MakeTrial
 from tests.reliability.sql import END_OURS
+from tests.reliability.trial import LONG
 from tests.servers.clients import Clients
 from tests.servers.nameserver import Mood, NameServer
 from tests.servers.tls import make_certificate
@@ -24,7 +25,7 @@ def test_password_rotated(make_postgres: MakePostgres, trial: MakeTrial, tmp_pat
         server.sql("alter role watcher password 'new'")
         server.sql(END_OURS)
         tried.shows("auth")
-        tried.lasts(2, 20)
+        tried.lasts(1, 20)
         file.write_text("new\n")
         tried.over()
     assert tried.observer.states == ["ok", "auth", "ok"]
@@ -45,14 +46,14 @@ def test_certificate_expired(make_postgres: MakePostgres, trial: MakeTrial, tmp_
         server.reload(ssl_cert_file=str(expired), ssl_key_file=str(key))
         server.sql(END_OURS)
         tried.shows("error")
-        tried.lasts(2, 20)
+        tried.lasts(1, 20)
         assert "certificate verify failed" in tried.lines()[0]["reason"]
         server.reload(ssl_cert_file=str(good), ssl_key_file=str(good.with_suffix(".key")))
         tried.over()
     assert tried.observer.states == ["ok", "error", "ok"]
 
 
-@pytest.mark.parametrize("mood", ["fails", "hangs"])
+@pytest.mark.parametrize("mood", ["hangs", "fails"] if LONG else ["hangs"])
 def test_names(
     make_postgres: MakePostgres,
     make_namespace: MakeNamespace,
@@ -76,7 +77,7 @@ def test_names(
             names.mood = mood
             counter.query(END_OURS)
             tried.shows("host_unknown")
-            tried.lasts(3, 20)
+            tried.lasts(2, 20)
             names.mood = "answers"
             tried.over()
         assert tried.observer.states == ["ok", "host_unknown", "ok"]

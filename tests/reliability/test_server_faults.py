@@ -28,7 +28,7 @@ def test_full_before_start(make_postgres: MakePostgres, clients: Clients, trial:
     tried = trial("full before start", server.dsn(), server, passes=["full"], counter=counter)
     with tried:
         tried.shows("full")
-        tried.lasts(2, 20)
+        tried.lasts(1, 20)
         assert tried.observer.states == ["full"]
         clients.close()
         tried.over()
@@ -48,7 +48,7 @@ def test_full_while_running_and_our_backend_lost(
         while time.monotonic() < end and not clients.fill(server.unix, 1)[0]:
             pass
         tried.shows("full")
-        tried.lasts(2, 20)
+        tried.lasts(1, 20)
         clients.close()
         tried.over()
     assert tried.observer.states == ["ok", "full", "ok"]
@@ -71,7 +71,7 @@ def test_frozen(make_postgres: MakePostgres, trial: MakeTrial) -> None:
     with trial("frozen", server.dsn(), server, passes=["timeout"]) as tried:
         server.pause()
         tried.shows("timeout")
-        tried.lasts(4, 60)
+        tried.lasts(2, 60)
         server.resume()
         tried.over()
     assert tried.observer.states == ["ok", "timeout", "ok"]
@@ -109,7 +109,7 @@ def test_a_locked_catalog(make_postgres: MakePostgres, clients: Clients, trial: 
         locker.query("begin; lock table pg_catalog.pg_database in access exclusive mode")
         locker.query(END_OURS)
         tried.shows("timeout")
-        tried.lasts(3, 20)
+        tried.lasts(1, 20)
         locker.query("rollback")
         tried.over()
 
@@ -124,7 +124,7 @@ def test_statement_timeout(make_postgres: MakePostgres, clients: Clients, trial:
         ours = pid_of_ours(locker)
         locker.query("begin; lock table pg_catalog.pg_database in access exclusive mode")
         tried.shows("timeout")
-        tried.lasts(3, 20)
+        tried.lasts(1, 20)
         locker.query("rollback")
         tried.over()
         until(lambda: locker.query(PIDS) == [(str(ours),)], 5, "end of the knock, and our session")

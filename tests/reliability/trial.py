@@ -92,7 +92,8 @@ class Trial:
                 until(self._is_ok, 10, "first sample")
             self._log_start = self.daemon.log.size()
             self._stack.enter_context(self.observer)
-            self.goes_on(2)  # so that the first pause that is measured is a whole one
+            # So that the first pause that is measured is a whole one.
+            self.goes_on(1.5 * INTERVAL_SECONDS)
             self._stack = self._stack.pop_all()
         return self
 
@@ -139,7 +140,7 @@ class Trial:
                 assert self._over, "a trial says when its fault is over"
                 back = until(self._back, 40, "sample after the fault")
                 until(self._is_ok, 10, "state ok")
-                self.goes_on(INTERVAL_SECONDS)
+                self.goes_on(INTERVAL_SECONDS / 2)
         if error is None:
             self._judge(back)
 

@@ -63,7 +63,7 @@ FAULTS: Final = {
     ),
     "statement timeout": Fault(
         "statement_timeout hit",
-        "our statement waits for a lock longer than the role's `statement_timeout`, for"
+        "our statement waits for a lock longer than our session's `statement_timeout`, for"
         " {seconds:g} s",
     ),
     "password": Fault(

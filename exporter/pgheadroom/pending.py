@@ -32,6 +32,7 @@ class Pending(Generic[Result]):
     def __init__(self) -> None:
         self._task: asyncio.Task[Result] | None = None
         self._arrived = False
+        self._late = False
         self._patience_seconds = _PATIENCE_SECONDS
         self._given_up_at = 0.0
 
@@ -43,7 +44,7 @@ class Pending(Generic[Result]):
     @property
     def under_way(self) -> bool:
         """Whether there is work that outlasted its deadline and has not ended yet."""
-        return self._task is not None and not self._task.done()
+        return self._late and self._task is not None and not self._task.done()
 
     async def within(self, seconds: float, work: Work[Result]) -> Result:
         """Return what *work* returns, or raise what it raises; TimeoutError after *seconds*.
@@ -63,6 +64,7 @@ class Pending(Generic[Result]):
             task, self._task = self._task, None
             self._patience_seconds = _PATIENCE_SECONDS
             return task.result()
+        self._late = True
         if not self._arrived:
             self.give_up()
         elif time.monotonic() >= self._given_up_at:
@@ -74,7 +76,7 @@ class Pending(Generic[Result]):
         def arrived() -> None:
             self._arrived = True
 
-        self._arrived = False
+        self._arrived = self._late = False
         self._given_up_at = time.monotonic() + self._patience_seconds
         self._task = asyncio.create_task(work(arrived))
 

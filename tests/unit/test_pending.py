@@ -37,6 +37,11 @@ class Server:
 
 async def test_a_login_that_hangs_is_begun_once() -> None:
     server, pending = Server(), Pending[str]()
+    first = asyncio.create_task(pending.within(0.01, server.login))
+    await asyncio.sleep(0)
+    assert not pending.under_way, "its time is not up"
+    with pytest.raises(TimeoutError):
+        await first
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await pending.within(0.001, server.login)

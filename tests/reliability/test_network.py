@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeTrial
+from tests.reliability.trial import only_long
 from tests.servers.cable import HERE, THERE, Cable
 from tests.servers.namespace import Namespace
 from tests.servers.postgres import Postgres
@@ -30,7 +31,10 @@ def pull(cable: Cable, _server: Postgres, *, on: bool) -> None:
     cable.pulled = on
 
 
-@pytest.mark.parametrize(("fault", "make"), [("dropped port", drop), ("pulled cable", pull)])
+@pytest.mark.parametrize(
+    ("fault", "make"),
+    [pytest.param("dropped port", drop, marks=only_long), ("pulled cable", pull)],
+)
 def test_nothing_arrives(
     make_postgres: MakePostgres,
     apart: Apart,

@@ -8,6 +8,7 @@ import pytest
 from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeTrial
 from tests.reliability.sql import END_OURS, PIDS
+from tests.reliability.trial import only_long
 from tests.servers import rawclient
 from tests.servers.clients import Clients
 from tests.servers.rawclient import Session
@@ -21,6 +22,7 @@ def pid_of_ours(session: Session) -> int:
     return int(pid or 0)
 
 
+@only_long
 def test_full_before_start(make_postgres: MakePostgres, clients: Clients, trial: MakeTrial) -> None:
     server = make_postgres()
     counter = rawclient.admitted(server.unix)
@@ -54,6 +56,7 @@ def test_full_while_running_and_our_backend_lost(
     assert tried.observer.states == ["ok", "full", "ok"]
 
 
+@only_long
 def test_max_connections_changed_by_a_restart(
     make_postgres: MakePostgres, trial: MakeTrial
 ) -> None:
@@ -87,6 +90,7 @@ def test_our_backend_killed(make_postgres: MakePostgres, trial: MakeTrial) -> No
         tried.over()
 
 
+@only_long
 def test_our_backend_terminated_again_and_again(
     make_postgres: MakePostgres, clients: Clients, trial: MakeTrial
 ) -> None:
@@ -114,6 +118,7 @@ def test_a_locked_catalog(make_postgres: MakePostgres, clients: Clients, trial: 
         tried.over()
 
 
+@only_long
 def test_statement_timeout(make_postgres: MakePostgres, clients: Clients, trial: MakeTrial) -> None:
     server = make_postgres()
     # A server that trusts us begins a session for a knock, which then waits for the lock as well.

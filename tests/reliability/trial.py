@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import pytest
 from tests.reliability.catalogue import FAULTS
 from tests.reliability.observer import Observer
 from tests.reliability.results import Row, keep
@@ -20,6 +21,9 @@ from tests.servers.wait import until
 
 LONG: Final = os.environ.get("RELIABILITY") == "long"
 """Whether faults last as long as the document says, and daemons run with their own settings."""
+
+only_long = pytest.mark.skipif(not LONG, reason="made by `make reliability` only, for CI's time")
+"""For faults that have tests of the sampler too, or a sister among those of the short run."""
 
 INTERVAL_SECONDS: Final = 1.0
 _SHORT: Final = {

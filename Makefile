@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint wheel lock audit sbom clean
+.PHONY: run test reliability lint wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -13,6 +13,15 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install $(if $(REQUIRE_ALL),--require-all)
 	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Every fault of docs/reliability.md for as long as it says there (a quarter of an hour), and its
+# table written anew.
+reliability: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install --require-all
+	@mkdir -p dist && rm -f dist/reliability.jsonl
+	RELIABILITY=long RELIABILITY_FIGURES=$(CURDIR)/dist/reliability.jsonl REQUIRE_ALL=1 \
+	    $(BIN)/python -m pytest tests/reliability $(PYTEST_ARGS)
+	$(BIN)/python -m tests.reliability.document dist/reliability.jsonl
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -15,8 +15,8 @@ import pgheadroom
 _KIB_PER_GIB = 1024**2
 
 
-def description(majors: Iterable[int]) -> str:
-    """Return the machine and the versions in one paragraph."""
+def description(majors: Iterable[int], *, peer: bool = True) -> str:
+    """Return the machine and the versions in one paragraph, with *peer* the other exporter's."""
     parts = [
         (
             f"{_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores,"
@@ -26,7 +26,7 @@ def description(majors: Iterable[int]) -> str:
         f"Python {platform.python_version()}",
         f"pgheadroom {pgheadroom.__version__}",
         " and ".join(f"PostgreSQL {_postgres(major)}" for major in majors),
-        f"postgres_exporter {_exporter()}",
+        *([f"postgres_exporter {_exporter()}"] if peer else []),
     ]
     return "; ".join(parts)
 

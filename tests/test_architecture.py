@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # edges
     ("ceiling",),
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
-    ("descriptors",),
+    ("descriptors", "pending"),
     ("web_config",),
     ("statedir", "api", "assets", "web_auth", "web_tls"),
     ("stream",),

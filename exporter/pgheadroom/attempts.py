@@ -43,6 +43,11 @@ class Attempt:
         return f"{host}:{self.params['port']}"
 
     @property
+    def address(self) -> str:
+        """Where it leads, resolved: the same for whatever leads to the same server."""
+        return f"{self.params.get('hostaddr') or self.params['host']}:{self.params['port']}"
+
+    @property
     def socket_path(self) -> str | None:
         """The Unix socket it leads to, if it does."""
         host = self.params.get("host", "")

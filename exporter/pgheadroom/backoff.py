@@ -19,6 +19,21 @@ _SOON = frozenset(
 """Here a slot, or the server, may come back any moment and somebody else waits for it too; an
 attempt that is refused costs the server a few milliseconds."""
 
+_FULL = frozenset({Condition.FULL, Condition.RESERVED_ONLY})
+_AGAIN_SECONDS = (0.15, 0.25)
+_HASTY_READINGS = 10
+
+
+def again_seconds(condition: Condition | None, failed: int) -> tuple[float, ...]:
+    """Return after which pauses to try again within the same reading, by a role with a reserve.
+
+    The reserve is kept free for it, but while many clients try to log in, each of them holds any
+    slot for the moment of its refusal: whoever tries thrice a second is soon the quicker one.
+    *condition* is how the first attempt ended (None if it did not fail), *failed* how many readings
+    have failed before; after ten of them the reserve itself is taken, and haste is of no use.
+    """
+    return _AGAIN_SECONDS if condition in _FULL and failed < _HASTY_READINGS else ()
+
 
 def delay_seconds(
     condition: Condition,
@@ -40,3 +55,10 @@ def delay_seconds(
         jitter = random.random()  # noqa: S311 - no secret depends on it
     doublings = 0 if condition in _SOON and not patient else min(failed - 1, 30)
     return min(longest_seconds, first_seconds * 2.0**doublings) * (1 - jitter / 4)
+
+
+def longest_delay_seconds(
+    condition: Condition, *, first_seconds: float, longest_seconds: float
+) -> float:
+    """Return what `delay_seconds` never exceeds while attempts end in *condition*."""
+    return min(longest_seconds, first_seconds) if condition in _SOON else longest_seconds

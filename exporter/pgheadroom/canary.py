@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
-from pgheadroom import libpq, refusal
+from pgheadroom import libpq
 from pgheadroom.backoff import delay_seconds
+from pgheadroom.pending import Arrived, Doors
 from pgheadroom.reading import Condition, Failure, Visit
 from pgheadroom.session import Access, enter
 from pgheadroom.slots import Tier
@@ -29,6 +32,14 @@ _MAY_USE_RESERVE = (
 )
 
 
+class _Inside(NamedTuple):
+    """When it was let in, by both clocks, and why that says little about ordinary roles."""
+
+    at: float
+    monotonic: float
+    privilege: str
+
+
 class Canary:
     """Logs in through *access*, which is an ordinary role's; for one login at a time."""
 
@@ -38,8 +49,11 @@ class Canary:
         self._failed = 0
         self._not_before = 0.0
         self._starved = self._seen_starved = False
+        self._doors: Doors[_Inside] = Doors()
         self.retry_seconds: float | None = None
         """How long the next login waits after one that failed; None while they succeed."""
+        self.retry_seconds_at_most: float | None = None
+        """What that may grow to while they go on failing."""
 
     def due(self, state: State) -> bool:
         """Say whether it is time for the next login; to be asked every second.
@@ -62,27 +76,36 @@ class Canary:
         *thorough* visit asks a statement: whether the role may use the reserved slots.
         """
         began = time.monotonic()
-        entered = await enter(self._access, was_alive=was_alive, clock=self._clock)
-        seconds = time.monotonic() - began
+        self._doors.forget()
+        work = partial(self._in_and_out, thorough=thorough)
+        entered = await enter(
+            self._access, self._doors, work, was_alive=was_alive, clock=self._clock
+        )
         if isinstance(entered, Failure):
+            seconds = time.monotonic() - began
             return self._refused(Visit(entered.at, seconds, entered.condition, entered.detail))
-        connection, _ = entered
+        self._failed = 0
+        self._starved = False
+        self.retry_seconds = self.retry_seconds_at_most = None
+        self._not_before = began + self._access.backoff_first_seconds - _EARLY_SECONDS
+        inside, _ = entered
+        seconds = inside.monotonic - began
+        return Visit(inside.at, seconds, Condition.OK, privilege=inside.privilege)
+
+    def close(self) -> None:
+        """Give up a login that hangs."""
+        self._doors.give_up()
+
+    async def _in_and_out(self, conninfo: str, arrived: Arrived, *, thorough: bool) -> _Inside:
+        connection = await libpq.connect(conninfo, arrived)
         try:
-            at = self._clock()
+            at, monotonic = self._clock(), time.monotonic()
             privilege = "its role is a superuser" if connection.superuser else ""
             if thorough and not privilege:
                 privilege = await self._privilege(connection)
-        except (libpq.LibpqError, TimeoutError) as error:
-            said = refusal.parse(str(error) or "let in, and then no answer in time")
-            condition = refusal.condition(said, was_alive=True)
-            return self._refused(Visit(self._clock(), seconds, condition, said.detail))
         finally:
             connection.close()
-        self._failed = 0
-        self._starved = False
-        self.retry_seconds = None
-        self._not_before = began + self._access.backoff_first_seconds - _EARLY_SECONDS
-        return Visit(at, seconds, Condition.OK, privilege=privilege)
+        return _Inside(at, monotonic, privilege)
 
     async def _privilege(self, connection: libpq.Connection) -> str:
         async with asyncio.timeout(self._access.read_timeout_seconds):
@@ -101,5 +124,6 @@ class Canary:
             longest_seconds=self._access.backoff_longest_seconds,
             patient=True,
         )
+        self.retry_seconds_at_most = self._access.backoff_longest_seconds
         self._not_before = time.monotonic() + self.retry_seconds
         return visit

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pgheadroom import refusal
 from pgheadroom.attempts import Attempt, Params, is_port
 from pgheadroom.descriptors import SPENT
+from pgheadroom.pending import Arrived, Pending
 from pgheadroom.reading import Condition, Knock
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -26,6 +29,7 @@ _PROTOCOL_3_0 = 196608
 _AUTHENTICATION_OK = 0
 _LONGEST_ANSWER = 64 * 1024  # bytes
 _GOODBYE_SECONDS = 1.0
+_KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_USER_TIMEOUT": 3000}
 _LENGTH_OF_LENGTH = 4  # a message's length counts itself
 _PLAIN = frozenset({"disable", "allow"})
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
@@ -41,9 +45,13 @@ async def knock(
     *,
     was_alive: bool,
     timeout_seconds: float,
+    pending: Pending[refusal.Refusal | None],
     clock: Callable[[], float] = time.time,
 ) -> Knock:
     """Knock once at the address of *attempt*, for at most *timeout_seconds*.
+
+    *pending* is what is known of the door: a knock that got no answer is waited for again by the
+    next one, instead of a second one beside it.
 
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``). An answer
     that judges the role, the password or the database counts as let in: whoever is judged has
@@ -51,9 +59,10 @@ async def knock(
     """
     at = clock()
     began = time.perf_counter()
+    if pending.ended:
+        pending.give_up()  # an answer that came meanwhile says how it was, not how it is
     try:
-        async with asyncio.timeout(timeout_seconds):
-            refused = await _ask(attempt)
+        refused = await pending.within(timeout_seconds, partial(_ask, attempt))
     except TimeoutError:
         condition, detail = Condition.TIMEOUT, f"no answer within {timeout_seconds:g} s"
     except ssl.SSLError as error:
@@ -83,9 +92,11 @@ def _judge(refused: refusal.Refusal | None, *, was_alive: bool) -> tuple[Conditi
     return condition, refused.detail
 
 
-async def _ask(attempt: Attempt) -> refusal.Refusal | None:
+async def _ask(attempt: Attempt, arrived: Arrived) -> refusal.Refusal | None:
     """Return the refusal, or None when the server went on with the login."""
     reader, writer = await _open(attempt)
+    arrived()
+    _outlive_no_network(writer)
     try:
         await _encrypt(reader, writer, attempt.params)
         writer.write(startup_message(attempt.params))
@@ -125,6 +136,17 @@ async def _open(attempt: Attempt) -> tuple[asyncio.StreamReader, asyncio.StreamW
         ssl=direct,
         server_hostname=params["host"] if direct else None,
     )
+
+
+def _outlive_no_network(writer: asyncio.StreamWriter) -> None:
+    """Have the kernel end a wait for an answer when the network has been cut."""
+    line: socket.socket = writer.get_extra_info("socket")
+    if line.family == socket.AF_UNIX:
+        return
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # Linux has them all
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _encrypt(

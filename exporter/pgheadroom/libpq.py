@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from psycopg import OperationalError, pq
@@ -130,8 +131,10 @@ class Connection:
                 self._pgconn.consume_input()
 
 
-async def connect(conninfo: str) -> Connection:
+async def connect(conninfo: str, arrived: Callable[[], None]) -> Connection:
     """Open a connection as *conninfo* says; raises LibpqError.
+
+    Calls *arrived* once the server's machine has taken it, so that it may cost a slot there.
 
     Host names must have been resolved (``hostaddr``): libpq would look them up here and now, and
     hold the whole process up. No deadline of its own: cancel it, and the attempt is closed.
@@ -154,6 +157,8 @@ async def connect(conninfo: str) -> Connection:
             await ready(pgconn.socket, read=not writing, write=writing)
             with ceiling:
                 status = pgconn.connect_poll()
+            if pgconn.status != pq.ConnStatus.STARTED:
+                arrived()
         pgconn.nonblocking = 1
     except OperationalError as error:
         pgconn.finish()

@@ -13,7 +13,9 @@ from pgheadroom.board import Board
 from pgheadroom.canary import Canary
 from pgheadroom.changes import changes
 from pgheadroom.knock import knock
+from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Knock, Reading, Visit, most_telling
+from pgheadroom.refusal import Refusal
 from pgheadroom.session import Access, Session, resolve
 from pgheadroom.step import Policy, step
 
@@ -32,12 +34,13 @@ class Sampler:
         self._session = Session(access)
         self._canary = Canary(access.canary) if access.canary is not None else None
         self._knocking = False
+        self._knocks: Doors[Refusal | None] = Doors()
 
     async def sample(self) -> None:
         """Take one reading; after a lost connection, knock too."""
         reading = await self._session.read()
         if reading is not None:
-            self._publish(reading, self._session.retry_seconds)
+            self._publish(reading, self._session)
         if self._session.lost:
             self._session.lost = False
             await self.knock()
@@ -64,13 +67,19 @@ class Sampler:
         if self._canary is None or not self._canary.due(self._board.state(self._access.name)):
             return
         visit = await self._canary.visit(was_alive=self._session.alive, thorough=thorough)
-        self._publish(visit, self._canary.retry_seconds)
+        self._publish(visit, self._canary)
 
     def close(self) -> None:
         """Give the connection up."""
+        self._knocks.give_up()
+        if self._canary is not None:
+            self._canary.close()
         self._session.close()
 
     async def _knock(self) -> Knock | None:
+        if self._session.login_hangs:
+            # A knock would hang beside it, and might hold one more slot.
+            return Knock(time.time(), 0.0, Condition.TIMEOUT, "our own login is not answered")
         held = self._session.attempt
         try:
             candidates = [held] if held is not None else await self._candidates()
@@ -80,11 +89,15 @@ class Sampler:
             # No file of ours, or no usable connection string: that is no news of the server, and
             # the next reading says it in words.
             return None
+        self._knocks.give_up(but=candidates)
         answers: list[Knock] = []
         for candidate in candidates:
             try:
                 answer = await knock(
-                    candidate, was_alive=self._session.alive, timeout_seconds=_KNOCK_SECONDS
+                    candidate,
+                    was_alive=self._session.alive,
+                    timeout_seconds=_KNOCK_SECONDS,
+                    pending=self._knocks.at(candidate),
                 )
             except OSError:
                 return None  # we have no descriptor left: that is no news of the server either
@@ -100,14 +113,19 @@ class Sampler:
         except TimeoutError:
             raise HostUnknownError("the name, within the time allowed") from None
 
-    def _publish(self, reading: Reading | Visit, retry_seconds: float | None = None) -> None:
+    def _publish(self, reading: Reading | Visit, tries: Session | Canary | None = None) -> None:
         before = self._board.state(self._access.name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
         for change in changes(before, after):
-            extra = {"retry_seconds": _rounded(retry_seconds)} if change.retries else {}
+            extra = _pauses(tries) if change.retries and tries is not None else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 1)
+def _pauses(tries: Session | Canary) -> dict[str, float | None]:
+    """Return how long the next attempt waits, and what that may grow to, for the log."""
+    pauses = {
+        "retry_seconds": tries.retry_seconds,
+        "retry_seconds_at_most": tries.retry_seconds_at_most,
+    }
+    return {name: pause and round(pause, 1) for name, pause in pauses.items()}

@@ -1,7 +1,8 @@
 """The one kept connection of a target: ask it, and replace it when it is lost or hangs.
 
-Never two at a time: a new connection is opened only after the old one was closed on our side. A
-reading either ends within its deadline or is cut off there.
+Never two at a time: a new connection is opened only after the old one was closed on our side, and
+a login that the server does not finish is waited for again rather than repeated. A reading either
+ends within its deadline or is cut off there.
 """
 
 from __future__ import annotations
@@ -9,26 +10,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from psycopg import ProgrammingError
 
-from pgheadroom import attempts, libpq, refusal, rows
+from pgheadroom import attempts, backoff, libpq, refusal, rows
 from pgheadroom.attempts import Attempt
-from pgheadroom.backoff import delay_seconds
 from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
+from pgheadroom.pending import Arrived, Doors
 from pgheadroom.reading import Condition, Failure, Sample, most_telling
 from pgheadroom.statements import Plan, Statements
 
 APPLICATION_NAME = "pgheadroom"
 
+_KEEPALIVE_SECONDS = "5"
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
 
 Answer = TypeVar("Answer")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Session:
         self._clock = clock
         self._connection: libpq.Connection | None = None
         self._attempt: Attempt | None = None
+        self._logins: Doors[libpq.Connection] = Doors(libpq.Connection.close)
         self._plan: Plan | None = None
         self._version = 0
         self._prepared = False
@@ -67,10 +72,13 @@ class Session:
         self._failed = 0
         self._not_before = 0.0
         self._was_alive = False
+        self._may_use_reserve = False
         self.lost = False
         """A connection was lost since this was last set to False: worth a knock."""
         self.retry_seconds: float | None = None
         """How long the next attempt waits after a failed one; None while connected."""
+        self.retry_seconds_at_most: float | None = None
+        """What that may grow to while the attempts go on failing in the same way."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -81,6 +89,11 @@ class Session:
     def alive(self) -> bool:
         """Whether we hold a session, or held one when we last heard from the server."""
         return self._was_alive
+
+    @property
+    def login_hangs(self) -> bool:
+        """Whether a server has taken up a login of ours and not finished it in time."""
+        return self._logins.under_way
 
     async def read(self) -> Sample | Failure | None:
         """Ask the server once; None while the back-off after a failed attempt lasts.
@@ -115,16 +128,18 @@ class Session:
 
     def close(self) -> None:
         """Give the connection up, without waiting for anybody."""
+        self._logins.give_up()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     async def _read_anew(self) -> Sample | Failure | None:
-        if time.monotonic() < self._not_before:
+        if time.monotonic() < self._not_before and not self._logins.answered:
             return None
-        failure = await self._connect()
+        began = time.monotonic()
+        failure = await self._connect_soon()
         if failure is not None:
-            return self._refused(failure)
+            return self._refused(failure, began)
         assert self._connection is not None  # noqa: S101 - _connect returned no failure
         try:
             return await _within(self._access.read_timeout_seconds, self._sample(self._connection))
@@ -132,18 +147,32 @@ class Session:
             self._drop()
             said = refusal.parse(str(error))
             condition = refusal.condition(said, was_alive=self._was_alive)
-            return self._refused(Failure(self._clock(), condition, said.detail))
+            return self._refused(Failure(self._clock(), condition, said.detail), began)
         except TimeoutError:
             self._drop()
             detail = f"connected, then no answer within {self._access.read_timeout_seconds:g} s"
-            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail), began)
         except BaseException:
             self._drop()
             raise
 
+    async def _connect_soon(self) -> Failure | None:
+        """Connect, and try again at once where a reserve is kept for us."""
+        failure = await self._connect()
+        if failure is None or not self._may_use_reserve:
+            return failure
+        for pause in backoff.again_seconds(failure.condition, self._failed):
+            await asyncio.sleep(pause)
+            failure = await self._connect()
+            if failure is None:
+                break
+        return failure
+
     async def _connect(self) -> Failure | None:
         """Get in and begin anew; return why not when no address lets us in."""
-        entered = await enter(self._access, was_alive=self._was_alive, clock=self._clock)
+        entered = await enter(
+            self._access, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
+        )
         if isinstance(entered, Failure):
             return entered
         connection, self._attempt = entered
@@ -202,7 +231,8 @@ class Session:
         self._last = sample
         self._failed = 0
         self._was_alive = True
-        self.retry_seconds = None
+        self._may_use_reserve = sample.server.reserve or sample.server.superuser
+        self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 
     def _query_failed(self, said: refusal.Refusal) -> Failure:
@@ -210,17 +240,25 @@ class Session:
         condition = refusal.condition(said, was_alive=True)
         return Failure(self._clock(), condition, said.detail)
 
-    def _refused(self, failure: Failure) -> Failure:
+    def _refused(self, failure: Failure, began: float | None = None) -> Failure:
+        """Take note of *failure*, and put the next attempt off.
+
+        From one attempt's beginning (*began*, if there was one) to the next one's, so that one
+        which outlasts the server's trouble does not make the pause longer.
+        """
         self._failed += 1
         # A server that had sessions and now says "not now" is shutting down, until it is gone.
         self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
-        self.retry_seconds = delay_seconds(
-            failure.condition,
-            self._failed,
-            first_seconds=self._access.backoff_first_seconds,
-            longest_seconds=self._access.backoff_longest_seconds,
+        first, longest = self._access.backoff_first_seconds, self._access.backoff_longest_seconds
+        delay = backoff.delay_seconds(
+            failure.condition, self._failed, first_seconds=first, longest_seconds=longest
         )
-        self._not_before = time.monotonic() + self.retry_seconds
+        self.retry_seconds_at_most = backoff.longest_delay_seconds(
+            failure.condition, first_seconds=first, longest_seconds=longest
+        )
+        now = time.monotonic()
+        self._not_before = max((began or now) + delay, now + min(delay, first) / 2)
+        self.retry_seconds = self._not_before - now
         return failure
 
     def _drop(self) -> None:
@@ -229,10 +267,16 @@ class Session:
 
 
 async def enter(
-    access: Access, *, was_alive: bool, clock: Callable[[], float]
-) -> tuple[libpq.Connection, Attempt] | Failure:
+    access: Access,
+    doors: Doors[Made],
+    make: Callable[[str, Arrived], Coroutine[Any, Any, Made]],
+    *,
+    was_alive: bool,
+    clock: Callable[[], float],
+) -> tuple[Made, Attempt] | Failure:
     """Try every address that *access* leads to until one lets us in; tell why not if none does.
 
+    *make* logs in by a connection string, and is not begun again where it is pending by *doors*.
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``).
     """
     failures: list[Failure] = []
@@ -250,9 +294,10 @@ async def enter(
     except OSError as error:
         detail = f"cannot read {error.filename}: {error.strerror}"
         return Failure(clock(), Condition.AUTH, detail)
+    doors.give_up(but=candidates)
     for candidate in candidates:
         try:
-            return await _within(seconds, libpq.connect(candidate.conninfo)), candidate
+            made = await doors.at(candidate).within(seconds, partial(make, candidate.conninfo))
         except TimeoutError:
             detail = f"{candidate.place} did not let us in within {seconds:g} s"
             failures.append(Failure(clock(), Condition.TIMEOUT, detail))
@@ -260,6 +305,9 @@ async def enter(
             said = refusal.parse(str(error))
             condition = refusal.condition(said, was_alive=was_alive)
             failures.append(Failure(clock(), condition, f"{candidate.place}: {said.detail}"))
+        else:
+            doors.give_up()
+            return made, candidate
     return most_telling(failures)
 
 
@@ -272,6 +320,9 @@ async def resolve(access: Access) -> list[Attempt]:
     # An answer that never comes, because the network was cut, must not wait for TCP's patience.
     milliseconds = round(access.read_timeout_seconds * 1000)
     params.setdefault("tcp_user_timeout", str(milliseconds))
+    # And a login that says nothing for long must be told from a network that was cut.
+    for name in ("keepalives_idle", "keepalives_interval"):
+        params.setdefault(name, _KEEPALIVE_SECONDS)
     return await attempts.attempts(params, extra)
 
 

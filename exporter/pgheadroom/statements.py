@@ -37,6 +37,12 @@ _HIDDEN_BY_STATE = """
     ) ELSE ({by_lock}) END
 """
 
+_KEEPALIVES = {
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Statements:
@@ -68,7 +74,9 @@ class Plan:
         self.whole = Statements(
             **{name: f"SET TRANSACTION READ ONLY; {local}{t}".encode() for name, t in texts.items()}
         )
-        session = "".join(f"SET SESSION {name} = {value}; " for name, value in settings.items())
+        # So that the server, too, lets go of us soon after the network between us was cut.
+        alone = settings | _KEEPALIVES
+        session = "".join(f"SET SESSION {name} = {value}; " for name, value in alone.items())
         prepare = "; ".join(f"PREPARE pgheadroom_{name} AS {t}" for name, t in texts.items())
         self.prepare = (
             f"SET SESSION default_transaction_read_only = on; {session}{prepare}".encode()

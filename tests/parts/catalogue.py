@@ -53,6 +53,12 @@ BUNDLES: Final = (
         elsewhere=partial(debian.on_path, "systemd-analyze"),
     ),
     Bundle(
+        name="faketime",
+        pin="release",
+        parts={"faketime": "libfaketimeMT.so.1"},
+        build=debian.faketime,
+    ),
+    Bundle(
         name="postgres-exporter",
         pin=debian.SUITE,
         parts={"postgres-exporter": "usr/bin/prometheus-postgres-exporter"},

@@ -85,6 +85,17 @@ def systemd(shop: Workshop) -> None:
     _wrap(shop, "systemd-analyze", "usr/bin/systemd-analyze")
 
 
+def faketime(shop: Workshop) -> None:
+    """Unpack the library by which one program's clock is stepped."""
+    unpack_with_dependencies(shop, "libfaketime")
+    # For programs with threads; its folder is named after the machine.
+    (library,) = shop.bench.glob("usr/lib/*/faketime/libfaketimeMT.so.1")
+    library.rename(shop.bench / library.name)
+    env = {"LD_PRELOAD": str(shop.bench / library.name), "FAKETIME": "@2001-01-01 00:00:00"}
+    if not run(["date", "+%Y"], env=env, unprivileged=True).startswith("2001"):
+        raise UnavailableError("libfaketime does not step the clock here")
+
+
 def on_path(program: str) -> Path | None:
     """Return the system's own *program*, if it has one."""
     found = shutil.which(program) or shutil.which(program, path=_SERVER_FOLDERS)

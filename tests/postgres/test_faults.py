@@ -208,3 +208,19 @@ async def test_after_a_stop_the_state_says_what_is_left(
     pg.stop("fast" if mode == "fast" else "immediate")
     await until_condition(watched, Condition.UNREACHABLE)
     assert watched.state.free(Tier.ORDINARY) is not None
+
+
+async def test_a_login_that_hangs_is_not_repeated(pg: Postgres, watch: Watcher) -> None:
+    """A frozen server that thaws finds one login of ours, and one knock, however long it took."""
+    watched = watch(pg.dsn(), connect_timeout_seconds=0.2, read_timeout_seconds=0.2)
+    start = pg.log.size()
+    pg.reload(log_connections="on")
+    pg.pause()
+    for _ in range(5):
+        assert (await watched.sample()).condition is Condition.TIMEOUT
+        knocked = (await watched.knock()).knock
+        assert knocked is not None
+        assert knocked.condition is Condition.TIMEOUT
+    pg.resume()
+    await until_condition(watched, Condition.OK)
+    assert pg.log.read(start).count("connection received: host=127.0.0.1") == 1

@@ -6,15 +6,23 @@ from tests.parts import hand_over
 from tests.parts.command import run
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path, *, expired: bool = False) -> tuple[Path, Path]:
     """Write a self-signed certificate and its key into *folder* and return their paths."""
     certificate, key = folder / "server.crt", folder / "server.key"
+    # A request of its own first: `openssl req` itself cannot date a certificate back.
     run(
         [
-            *("openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("openssl", "req", "-new", "-nodes", "-subj", "/CN=localhost"),
             *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-            *("-out", certificate, "-keyout", key),
+            *("-out", folder / "server.csr", "-keyout", key),
+        ]
+    )
+    names = folder / "server.ext"
+    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:TRUE\n")
+    run(
+        [
+            *("openssl", "x509", "-req", "-in", folder / "server.csr", "-signkey", key),
+            *("-days", "-1" if expired else "2", "-extfile", names, "-out", certificate),
         ]
     )
     key.chmod(0o600)  # PostgreSQL refuses a key that others may read

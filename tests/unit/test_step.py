@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import POLICY, SERVER, sample
 
+from pgheadroom.alert import AlertName
 from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
@@ -89,6 +90,15 @@ readings = st.lists(
     ),
     max_size=20,
 )
+
+
+@pytest.mark.parametrize("stepped", [3600.0, -3600.0])
+def test_an_alert_waits_for_no_clock_that_was_stepped(stepped: float) -> None:
+    calm = [sample(at=1e9 + second) for second in range(300)]
+    everything = (Group("api", "idle", 20, 10.0),)
+    full = [sample(at=1e9 + 300 + stepped, groups=everything)]
+    names = {alert.key[0] for alert in after(*calm, *full).alerts}
+    assert AlertName.EXHAUSTED in names
 
 
 @given(readings)

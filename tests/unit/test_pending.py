@@ -1,0 +1,90 @@
+"""Is what outlasts its deadline waited for again, given up in the end, and never begun twice?"""
+
+import asyncio
+
+import pytest
+
+from pgheadroom.attempts import Attempt
+from pgheadroom.pending import Arrived, Doors, Pending
+
+
+class Server:
+    """Work that ends when it is told to, and counts how often it was begun."""
+
+    def __init__(self, *, arrives: bool = True) -> None:
+        self._arrives = arrives
+        self._end = asyncio.Event()
+        self.begun = 0
+        self.closed = 0
+
+    async def login(self, arrived: Arrived) -> str:
+        """Let nobody in before it is told to."""
+        self.begun += 1
+        if self._arrives:
+            arrived()
+        try:
+            await self._end.wait()
+        except asyncio.CancelledError:
+            self.closed += 1
+            raise
+        return "in"
+
+    async def let_in(self) -> None:
+        """Let those in who wait, and wait until they are."""
+        self._end.set()
+        await asyncio.sleep(0)  # a turn of the loop, in which the login ends
+
+
+async def test_a_login_that_hangs_is_begun_once() -> None:
+    server, pending = Server(), Pending[str]()
+    first = asyncio.create_task(pending.within(0.01, server.login))
+    await asyncio.sleep(0)
+    assert not pending.under_way, "its time is not up"
+    with pytest.raises(TimeoutError):
+        await first
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await pending.within(0.001, server.login)
+        assert pending.under_way
+    await server.let_in()
+    assert pending.ended
+    assert await pending.within(0.001, server.login) == "in"
+    assert (server.begun, server.closed) == (1, 0)
+
+
+async def test_one_that_did_not_arrive_is_begun_anew() -> None:
+    server, pending = Server(arrives=False), Pending[str]()
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await pending.within(0.001, server.login)
+        assert not pending.under_way
+    await asyncio.sleep(0)
+    assert (server.begun, server.closed) == (2, 2)
+
+
+async def test_patience_ends_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgheadroom.pending._PATIENCE_SECONDS", 0.0)
+    server, pending = Server(), Pending[str]()
+    with pytest.raises(TimeoutError):
+        await pending.within(0.001, server.login)
+    assert not pending.under_way
+
+
+async def test_what_ended_well_is_handed_over_to_be_closed() -> None:
+    closed: list[str] = []
+    server, doors = Server(), Doors[str](closed.append)
+    one = Attempt({"host": "db1", "hostaddr": "192.0.2.1", "port": "5432"})
+    same = Attempt({"host": "alias", "hostaddr": "192.0.2.1", "port": "5432"})
+    assert doors.at(one) is doors.at(same)
+    with pytest.raises(TimeoutError):
+        await doors.at(one).within(0.001, server.login)
+    assert doors.under_way
+    doors.give_up(but=[same])
+    doors.forget()
+    assert doors.under_way
+    await server.let_in()
+    assert doors.answered
+    assert not closed
+    doors.forget()
+    assert closed == ["in"]
+    assert not doors.answered

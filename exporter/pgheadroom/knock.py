@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import struct
 import time
@@ -28,6 +29,7 @@ _GOODBYE_SECONDS = 1.0
 _LENGTH_OF_NUMBER = 4  # bytes; a message's length counts itself
 _PLAIN = frozenset({"disable", "allow"})
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _STRICT = _VERIFIED | {"require"}
 
 
@@ -198,10 +200,18 @@ async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 def parse_error(payload: bytes) -> refusal.Refusal:
-    """Take an ErrorResponse apart; fields that are missing are None or empty."""
+    """Take an ErrorResponse apart; fields that are missing, or not what they should be, are None.
+
+    The text may be empty.
+    """
     fields = {
         chunk[:1]: chunk[1:].decode("utf-8", errors="replace")
         for chunk in payload.split(b"\0")
         if chunk
     }
-    return refusal.Refusal(fields.get(b"C"), fields.get(b"R"), fields.get(b"M", ""))
+    code, routine = fields.get(b"C", ""), fields.get(b"R", "")
+    return refusal.Refusal(
+        code if _SQLSTATE.fullmatch(code) else None,
+        routine if routine.isidentifier() else None,
+        fields.get(b"M", ""),
+    )

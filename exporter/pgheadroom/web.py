@@ -194,7 +194,11 @@ def _say(status: int, words: str) -> web.Response:
 
 
 def _wants_gzip(request: web.Request) -> bool:
-    accepted = request.headers.get("Accept-Encoding", "")
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Tell whether an Accept-Encoding header of *accepted* takes gzip."""
     for coding in accepted.split(","):
         name, _, weight = coding.partition(";")
         if name.strip().lower() == "gzip":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from pgheadroom.cadence import Pulse
+from pgheadroom.names import visible
 from pgheadroom.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
 from pgheadroom.slots import Limits, Slots
 
@@ -140,20 +141,25 @@ def _group(row: Row) -> Group:
         state=UNKNOWN_STATE if state is None else text(state),
         count=_int(count),
         oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
-        database=text(database),
-        role=text(role),
+        database=_name(database),
+        role=_name(role),
     )
 
 
 def _limit_use(row: Row) -> LimitUse:
     _, name, limit, used, *_ = row
-    return LimitUse(name=text(name), limit=_int(limit), used=_int(used))
+    return LimitUse(name=_name(name), limit=_int(limit), used=_int(used))
 
 
 def _sessions(row: Row) -> Sessions:
     _, name, ends, opened, *_ = row
     abandoned, fatal, killed = (_int(end) for end in text(ends).split())
-    return Sessions(text(name), _int(opened), abandoned, fatal, killed)
+    return Sessions(_name(name), _int(opened), abandoned, fatal, killed)
+
+
+def _name(value: bytes | None) -> str:
+    """Return the name of a role or a database, which may be any text, as it can be shown."""
+    return visible(text(value))
 
 
 def _optional(value: bytes | None) -> str | None:

@@ -244,7 +244,10 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return value
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
+        if not isinstance(node, yaml.MappingNode):  # with a tag that says so, such as !!set
+            problem = "expected a mapping node, for that is what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)

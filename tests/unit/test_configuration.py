@@ -115,6 +115,7 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
         ('targets: {a: {password_file: "x\\0y"}}\n', ":1: a NUL character"),
         ("listen: " + "[" * 5000, "is nested too deeply"),
         ("? [a]\n: 1\n", ":1: found unhashable key"),
+        ("!!set text", ":1: expected a mapping node"),
         ("_cli_parse_args: true\n", "_cli_parse_args: no such setting"),
         ("_env_file: /etc/passwd\n", "_env_file: no such setting"),
         ('"a\\nb": 1\n', "a\\u000ab: no such setting"),

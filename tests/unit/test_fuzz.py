@@ -10,7 +10,7 @@ from fuzz.harnesses import HARNESSES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-_SLOW = {"configuration": 30, "page": 100, "memory": 50}
+_SLOW = {"configuration": 20, "page": 100, "memory": 50}
 """How many inputs, where one takes milliseconds."""
 
 
@@ -29,7 +29,8 @@ each = pytest.mark.parametrize("harness", HARNESSES, ids=lambda harness: harness
 
 @each
 def test_what_is_right_or_nearly(harness: Harness) -> None:
-    for seed in (*harness.seeds, b"", b"\0", b"\xff" * 9, *(w.encode() for w in harness.words)):
+    words = () if harness.name in _SLOW else harness.words
+    for seed in (*harness.seeds, b"", b"\0", b"\xff" * 9, *(word.encode() for word in words)):
         harness.once(seed)
 
 

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test reliability lint wheel lock audit sbom clean
+.PHONY: run test reliability lint fuzz wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -27,6 +27,12 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# A million inputs for what parses bytes of others: half an hour of one core. FUZZ_RUNS= of them, for
+# the harnesses FUZZ= alone; what is found is printed, with the input.
+FUZZ_RUNS ?= 1000000
+fuzz: $(VENV)/fuzz.stamp
+	@$(BIN)/python -m fuzz $(FUZZ_RUNS) $(FUZZ)
 
 wheel: $(VENV)/dev.stamp
 	$(BIN)/python -m build --no-isolation
@@ -66,4 +72,9 @@ $(VENV)/run.stamp: $(VENV)/bin/python requirements/demo.txt requirements/build.t
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	@echo "installing what the tests need into $(VENV) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp requirements/fuzz.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.txt \
+	    || { echo "make fuzz needs atheris, which has wheels for Linux and Python 3.11 to 3.13" >&2; exit 1; }
 	@touch $@

@@ -8,7 +8,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-# The image installs run.txt; `make run` demo.txt and build.txt; `make test` all of it, dev.txt.
+# The image installs run.txt; `make run` demo.txt and build.txt; `make test` all of it, dev.txt;
+# `make fuzz` fuzz.txt beside it.
 FILES: dict[str, tuple[str, ...]] = {
     "dev.txt": ("--extra", "demo", "--group", "dev", "--group", "build"),
     "demo.txt": ("--extra", "demo"),
@@ -25,7 +26,7 @@ def lock(name: str, options: tuple[str, ...], *, constraint: str | None) -> None
     ]
     if constraint is not None:
         command += ["--constraint", str(HERE / constraint)]
-    source = () if name == "build.txt" else ("pyproject.toml",)
+    source = () if name in ("build.txt", "fuzz.txt") else ("pyproject.toml",)
     subprocess.run([*command, *options, *source], cwd=HERE.parent, check=True)  # noqa: S603 - a command of our own
 
 
@@ -34,6 +35,7 @@ def main() -> None:
     for name, options in FILES.items():
         lock(name, options, constraint=None if name == "dev.txt" else "dev.txt")
     lock("build.txt", ("--group", "build"), constraint="dev.txt")
+    lock("fuzz.txt", ("--group", "fuzz"), constraint="dev.txt")
 
 
 if __name__ == "__main__":

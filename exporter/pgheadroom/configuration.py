@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from pgheadroom.names import visible
 from pgheadroom.settings import PREFIX, TARGET_NAMES, Settings, allowed_range
 from pgheadroom.web_config import WebConfig, web_config
 from pgheadroom.web_tls import server_context
@@ -60,8 +61,8 @@ class ConfigurationError(Exception):
     """The settings are not allowed; ``problems`` has one line for each thing that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
+        self.problems = tuple(map(visible, problems))
+        super().__init__("; ".join(self.problems))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,6 +106,7 @@ def load(
     if path:
         from_file, wrong = _read(Path(path), "settings, such as 'listen: :10187'")
         problems += [f"config: {problem}" for problem in wrong]
+        problems += _take_out_unknown(from_file)
     problems += _unknown_variables(environment)
     merged = _merged(from_file, from_environment, flags)
     try:
@@ -229,16 +231,37 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but a key that stands twice is an error, not the last one's luck."""
+    """PyYAML's safe loader, but all that it cannot take is a YAMLError, which says where.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
+    A key that stands twice is an error too, not the last one's luck.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature of what it overrides
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str):
+                value.encode()
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
+            # PyYAML lets through whatever int(), datetime() and its own tables raise.
+            problem = "a value that is not what it looks like, or what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+        if isinstance(value, str) and "\0" in value:
+            problem = "a NUL character, which no name, path or address can hold"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
+        if not isinstance(node, yaml.MappingNode):  # with a tag that says so, such as !!set
+            problem = "expected a mapping node, for that is what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 problem = f"the key {key!r} stands twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            seen.add(key if isinstance(key, str) else repr(key))
+            if not isinstance(key, dict | list):  # which are refused; aliases can make them huge
+                seen.add(key if isinstance(key, str) else repr(key))
         return super().construct_mapping(node, deep)
 
 
@@ -261,7 +284,21 @@ def _read(path: Path, what: str) -> tuple[dict[str, Any], list[str]]:
         problem = f"{where}: {error.problem or 'not YAML'}"
     except yaml.YAMLError as error:
         problem = f"{path}: not YAML: {error}"
+    except RecursionError:
+        problem = f"{path} is nested too deeply"
     return {}, [problem]
+
+
+def _take_out_unknown(from_file: dict[str, Any]) -> list[str]:
+    """Leave only settings in *from_file*, and return a line for each other key.
+
+    pydantic-settings takes some keys that begin with _ for orders to itself.
+    """
+    known = set(Settings.model_fields)
+    unknown = [key for key in from_file if key not in known]
+    for key in unknown:
+        del from_file[key]
+    return [f"{key}: no such setting{_meant(key, known)}" for key in unknown]
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

@@ -34,7 +34,10 @@ class Format(enum.Enum):
     @classmethod
     def of(cls, accept: str) -> Format:
         """Return the format to answer an *accept* header with."""
-        _, content_type = choose_encoder(accept)
+        try:
+            _, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # of a version that is no number
+            return cls.TEXT
         return cls.OPENMETRICS if content_type.startswith("application/openm") else cls.TEXT
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -30,13 +31,14 @@ _AUTHENTICATION_OK = 0
 _LONGEST_ANSWER = 64 * 1024  # bytes
 _GOODBYE_SECONDS = 1.0
 _KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_USER_TIMEOUT": 3000}
-_LENGTH_OF_LENGTH = 4  # a message's length counts itself
+_LENGTH_OF_NUMBER = 4  # bytes; a message's length counts itself
 _PLAIN = frozenset({"disable", "allow"})
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _STRICT = _VERIFIED | {"require"}
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
     """What answered does not speak PostgreSQL's protocol, or not as the settings demand."""
 
 
@@ -67,7 +69,7 @@ async def knock(
         condition, detail = Condition.TIMEOUT, f"no answer within {timeout_seconds:g} s"
     except ssl.SSLError as error:
         condition, detail = Condition.ERROR, f"TLS: {error.reason or error}"
-    except _UnusableError as error:
+    except UnusableError as error:
         condition, detail = Condition.ERROR, str(error)
     except OSError as error:
         if error.errno in SPENT:
@@ -100,12 +102,10 @@ async def _ask(attempt: Attempt, arrived: Arrived) -> refusal.Refusal | None:
     try:
         await _encrypt(reader, writer, attempt.params)
         writer.write(startup_message(attempt.params))
-        kind, payload = await _message(reader)
+        kind, payload = await message(reader)
         if kind == b"E":
             return parse_error(payload)
-        if kind not in (b"R", b"v"):
-            raise _UnusableError(f"unexpected answer {kind!r}")
-        if kind == b"R" and struct.unpack("!i", payload[:4])[0] == _AUTHENTICATION_OK:
+        if admits(kind, payload):
             # No password wanted (trust): a session begins, so end it as one ends sessions.
             # Its greeting is read to the end: to close on unread bytes would reset the
             # connection, and the server would log that. However it parts: we have our answer.
@@ -127,7 +127,7 @@ async def _open(attempt: Attempt) -> tuple[asyncio.StreamReader, asyncio.StreamW
         )
     params = attempt.params
     if not is_port(params["port"]):  # libpq's environment, or a service file, may say so
-        raise _UnusableError("the port is not a number from 1 to 65535")
+        raise UnusableError("the port is not a number from 1 to 65535")
     direct = _tls_context(params) if _direct(params) else None
     return await asyncio.open_connection(
         params.get("hostaddr") or params["host"],
@@ -165,7 +165,7 @@ async def _encrypt(
     if answer == b"S":
         await writer.start_tls(_tls_context(params), server_hostname=params["host"])
     elif mode in _STRICT:
-        raise _UnusableError("the server does not offer the TLS that sslmode demands")
+        raise UnusableError("the server does not offer the TLS that sslmode demands")
 
 
 def _direct(params: Params) -> bool:
@@ -206,19 +206,39 @@ def startup_message(params: Params) -> bytes:
     return struct.pack("!ii", len(body) + 8, _PROTOCOL_3_0) + body
 
 
-async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+def admits(kind: bytes, payload: bytes) -> bool:
+    """Tell whether this message ends the login; else it asks who we are.
+
+    Raises UnusableError when it is no answer to a StartupMessage.
+    """
+    if kind not in (b"R", b"v") or len(payload) < _LENGTH_OF_NUMBER:
+        raise UnusableError(f"unexpected answer {kind!r}")
+    number: int = struct.unpack_from("!i", payload)[0]
+    return kind == b"R" and number == _AUTHENTICATION_OK
+
+
+async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return kind and payload of the next message; raises UnusableError and EOFError."""
     head = await reader.readexactly(5)
     kind, length = head[:1], struct.unpack("!i", head[1:])[0]
-    if not _LENGTH_OF_LENGTH <= length <= _LONGEST_ANSWER:
-        raise _UnusableError("what answers there does not speak PostgreSQL's protocol")
-    return kind, await reader.readexactly(length - _LENGTH_OF_LENGTH)
+    if not _LENGTH_OF_NUMBER <= length <= _LONGEST_ANSWER:
+        raise UnusableError("what answers there does not speak PostgreSQL's protocol")
+    return kind, await reader.readexactly(length - _LENGTH_OF_NUMBER)
 
 
 def parse_error(payload: bytes) -> refusal.Refusal:
-    """Take an ErrorResponse apart; fields that are missing are None or empty."""
+    """Take an ErrorResponse apart; fields that are missing, or not what they should be, are None.
+
+    The text may be empty.
+    """
     fields = {
         chunk[:1]: chunk[1:].decode("utf-8", errors="replace")
         for chunk in payload.split(b"\0")
         if chunk
     }
-    return refusal.Refusal(fields.get(b"C"), fields.get(b"R"), fields.get(b"M", ""))
+    code, routine = fields.get(b"C", ""), fields.get(b"R", "")
+    return refusal.Refusal(
+        code if _SQLSTATE.fullmatch(code) else None,
+        routine if routine.isidentifier() else None,
+        fields.get(b"M", ""),
+    )

@@ -56,13 +56,19 @@ DEFAULT_RULES: tuple[Rule, ...] = tuple(
 )
 
 
+def visible(text: str) -> str:
+    r"""Return *text* with each character that can't be printed as ``\uNNNN``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
 def printable(name: str) -> str:
     r"""Return *name* with everything that can't be seen escaped, at most 128 characters long.
 
     Control characters, line ends, bidirectional marks and lone surrogates become ``\uNNNN``.
     """
-    if not name.isprintable():
-        name = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)
+    name = visible(name)
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 

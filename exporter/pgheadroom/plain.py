@@ -6,7 +6,6 @@ of any of them: they become lists of their fields, mappings lists of pairs.
 
 from __future__ import annotations
 
-import math
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -58,12 +57,9 @@ def typed(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - whatever *kind* say
 def _single(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - as above
     if issubclass(kind, Enum):
         return kind(_checked(value, value in [one.value for one in kind]))
-    if kind is float:
-        fits = type(value) in (int, float) and math.isfinite(value)
-    else:
-        fits = type(value) is kind
+    fits = type(value) in ((int, float) if kind is float else (kind,))
     if kind in (int, float):
-        fits = fits and abs(value) <= _LARGEST
+        fits = fits and abs(value) <= _LARGEST  # NaN is not
     return kind(_checked(value, fits))
 
 

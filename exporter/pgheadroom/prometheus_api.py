@@ -74,7 +74,10 @@ class PrometheusApi:
         """Return the label sets of all series that one of *selectors* finds in that time."""
         fields = [("match[]", selector) for selector in selectors]
         found = await self._get("series", [*fields, ("start", f"{start}"), ("end", f"{end}")])
-        return [dict(labels) for labels in found]
+        try:
+            return [_labels(labels) for labels in found]
+        except (TypeError, ValueError):
+            raise self._no_prometheus("list of series") from None
 
     async def query_range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Return the values of *query* at *start*, every *step* seconds, up to *end*."""
@@ -82,7 +85,7 @@ class PrometheusApi:
         found = await self._get("query_range", fields)
         try:
             return [_series(one) for one in found["result"]]
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             raise self._no_prometheus("range of values") from None
 
     async def __aenter__(self) -> Self:
@@ -163,11 +166,20 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _series(found: Any) -> Series:  # noqa: ANN401 - it is JSON
-    values = ((float(at), float(value)) for at, value in found["values"])
+    values = [(float(at), float(value)) for at, value in found["values"]]
+    if not all(0 <= at < math.inf for at, _ in values):
+        raise ValueError
     return Series(
-        labels=dict(found["metric"]),
+        labels=_labels(found["metric"]),
         values=tuple((at, value) for at, value in values if math.isfinite(value)),
     )
+
+
+def _labels(found: Any) -> Labels:  # noqa: ANN401 - it is JSON
+    labels = dict(found)
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise TypeError
+    return labels
 
 
 def _why(error: Exception) -> str:

@@ -213,7 +213,8 @@ _KEYS = ("application_name", "usename", "datname", "state", "tier", "role", "dat
 
 def _own(at: float, frame: Frame) -> Reading | None:
     """Make of pgheadroom's own series what was read then."""
-    state = next((key[1] for key in frame if key[0] == "pgheadroom_target_state"), "ok")
+    states = (key[1] for key in frame if key[0] == "pgheadroom_target_state" and len(key) > 1)
+    state = next(states, "ok")
     if state != Condition.OK:
         known = state in list(Condition)
         return Failure(at, Condition(state) if known else Condition.ERROR, "as Prometheus has it")

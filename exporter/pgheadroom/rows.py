@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from pgheadroom.cadence import Pulse
+from pgheadroom.names import visible
 from pgheadroom.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
 from pgheadroom.slots import Limits, Slots
 
 Row = tuple[bytes | None, ...]
 Part = TypeVar("Part")
+Given = ParamSpec("Given")
 
 UNKNOWN_STATE = "unknown"
 """Where a state is NULL: a session between its start and its first command, or one of somebody else
 when our role may not look."""
 
 
+_MOST = 2**63
+"""Nothing that PostgreSQL counts is larger."""
+
+
+class SenselessError(ValueError):
+    """The rows are none that our statements return: who answered is no PostgreSQL."""
+
+
+def _sensible(read: Callable[Given, Part]) -> Callable[Given, Part]:
+    """Have whatever goes wrong in *read*, which trusts its rows, be one error."""
+
+    @functools.wraps(read)
+    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Part:
+        try:
+            return read(*args, **kwargs)
+        except (ValueError, LookupError, TypeError, OverflowError):
+            raise SenselessError("the answer to our statement makes no sense") from None
+
+    return reading
+
+
+@_sensible
 def pulse(row: Row, at: float, duration_seconds: float) -> Pulse:
-    """Read the one *row* that a pulse returns."""
+    """Read the one *row* that a pulse returns; raises SenselessError."""
     return Pulse(
         at=at,
         duration_seconds=duration_seconds,
@@ -28,6 +53,7 @@ def pulse(row: Row, at: float, duration_seconds: float) -> Pulse:
     )
 
 
+@_sensible
 def sample(
     rows: Iterable[Row],
     at: float,
@@ -39,7 +65,7 @@ def sample(
 
     *announced_pid* is the process id that the connection was told at its start: a pooler tells
     one that is not the backend's. *extra_reserved* is what the provider holds back without
-    saying so in any setting.
+    saying so in any setting. Raises SenselessError.
     """
     parts: dict[str, list[Row]] = {}
     for row in rows:
@@ -66,7 +92,7 @@ def sample(
             cost_seconds=_float(parts["cost"][0][4]),
         ),
         server=Server(
-            version=int(settings["server_version_num"] or 0),
+            version=_int(settings["server_version_num"]),
             version_text=settings["server_version"] or "",
             started_at=_float(parts["started"][0][4]),
             in_recovery=text(parts["recovery"][0][2]) == "true",
@@ -98,7 +124,7 @@ def _count(parts: dict[str, list[Row]], name: str) -> int:
 
 def _limits(settings: dict[str, str | None], extra_reserved: int) -> Limits:
     def number(name: str) -> int:
-        return int(settings.get(name) or 0)
+        return _int(settings.get(name))
 
     return Limits(
         max_connections=number("max_connections"),
@@ -115,29 +141,40 @@ def _group(row: Row) -> Group:
         state=UNKNOWN_STATE if state is None else text(state),
         count=_int(count),
         oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
-        database=text(database),
-        role=text(role),
+        database=_name(database),
+        role=_name(role),
     )
 
 
 def _limit_use(row: Row) -> LimitUse:
     _, name, limit, used, *_ = row
-    return LimitUse(name=text(name), limit=_int(limit), used=_int(used))
+    return LimitUse(name=_name(name), limit=_int(limit), used=_int(used))
 
 
 def _sessions(row: Row) -> Sessions:
     _, name, ends, opened, *_ = row
-    abandoned, fatal, killed = (int(end) for end in text(ends).split())
-    return Sessions(text(name), _int(opened), abandoned, fatal, killed)
+    abandoned, fatal, killed = (_int(end) for end in text(ends).split())
+    return Sessions(_name(name), _int(opened), abandoned, fatal, killed)
+
+
+def _name(value: bytes | None) -> str:
+    """Return the name of a role or a database, which may be any text, as it can be shown."""
+    return visible(text(value))
 
 
 def _optional(value: bytes | None) -> str | None:
     return None if value is None else text(value)
 
 
-def _int(value: bytes | None) -> int:
-    return int(value or 0)
+def _int(value: bytes | str | None) -> int:
+    number = int(value or 0)
+    if not 0 <= number <= _MOST:
+        raise ValueError
+    return number
 
 
 def _float(value: bytes | None) -> float:
-    return float(value or 0)
+    number = float(value or 0)
+    if not abs(number) <= _MOST:  # NaN is not
+        raise ValueError
+    return number

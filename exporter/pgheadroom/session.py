@@ -187,6 +187,13 @@ class Session:
         return None
 
     async def _sample(self, connection: libpq.Connection) -> Sample:
+        try:
+            return await self._newest(connection)
+        except rows.SenselessError as error:
+            # Whoever answers so is no server: what we have there is no session.
+            raise libpq.LibpqError(str(error)) from None
+
+    async def _newest(self, connection: libpq.Connection) -> Sample:
         wanted = depth(self._last, self._clock())
         if self._last is None or wanted is Depth.FULL:
             return self._took(await self._full(connection))
@@ -215,7 +222,7 @@ class Session:
     async def _pulse(self, connection: libpq.Connection, *, with_hidden: bool) -> Pulse:
         sql = self._sql.pulse_with_hidden if with_hidden else self._sql.pulse
         answer, seconds = await self._ask(connection, sql)
-        return rows.pulse(answer[0], at=self._clock(), duration_seconds=seconds)
+        return rows.pulse(answer[0] if answer else (), at=self._clock(), duration_seconds=seconds)
 
     async def _ask(self, connection: libpq.Connection, sql: bytes) -> tuple[list[rows.Row], float]:
         began = time.perf_counter()

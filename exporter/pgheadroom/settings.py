@@ -323,7 +323,7 @@ def split_address(address: str) -> tuple[str | None, int]:
     elif ":" in host:
         message = "an IPv6 address stands in brackets: [::1]:10187"
         raise ValueError(message)
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
         message = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
         raise ValueError(message)
     return host or None, int(port)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pgheadroom.api import Api
 from pgheadroom.assets import Assets
@@ -190,7 +192,9 @@ async def serve(
 
     With *tls*, HTTPS is served and nothing else. Raises OSError when the address cannot be had.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=1.0, logger=_without_nonsense("aiohttp.server")
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls)
@@ -199,6 +203,23 @@ async def serve(
         await runner.cleanup()
         raise
     return runner, int(runner.addresses[0][1])
+
+
+def _without_nonsense(name: str) -> logging.Logger:
+    """Return the logger *name*; that a request is no HTTP it says at level debug alone.
+
+    It is its sender's trouble, and a line for each would let anyone fill the disk.
+    """
+    logger = logging.getLogger(name)
+
+    def of_ours(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, (HttpProcessingError, web.RequestPayloadError)):
+            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return record.levelno >= logger.getEffectiveLevel()
+
+    logger.filters[:] = [of_ours]
+    return logger
 
 
 def _page(body: bytes, format_: Format, *, compressed: bool = False) -> web.Response:
@@ -214,7 +235,11 @@ def _say(status: int, words: str) -> web.Response:
 
 
 def _wants_gzip(request: web.Request) -> bool:
-    accepted = request.headers.get("Accept-Encoding", "")
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Tell whether an Accept-Encoding header of *accepted* takes gzip."""
     for coding in accepted.split(","):
         name, _, weight = coding.partition(";")
         if name.strip().lower() == "gzip":

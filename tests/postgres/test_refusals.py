@@ -1,11 +1,13 @@
 """Is each way of not being let in its own state, whatever language the server speaks?"""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -231,3 +233,63 @@ async def test_sockets_that_never_say_a_word(
     assert state.condition is Condition.OK
     assert state.free(Tier.SUPERUSER) == 19
     assert state.knock_failures[Condition.FULL] == 1
+
+
+def framed(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+READY = framed(b"Z", b"I")
+NONSENSE = (
+    framed(b"T", struct.pack("!h", 1) + b"a\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0))
+    + framed(b"D", struct.pack("!hi", 1, 3) + b"\xff\n{")
+    + framed(b"C", b"SELECT 1\0")
+    + READY
+)
+
+
+@contextlib.asynccontextmanager
+async def pretender(greeting: bytes) -> AsyncIterator[str]:
+    """Serve one that says *greeting* to who comes, and nonsense to whatever it is asked."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.current_task())
+        with contextlib.closing(writer):
+            length = int.from_bytes(await reader.readexactly(4), "big")
+            await reader.readexactly(length - 4)
+            writer.write(greeting)
+            while (await reader.read(1 << 16))[:1] == b"Q":
+                writer.write(NONSENSE)
+
+    served: list[asyncio.Task[None] | None] = []
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"host=127.0.0.1 port={port} user=x sslmode=disable gssencmode=disable"
+        for task in served:
+            assert task is not None
+            task.cancel()
+        await asyncio.wait([task for task in served if task is not None])
+
+
+async def test_who_answers_with_nonsense_is_no_server(watch: Watcher) -> None:
+    """Then there is no sample; it is no bug of ours, and we back off as from any other trouble."""
+    greeting = (
+        framed(b"R", bytes(4)) + framed(b"S", b"server_version\x0017.0\0") + framed(b"K", bytes(8))
+    )
+    async with pretender(greeting + READY) as conninfo:
+        watched = watch(conninfo, backoff_first_seconds=60.0)
+        state = await watched.sample()
+        assert state.condition is Condition.ERROR
+        assert state.detail == "the answer to our statement makes no sense"
+        assert watched.session.retry_seconds is not None
+
+
+@pytest.mark.parametrize("answer", [framed(b"R", b""), framed(b"R", b"abc"), framed(b"v", b"")])
+async def test_a_knock_that_is_answered_too_briefly(watch: Watcher, answer: bytes) -> None:
+    async with pretender(answer) as conninfo:
+        knock = (await watch(conninfo).knock()).knock
+    assert knock is not None
+    assert knock.condition is Condition.ERROR
+    assert knock.detail.startswith("unexpected answer")

@@ -30,6 +30,7 @@ _READY: Final = _message(b"Z", b"I")
 _COLUMN: Final = _message(
     b"T", struct.pack("!h", 1) + b"a\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)
 )
+_DONE: Final = _message(b"C", b"SELECT 1\0") + _READY
 _LONG_ROW: Final = _message(b"D", struct.pack("!hi", 1, _MEGABYTE) + b"x" * _MEGABYTE)
 
 
@@ -66,6 +67,8 @@ WAYS: Final[dict[str, Callable[[], Iterator[bytes]]]] = {
     ),
     "notices without end": lambda: _endless(_message(b"N", b"SNOTICE\0C00000\0Mmore\0\0")),
     "statements without end": lambda: _endless(_message(b"C", b"SELECT 0\0")),
+    "a row of nonsense": lambda: iter([_COLUMN + _message(b"D", b"\0\1" + b"\0" * 4) + _DONE]),
+    "no row at all": lambda: iter([_COLUMN + _DONE]),
     "what no server says": lambda: _endless(b"\xff\xfe\0\1"),
 }
 GREETINGS: Final[dict[str, Callable[[], Iterator[bytes]]]] = {

@@ -105,6 +105,20 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
         ("listen: [\n", ":2: expected the node content"),
         ("- a\n", "must be a mapping of settings"),
         ("targets: {a: !!python/object/apply:os.getcwd []}\n", "could not determine a constructor"),
+        ("listen: 2001-99-99\n", ":1: a value that is not what it looks like"),
+        ("\nlisten: !!int x\n", ":2: a value that is not what it looks like, or what its tag says"),
+        ("listen: !!bool x\n", ":1: a value that is not what it looks like"),
+        ("listen: !!timestamp x\n", ":1: a value that is not what it looks like"),
+        ("listen: 0b_\n", ":1: a value that is not what it looks like"),
+        (f"listen: {'9' * 5000}\n", ":1: a value that is not what it looks like"),
+        ('listen: "\\ud800"\n', ":1: a value that is not what it looks like"),
+        ('targets: {a: {password_file: "x\\0y"}}\n', ":1: a NUL character"),
+        ("listen: " + "[" * 5000, "is nested too deeply"),
+        ("? [a]\n: 1\n", ":1: found unhashable key"),
+        ("!!set text", ":1: expected a mapping node"),
+        ("_cli_parse_args: true\n", "_cli_parse_args: no such setting"),
+        ("_env_file: /etc/passwd\n", "_env_file: no such setting"),
+        ('"a\\nb": 1\n', "a\\u000ab: no such setting"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(file: Path, text: str, told: str) -> None:
@@ -189,7 +203,9 @@ def test_an_address(address: str, expected: tuple[str | None, int]) -> None:
     assert split_address(address) == expected
 
 
-@pytest.mark.parametrize("address", ["", "10187", "host:", "::1:80", "a:65536", "a:-1", "a:٣"])
+@pytest.mark.parametrize(
+    "address", [f"a:{'1' * 5000}", "", "10187", "host:", "::1:80", "a:65536", "a:-1", "a:٣"]
+)
 def test_not_an_address(address: str) -> None:
     with pytest.raises(ValueError, match=r"PORT|brackets"):
         split_address(address)

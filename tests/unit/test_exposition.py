@@ -206,6 +206,8 @@ def test_the_page_is_bounded_by_configuration() -> None:
         ("text/plain;version=0.0.4", Format.TEXT),
         ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3", Format.OPENMETRICS),
         ("application/openmetrics-text", Format.OPENMETRICS),
+        ("application/openmetrics-text;version=latest", Format.TEXT),
+        ("text/plain;version=1.x", Format.TEXT),
     ],
 )
 def test_the_format_is_the_one_that_is_asked_for(accept: str, expected: Format) -> None:

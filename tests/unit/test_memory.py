@@ -274,6 +274,7 @@ def refused(text: bytes) -> str:
         ({"names": "ab"}, "wrong type"),
         ({"names": []}, "applications"),
         ({"memory": []}, "wrong type"),
+        ({"memory": [10**400, *DOCUMENT["memory"][1:]]}, "wrong type"),
         ({"memory": [2e6 + 61, *DOCUMENT["memory"][1:]]}, "1 min 1 s ahead of our clock"),
         ({"more": 1}, "incomplete"),
     ],

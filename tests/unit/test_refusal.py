@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgheadroom.knock import parse_error
 from pgheadroom.reading import Condition
 from pgheadroom.refusal import Refusal, condition, parse
 
@@ -79,3 +80,9 @@ def test_every_other_cause_has_its_name(message: str, expected: Condition) -> No
 def test_the_log_gets_one_line() -> None:
     said = parse(f"{PREFIX}Connection refused\n\tIs the server running on that host?")
     assert said.detail == "Connection refused"
+
+
+def test_fields_that_are_none_such_are_left_out() -> None:
+    assert parse_error(b"C53300\0Mfull\0RInitProcess\0") == Refusal("53300", "InitProcess", "full")
+    assert parse_error(b"C53300\n\0Mfull\0Ra b\0") == Refusal(None, None, "full")
+    assert parse_error(b"") == Refusal(None, None, "")

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint wheel lock audit sbom clean
+.PHONY: run test lint wheel lock audit sbom soak clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -33,6 +33,12 @@ audit: $(VENV)/dev.stamp
 # What the image is made of, as dist/pgheadroom.cdx.json.
 sbom: $(VENV)/dev.stamp
 	$(BIN)/python -m requirements.sbom
+
+# Fifty targets, a tenth of them in trouble at any time, for an hour: does anything grow?
+SOAK_SECONDS ?= 3600
+soak: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
 clean:
 	rm -rf $(VENV) dist

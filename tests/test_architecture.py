@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # edges
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
     ("web_config",),
-    ("statedir", "api", "assets", "web_auth", "web_tls"),
+    ("statedir", "api", "assets", "web_auth", "web_limits", "web_tls"),
     ("stream",),
     ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
     ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
@@ -73,7 +73,17 @@ CONFINED = {
     },
     "bcrypt": {"web_auth"},
     "aiohttp": {
-        *("web", "web_auth", "api", "assets", "stream", "post", "resolver", "prometheus_api"),
+        *(
+            "web",
+            "web_auth",
+            "web_limits",
+            "api",
+            "assets",
+            "stream",
+            "post",
+            "resolver",
+            "prometheus_api",
+        ),
     },
     "pydantic": {"settings", "alert_settings", "configuration"},
     "pydantic_settings": {"settings", "configuration"},

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint wheel lock audit sbom soak clean
+.PHONY: run test lint wheel lock audit sbom soak load clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -39,6 +39,11 @@ SOAK_SECONDS ?= 3600
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install
 	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+# Clients of the pages that misbehave in every way: is the daemon on time, does it stay small?
+load: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m benchmarks.scrape_load
 
 clean:
 	rm -rf $(VENV) dist

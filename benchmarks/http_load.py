@@ -29,7 +29,7 @@ _HALF: Final = 200
 _LISTENERS: Final = 120
 """More than the daemon hears."""
 _RUDE: Final = 20
-_SIPS: Final = 20
+_SIPS: Final = 2
 _SMALL_BUFFER: Final = 4096
 """What a slow reader's kernel takes for it, so that the rest stays with the daemon."""
 _GET: Final = b"GET %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n"

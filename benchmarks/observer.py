@@ -59,7 +59,7 @@ class Observer:
                 page = scraper.scrape()
             except (OSError, HTTPException):
                 self.scrapes.append(Scrape(at, None))
-                scraper = Scraper(self._watcher)
+                scraper.close()  # the next scrape opens it anew
                 continue
             self.scrapes.append(Scrape(at, time.perf_counter() - began))
             self.page = gzip.decompress(page)
@@ -67,6 +67,7 @@ class Observer:
                 known = self.stamps.setdefault(name.decode(), [])
                 if not known or known[-1] != float(stamp):
                     known.append(float(stamp))
+        scraper.close()
 
     def late(self, targets: Iterable[str], begin: float, end: float) -> list[float]:
         """Return how many seconds too late the samples of *targets* came from *begin* to *end*.

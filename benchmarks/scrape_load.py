@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--only", action="append", choices=[*WAYS, ALL], help="this kind of load alone")
     add("--late-ms", type=float, default=100, help="allowed for 99 of 100 samples")
     add("--peak-mib", type=float, default=64, help="by so much memory may rise for a while")
-    add("--rise-mib", type=float, default=8, help="by so much may it be higher at the end")
+    add("--rise-mib", type=float, default=24, help="by so much may it be higher at the end")
     options = parser.parse_args(argv)
     names = [QUIET, *(options.only or [*WAYS, ALL]), QUIET]
     found, size = loads(options.targets, options.applications, names, options.seconds)

@@ -19,7 +19,7 @@ from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
 from pgheadroom.selfmetrics import SelfMetrics
 from pgheadroom.stream import Stream
-from pgheadroom.web_limits import Door, in_pieces
+from pgheadroom.web_limits import PIECE, Door, Pieces
 
 _OWN_SECONDS = 1.0
 """How old the daemon's figures about itself may be: reading them takes system calls."""
@@ -184,8 +184,7 @@ def _page(body: bytes, format_: Format, *, compressed: bool = False) -> web.Resp
     headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"}
     if compressed:
         headers["Content-Encoding"] = "gzip"
-    headers["Content-Length"] = str(len(body))  # of pieces, aiohttp would not know it
-    return web.Response(body=in_pieces(body), headers=headers)
+    return web.Response(body=body if len(body) <= PIECE else Pieces(body), headers=headers)
 
 
 def _say(status: int, words: str) -> web.Response:

@@ -11,24 +11,36 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
 from aiohttp.typedefs import Handler
 
-MOST_CONNECTIONS: Final = 400
-"""Beside sessions and the rest it fits into 1,024 file descriptors, what a process usually has."""
-IDLE_SECONDS: Final = 75.0
-"""A request, head included, has to come within that; longer than Prometheus waits by default."""
-WRITE_SECONDS: Final = 30.0
-"""An answer has to be taken within that."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is allowed."""
+
+    connections: int = 400
+    """With sessions and the rest they fit into 1,024 file descriptors, what a process may have."""
+    idle_seconds: float = 75.0
+    """A request has to come within that, head included; Prometheus pauses a minute by default."""
+    write_seconds: float = 30.0
+    """An answer has to be taken within that."""
+
+
+DEFAULT_LIMITS: Final = Limits()
 HANDSHAKE_SECONDS: Final = 10.0
-PIECE: Final = 64 * 1024
+PIECE: Final = 16 * 1024
 """Bytes of a body that are handed to a connection at once."""
 
-_SWEEP_SECONDS: Final = 2.0
+_SWEEPS: Final = 15  # in the time that an answer may take
 _ACCEPTS_AT_ONCE: Final = 8  # so that samples have their turn while a thousand clients knock
 _WAITING: Final = 1024  # connections that the kernel keeps for us meanwhile
 _SEND_BUFFER: Final = 128 * 1024  # what the kernel may hold for a client; by default megabytes
@@ -37,15 +49,15 @@ _SEND_BUFFER: Final = 128 * 1024  # what the kernel may hold for a client; by de
 class Door:
     """Where clients come in, and are shown out again."""
 
-    def __init__(self, app: web.Application, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, app: web.Application, limits: Limits = DEFAULT_LIMITS) -> None:
         """Limit the clients of *app*, which has not been set up yet."""
-        self._most = most
+        self._limits = limits
         self._handling: WeakSet[asyncio.BaseTransport] = WeakSet()
         self._answered: WeakKeyDictionary[asyncio.WriteTransport, float] = WeakKeyDictionary()
         app.middlewares.insert(0, self._note)
         app.cleanup_ctx.append(self._sweeping)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_SECONDS
+            app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=limits.idle_seconds
         )
         self._listener: asyncio.Server | None = None
 
@@ -78,11 +90,11 @@ class Door:
         assert server is not None  # noqa: S101 - there are no connections before or after
         transports = [handler.transport for handler in server.connections]
         there = [one for one in transports if one is not None and not one.is_closing()]
-        if len(there) >= self._most:
+        if len(there) >= self._limits.connections:
             idle = [one for one in there if one not in self._handling]
             if idle:  # it is: handlers take milliseconds, and streams are limited
                 # Of those who never asked, the one that came first.
-                min(idle, key=lambda one: self._answered.get(one, 0.0)).abort()
+                _cut_off(min(idle, key=lambda one: self._answered.get(one, 0.0)))
         return server()
 
     @web.middleware
@@ -90,6 +102,7 @@ class Door:
         transport = request.transport
         if transport is None:  # gone already, and nobody else's business
             return await handler(request)
+        transport.set_write_buffer_limits(PIECE)
         self._handling.add(transport)
         try:
             return await handler(request)
@@ -107,26 +120,43 @@ class Door:
     async def _sweep(self) -> None:
         """Cut off who has not taken an answer in time, also when it was to be the last one."""
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            late = asyncio.get_running_loop().time() - WRITE_SECONDS
+            await asyncio.sleep(self._limits.write_seconds / _SWEEPS)
+            late = asyncio.get_running_loop().time() - self._limits.write_seconds
             for transport, at in list(self._answered.items()):
                 if (
                     at < late
                     and transport not in self._handling
                     and transport.get_write_buffer_size()
                 ):
-                    transport.abort()
+                    _cut_off(transport)
 
 
-def in_pieces(body: bytes) -> bytes | AsyncIterator[bytes]:
-    """Return *body* as it is if it is small, else what gives it piece by piece.
+def _cut_off(transport: asyncio.WriteTransport) -> None:
+    # With a reset, or the kernel would go on to send what it holds, for as long as that takes.
+    line = transport.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
-    The next piece is asked for when the client has taken most of those before.
+
+class Pieces(Payload):
+    """A body that is handed on piece by piece, the next one when the client took the ones before.
+
+    However slowly a client reads, it holds a few pieces of the page and shares the rest.
     """
-    return body if len(body) <= PIECE else _pieces(body)
 
+    _value: bytes
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), PIECE):
-        yield body[start : start + PIECE]
-        await asyncio.sleep(0)  # others have their turn
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all pieces."""
+        for start in range(0, len(self._value), PIECE):
+            await writer.write(self._value[start : start + PIECE])
+            await writer.drain()
+            await asyncio.sleep(0)  # others have their turn

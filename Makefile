@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test reliability lint fuzz wheel lock audit sbom clean
+.PHONY: run test reliability load soak lint fuzz wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -48,6 +48,17 @@ audit: $(VENV)/dev.stamp
 # What the image is made of, as dist/pgheadroom.cdx.json.
 sbom: $(VENV)/dev.stamp
 	$(BIN)/python -m requirements.sbom
+
+# Fifty targets, a tenth of them in trouble at any time, for an hour: does anything grow?
+SOAK_SECONDS ?= 3600
+soak: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+# Clients of the pages that misbehave in every way: is the daemon on time, does it stay small?
+load: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m benchmarks.scrape_load
 
 clean:
 	rm -rf $(VENV) dist

@@ -78,6 +78,10 @@ class Scraper:
             raise ConnectionError(answer.status, answer.reason)
         return body
 
+    def close(self) -> None:
+        """Give the connection up."""
+        self._connection.close()
+
 
 @contextlib.contextmanager
 def pgheadroom(dsns: Mapping[str, str], **settings: str) -> Iterator[Watcher]:

@@ -22,6 +22,7 @@ from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
 from pgheadroom.selfmetrics import SelfMetrics
 from pgheadroom.stream import Stream
+from pgheadroom.web_limits import PIECE, Door, Pieces
 
 _OWN_SECONDS = 1.0
 """How old the daemon's figures about itself may be: reading them takes system calls."""
@@ -187,22 +188,17 @@ class Site:
 
 async def serve(
     app: web.Application, host: str | None, port: int, tls: ssl.SSLContext | None = None
-) -> tuple[web.AppRunner, int]:
+) -> tuple[Door, int]:
     """Listen at *host* and *port*; return what ends it (``cleanup()``) and the port in use.
 
     With *tls*, HTTPS is served and nothing else. Raises OSError when the address cannot be had.
     """
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=1.0, logger=_without_nonsense("aiohttp.server")
-    )
-    await runner.setup()
+    door = Door(app, _without_nonsense("aiohttp.server"))
     try:
-        site = web.TCPSite(runner, host, port, ssl_context=tls)
-        await site.start()
+        return door, await door.open(host, port, tls)
     except BaseException:
-        await runner.cleanup()
+        await door.cleanup()
         raise
-    return runner, int(runner.addresses[0][1])
 
 
 def _without_nonsense(name: str) -> logging.Logger:
@@ -227,7 +223,7 @@ def _page(body: bytes, format_: Format, *, compressed: bool = False) -> web.Resp
     headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"}
     if compressed:
         headers["Content-Encoding"] = "gzip"
-    return web.Response(body=body, headers=headers)
+    return web.Response(body=body if len(body) <= PIECE else Pieces(body), headers=headers)
 
 
 def _say(status: int, words: str) -> web.Response:

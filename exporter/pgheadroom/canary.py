@@ -13,10 +13,10 @@ from functools import partial
 from typing import NamedTuple
 
 from pgheadroom import libpq
+from pgheadroom.access import Access, enter
 from pgheadroom.backoff import delay_seconds
 from pgheadroom.pending import Arrived, Doors
 from pgheadroom.reading import Condition, Failure, Visit
-from pgheadroom.session import Access, enter
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 

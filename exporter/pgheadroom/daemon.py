@@ -13,6 +13,7 @@ from typing import NoReturn
 import structlog
 
 from pgheadroom import __version__
+from pgheadroom.access import Access
 from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
 from pgheadroom.canary import APPLICATION_NAME as CANARY
@@ -30,7 +31,6 @@ from pgheadroom.reload import Reloader, Reread, nothing_to_read
 from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Schedule
 from pgheadroom.selfmetrics import SelfMetrics
-from pgheadroom.session import Access
 from pgheadroom.settings import Settings, TargetSettings, split_address
 from pgheadroom.statedir import StateDirectory
 from pgheadroom.step import Policy

@@ -9,10 +9,10 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from pgheadroom.access import Access
 from pgheadroom.board import Board
 from pgheadroom.reading import Condition
 from pgheadroom.sampler import Sampler
-from pgheadroom.session import Access
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy

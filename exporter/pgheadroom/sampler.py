@@ -8,6 +8,7 @@ import time
 import structlog
 from psycopg import ProgrammingError
 
+from pgheadroom.access import Access, resolve
 from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
 from pgheadroom.canary import Canary
@@ -16,7 +17,7 @@ from pgheadroom.knock import knock
 from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Knock, Reading, Visit, most_telling
 from pgheadroom.refusal import Refusal
-from pgheadroom.session import Access, Session, resolve
+from pgheadroom.session import Session
 from pgheadroom.step import Policy, step
 
 log = structlog.get_logger("pgheadroom.sampler")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from pgheadroom.access import Access
 from pgheadroom.board import Board
 from pgheadroom.names import Folder
 from pgheadroom.sampler import Sampler
-from pgheadroom.session import Access, Session
+from pgheadroom.session import Session
 from pgheadroom.state import State
 from pgheadroom.step import Policy
 

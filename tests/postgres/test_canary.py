@@ -14,10 +14,10 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import auntil, until
 
+from pgheadroom.access import Access
 from pgheadroom.alert import AlertName
 from pgheadroom.canary import APPLICATION_NAME, Canary
 from pgheadroom.reading import Condition, Failure, Visit
-from pgheadroom.session import Access
 from pgheadroom.slots import Tier
 
 pytestmark = pytest.mark.majors(15, 18)

@@ -54,7 +54,8 @@ def test_the_daemon_answers_as_the_document_says(
     pg.sql("create role reports login connection limit 4")
     pg.sql("create database shop connection limit 6")
     clients.fill(pg.tcp, 1, user="reports", database="shop", application_name="<b>")
-    daemon = make_headroom(f'targets: {{db: "{pg.dsn()}", gone: "host=127.0.0.1 port=1"}}\n')
+    targets = f'{{db: "{pg.dsn()}", gone: "host=127.0.0.1 port=1"}}'
+    daemon = make_headroom(f"enable_reload: true\ntargets: {targets}\n")
     daemon.ready()
     clients.fill(pg.tcp)
     alert = (

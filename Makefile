@@ -10,9 +10,11 @@ BIN := $(VENV)/bin
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
 
+# Most tests wait for servers rather than for a processor: more of them run at once than there are.
+TEST_WORKERS ?= 3
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install $(if $(REQUIRE_ALL),--require-all)
-	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # Every fault of docs/reliability.md for as long as it says there (a quarter of an hour), and its
 # table written anew.

@@ -1,5 +1,6 @@
 """What does a program show on a terminal, and how does it leave it? Keys, sizes and frames."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -30,6 +31,8 @@ class Tty:
         self._ours, theirs = pty.openpty()
         os.set_blocking(self._ours, False)
         self.written = ""
+        # What is read at once may end in the middle of a character.
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         self.resize(*size)
         self.before: Final = self.modes()
         follow = follow_parent(signal.SIGKILL)
@@ -67,7 +70,7 @@ class Tty:
         """Return all that was written so far."""
         try:
             while more := os.read(self._ours, 65536):
-                self.written += more.decode(errors="replace")
+                self.written += self._decode(more)
         except (BlockingIOError, OSError):
             pass  # nothing more now, or nobody at the other end
         return self.written

@@ -68,7 +68,7 @@ async def enter(
         detail = "the host's name was not resolved in time"
         return Failure(clock(), Condition.HOST_UNKNOWN, detail)
     except ProgrammingError:
-        detail = "the connection string, or the service file, cannot be parsed"
+        detail = "the connection string, the service file or libpq's environment cannot be parsed"
         return Failure(clock(), Condition.ERROR, detail)
     except OSError as error:
         detail = f"cannot read {error.filename}: {error.strerror}"

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from psycopg import pq
+from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Params = dict[str, str]
@@ -92,11 +92,14 @@ def _defaults(service: str | None) -> Params:
             os.environ.pop("PGSERVICE")
             if before is not None:
                 os.environ["PGSERVICE"] = before
-    return {
-        option.keyword.decode(): option.val.decode()
-        for option in options
-        if option.val and option.keyword != b"service"
-    }
+    try:
+        return {
+            option.keyword.decode(): option.val.decode()
+            for option in options
+            if option.val and option.keyword != b"service"
+        }
+    except UnicodeDecodeError:
+        raise ProgrammingError("libpq's environment or service file is not UTF-8") from None
 
 
 async def attempts(params: Params, extra: Mapping[str, str]) -> list[Attempt]:

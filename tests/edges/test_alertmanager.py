@@ -77,7 +77,7 @@ class Paging:
     async def end(self) -> None:
         """End as the daemon does."""
         await self._jobs.end()
-        await self._jobs.guarded("page", self.told.last_words)()
+        await Jobs(self.own).guarded("page", self.told.last_words)()
         assert self.metric("bugs_total", job="page") == 0
 
 

@@ -155,12 +155,14 @@ def test_the_document_shows_every_key(
     """Of a server with an alert, limits and a knock, so that nothing is empty."""
     pg.sql("create role reports login connection limit 4")
     pg.sql("create database shop connection limit 6")
-    daemon = make_headroom(config(pg))
+    with_canary = f'{{dsn: "{pg.dsn()}", canary_dsn: "{pg.dsn(user="reports")}"}}'
+    daemon = make_headroom(f"targets: {{db: {with_canary}}}")
     daemon.ready()
     clients.fill(pg.tcp, 1, user="reports", database="shop")
     clients.fill(pg.tcp)
     until(lambda: target(daemon)["alerts"], 20, "alert")
     until(lambda: target(daemon)["knock"], 20, "knock")
+    until(lambda: target(daemon)["canary"], 20, "canary")
     one, many = examples()
     assert shape(one) == shape(target(daemon))
     listed = simple.get_json(f"{daemon.url}/api/v1/targets")

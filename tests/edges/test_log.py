@@ -74,3 +74,22 @@ def test_below_the_level_nothing_is_said() -> None:
     configure("logfmt", "warning", stream)
     structlog.get_logger("test").info("chatter")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json"])
+def test_a_traceback_shows_no_values(format_: LogFormat) -> None:
+    """As of a bug in code that holds a password."""
+    stream = io.StringIO()
+    configure(format_, "debug", stream)
+    secret = "gar-nicht-" + "geheim"
+    try:
+        _fail(secret)
+    except KeyError:
+        structlog.get_logger("test").exception("bug")
+    (line,) = stream.getvalue().splitlines()
+    assert "in _fail" in line
+    assert secret not in line
+
+
+def _fail(password: str) -> None:
+    raise KeyError(len(password))

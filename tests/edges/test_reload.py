@@ -188,7 +188,7 @@ SECRET = "gar-nicht-geheim-4712"  # noqa: S105 - planted, to be looked for
 BAD: tuple[tuple[bytes | None, list[str]], ...] = (
     (
         b"targets: {a: 'nonsense %b'}\nfoo: 1\ninterval_seconds: 0" % SECRET.encode(),
-        ["targets.a.dsn: ", "interval_seconds: ", "foo: "],
+        ["foo: ", "targets.a.dsn: ", "interval_seconds: "],
     ),
     (b"targets: {a: 'postgresql://u:%b@h/d?x=1'}" % SECRET.encode(), ["targets.a.dsn: "]),
     (b"targets: {a: {dsn: host=h, pasword: %b}}" % SECRET.encode(), ["targets.a.pasword: "]),

@@ -18,7 +18,11 @@ def make_certificate(folder: Path, *, expired: bool = False) -> tuple[Path, Path
         ]
     )
     names = folder / "server.ext"
-    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:TRUE\n")
+    names.write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:TRUE\n"
+        # By these, two of one name are told apart.
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n"
+    )
     run(
         [
             *("openssl", "x509", "-req", "-in", folder / "server.csr", "-signkey", key),

@@ -95,13 +95,15 @@ class Stream:
                 # As old as it can be, it could not tell what happened since; then all is told.
                 heard, event = source.news(heard if now - told_at < _RECENT_SECONDS else 0)
                 told_at = now
-                await asyncio.wait_for(response.write(event), _STUCK_SECONDS)
+                async with asyncio.timeout(_STUCK_SECONDS):
+                    await response.write(event)
             elif now - told_at > _STUCK_SECONDS:
                 raise TimeoutError
             with contextlib.suppress(TimeoutError):
                 # On the beat, so that all listeners share what is made.
                 pause = _BEAT_SECONDS - time.monotonic() % _BEAT_SECONDS
-                await asyncio.wait_for(self._closing.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
 
 
 class Source(Protocol):

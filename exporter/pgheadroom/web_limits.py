@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import logging
 import socket
 import ssl
@@ -42,7 +43,8 @@ PIECE: Final = 16 * 1024
 """Bytes of a body that are handed to a connection at once."""
 
 _SWEEPS: Final = 15  # in the time that an answer may take
-_ACCEPTS_AT_ONCE: Final = 8  # so that samples have their turn while a thousand clients knock
+_ACCEPTS_AT_ONCE: Final = 4  # so that samples have their turn while a thousand clients knock
+_SHARE: Final = 50  # of the connections, one in so many goes when there are too many
 _WAITING: Final = 1024  # connections that the kernel keeps for us meanwhile
 _SEND_BUFFER: Final = 128 * 1024  # what the kernel may hold for a client; by default megabytes
 
@@ -92,16 +94,21 @@ class Door:
         await self._runner.cleanup()
 
     def _enter(self) -> web.RequestHandler:
-        """Return what serves a new connection; end another one if there are too many."""
+        """Return what serves a new connection; end others if there are too many."""
         server = self._runner.server
         assert server is not None  # noqa: S101 - there are no connections before or after
-        transports = [handler.transport for handler in server.connections]
-        there = [one for one in transports if one is not None and not one.is_closing()]
-        if len(there) >= self._limits.connections:
+        if len(server.connections) >= self._limits.connections:
+            transports = [handler.transport for handler in server.connections]
+            there = [one for one in transports if one is not None and not one.is_closing()]
+            # Some at once, for looking at them all takes a while, and more are about to come.
+            room = (
+                len(there) + max(1, self._limits.connections // _SHARE) - self._limits.connections
+            )
+            # Handlers take milliseconds, and streams are limited: enough of them are idle.
             idle = [one for one in there if one not in self._handling]
-            if idle:  # it is: handlers take milliseconds, and streams are limited
-                # Of those who never asked, the one that came first.
-                _cut_off(min(idle, key=lambda one: self._answered.get(one, 0.0)))
+            # Of those who never asked, the ones that came first.
+            for one in heapq.nsmallest(room, idle, key=lambda one: self._answered.get(one, 0.0)):
+                _cut_off(one)
         return server()
 
     @web.middleware

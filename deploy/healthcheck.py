@@ -83,7 +83,9 @@ def _shows_certificate(at: Door) -> bool:
         except ConnectionError:
             return True
         except ssl.SSLError as error:
-            return isinstance(error, ssl.SSLEOFError) or "ALERT" in (error.reason or "")
+            return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "ALERT" in (
+                error.reason or ""
+            )
     return True
 
 

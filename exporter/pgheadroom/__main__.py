@@ -34,7 +34,14 @@ from pgheadroom import cli  # noqa: E402 - see above
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    sys.exit(cli.main(sys.argv[1:]))
+    try:
+        sys.exit(cli.main(sys.argv[1:]))
+    finally:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            # A log that nobody takes any more: Python would try again, and exit with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 if __name__ == "__main__":

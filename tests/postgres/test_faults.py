@@ -93,7 +93,7 @@ async def test_a_frozen_server_does_not_delay_another(pg: Postgres, watch: Watch
     pg.pause()
     reading = asyncio.create_task(frozen.sample())
     late = [await lateness() for _ in range(20)]
-    assert max(late) < 0.1
+    assert max(late) < 0.5, "a quarter of the time that the reading hangs"
     assert not reading.done()
     pg.resume()
     await reading

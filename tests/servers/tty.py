@@ -44,7 +44,8 @@ class Tty:
         try:
             self.process = subprocess.Popen(
                 words,
-                env=environment,
+                # Its size is the terminal's, whatever that of the test run is said to be.
+                env={k: v for k, v in environment.items() if k not in ("LINES", "COLUMNS")},
                 stdin=theirs,
                 stdout=theirs,
                 stderr=theirs,

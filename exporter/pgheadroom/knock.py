@@ -110,8 +110,8 @@ async def _ask(attempt: Attempt, arrived: Arrived) -> refusal.Refusal | None:
             # Its greeting is read to the end: to close on unread bytes would reset the
             # connection, and the server would log that. However it parts: we have our answer.
             writer.write(_TERMINATE)
-            with contextlib.suppress(OSError):
-                await reader.read()
+            with contextlib.suppress(OSError, EOFError):
+                await reader.readexactly(_LONGEST_ANSWER)  # more than any greeting has
         return None
     finally:
         writer.close()

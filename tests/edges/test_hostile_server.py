@@ -1,9 +1,11 @@
 """Can a server in wrong hands take the daemon, and so the view of the others, away?"""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +18,20 @@ from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
+from pgheadroom.access import Access
+from pgheadroom.reading import Condition, Failure
+from pgheadroom.session import Session
+
 pytestmark = pytest.mark.majors(18)
 
 MOST_MEGABYTES = 450
 ALL = [*WAYS, *GREETINGS]
 
 
-@pytest.fixture
-def hostile() -> Iterator[dict[str, int]]:
-    """Return the ports of hostile servers, one for each way to be one."""
-    ports = {way: free_port() for way in ALL}
+@contextmanager
+def hostile(*ways: str) -> Iterator[dict[str, int]]:
+    """Run hostile servers, one for each of *ways*; the value is their ports."""
+    ports = {way: free_port() for way in ways}
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.servers.hostile", str(port), way],
@@ -34,10 +40,19 @@ def hostile() -> Iterator[dict[str, int]]:
         )
         for way, port in ports.items()
     ]
-    yield ports
-    for one in running:
-        one.kill()
-        one.wait()
+    try:
+        for port in ports.values():
+            until(partial(listens, port), 20, "hostile server")
+        yield ports
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex((LOOPBACK, port)) == 0
 
 
 def peak_megabytes(daemon: Headroom) -> int:
@@ -48,11 +63,16 @@ def peak_megabytes(daemon: Headroom) -> int:
     return int(found[1]) // 1024
 
 
-def test_it_fails_alone(pg: Postgres, hostile: dict[str, int], make_headroom: MakeHeadroom) -> None:
+def test_it_fails_alone(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     """All of them at once; each is news of itself, and the daemon has memory and time left."""
+    with hostile(*ALL) as ports:
+        fails_alone(pg, ports, make_headroom)
+
+
+def fails_alone(pg: Postgres, ports: dict[str, int], make_headroom: MakeHeadroom) -> None:
     targets = [f'  calm: "{pg.dsn()}"'] + [
         f'  bad{number}: "host={LOOPBACK} port={port} user=x"'
-        for number, port in enumerate(hostile.values())
+        for number, port in enumerate(ports.values())
     ]
     daemon = make_headroom("targets:\n" + "\n".join(targets))
 
@@ -74,3 +94,23 @@ def test_it_fails_alone(pg: Postgres, hostile: dict[str, int], make_headroom: Ma
     assert daemon.metric('pgheadroom_bugs_total{job="sample"}') == 0
     assert daemon.metric('pgheadroom_bugs_total{job="knock"}') == 0
     assert peak_megabytes(daemon) < MOST_MEGABYTES
+
+
+@pytest.mark.parametrize(
+    ("way", "detail"),
+    [
+        ("a row of a gigabyte", "cannot allocate memory"),
+        ("rows without end", "the server sends more than any statement of ours asks for"),
+        ("a row of nonsense", "makes no sense"),
+        ("no row at all", "makes no sense"),
+    ],
+)
+async def test_too_much_is_cut_off_before_the_time_is_up(way: str, detail: str) -> None:
+    with hostile(way) as ports:
+        conninfo = f"host={LOOPBACK} port={ports[way]} user=x"
+        session = Session(Access("db", conninfo, read_timeout_seconds=60.0))
+        reading = await session.read()
+        session.close()
+    assert isinstance(reading, Failure)
+    assert reading.condition is Condition.ERROR
+    assert detail in reading.detail

@@ -1,6 +1,7 @@
 """Is what outlasts its deadline waited for again, given up in the end, and never begun twice?"""
 
 import asyncio
+import time
 
 import pytest
 
@@ -68,6 +69,19 @@ async def test_patience_ends_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutError):
         await pending.within(0.001, server.login)
     assert not pending.under_way
+
+
+async def test_who_is_given_up_again_and_again_is_given_up_ever_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After 20, 40, 80, 160 ms, where each time 20 would be fifteen logins."""
+    monkeypatch.setattr("pgheadroom.pending._PATIENCE_SECONDS", 0.02)
+    server, pending = Server(), Pending[str]()
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        with pytest.raises(TimeoutError):
+            await pending.within(0.002, server.login)
+    assert 2 <= server.begun <= 6
 
 
 async def test_what_ended_well_is_handed_over_to_be_closed() -> None:

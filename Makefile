@@ -30,7 +30,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# A million inputs for what parses bytes of others: half an hour of one core. FUZZ_RUNS= of them, for
+# A million inputs for what parses bytes of others: ten minutes of one core, or so. FUZZ_RUNS= of them, for
 # the harnesses FUZZ= alone; what is found is printed, with the input.
 FUZZ_RUNS ?= 1000000
 fuzz: $(VENV)/fuzz.stamp

@@ -35,6 +35,13 @@ class Watch:
         assert connection is not None
         return connection.backend_pid
 
+    @property
+    def canary_let_in_late(self) -> bool:
+        """Whether a login of the canary that hung has ended since."""
+        canary = self._sampler._canary  # noqa: SLF001 - tests may look
+        assert canary is not None
+        return canary._doors.answered  # noqa: SLF001 - tests may look
+
     async def lose_prepared(self) -> None:
         """Have the server forget what our session prepared."""
         connection = self.session._connection  # noqa: SLF001 - tests may look

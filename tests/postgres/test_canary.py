@@ -258,6 +258,12 @@ async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch:
     assert 1.5 <= newest(watched).seconds < 2.5
     assert newest(watched).condition is Condition.TIMEOUT
     guest.resume()
+    await auntil(lambda: watched.canary_let_in_late, 5, "end of the login that hung")
+    until(lambda: guest.sql(HERE) == [("0",)], 5, "server without the canary")
+    moment = time.time()
+    await watched.visit()
+    assert newest(watched).condition is Condition.OK
+    assert newest(watched).at >= moment, "it says how it is, not how it was"
 
 
 async def test_cancelled_it_leaves_no_socket(guest: Postgres, watch: Watcher) -> None:

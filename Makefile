@@ -16,7 +16,7 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install $(if $(REQUIRE_ALL),--require-all)
 	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-# Every fault of docs/reliability.md for as long as it says there (a quarter of an hour), and its
+# Every fault of docs/reliability.md for as long as it says there (ten minutes), and its
 # table written anew.
 reliability: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install --require-all

@@ -12,7 +12,7 @@ pytest_plugins = (
 )
 
 # The same examples each time, so that a run says something of the change that it is run for. New
-# ones are searched for with HYPOTHESIS_PROFILE=search. How long one takes is the machine's business.
+# ones are searched for with HYPOTHESIS_PROFILE=search. How long one takes is no matter.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

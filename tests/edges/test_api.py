@@ -216,10 +216,12 @@ async def test_of_many_targets_only_changes_are_told(
             kind, change = await event(reader)
         assert (kind, change["whole"], change["order"]) == ("targets", False, None)
         clients.fill(pg.tcp, 3)
-        while not change["targets"]:
+        used = 1
+        while used < 4:  # a sample may come between two of the three
             kind, change = await event(reader)
-        assert [one["target"] for one in change["targets"]] == ["db"]
-        assert change["targets"][0]["slots"]["used"] == 4
+            assert {one["target"] for one in change["targets"]} <= {"db"}
+            used = change["targets"][0]["slots"]["used"] if change["targets"] else used
+        assert used == 4
 
 
 async def test_a_hundred_listen_and_no_more(pg: Postgres, make_headroom: MakeHeadroom) -> None:

@@ -41,7 +41,6 @@ _APPLICATIONS = 50
 _EACH = 12  # connections
 _CLIMB_SECONDS = 60.0
 """A connection more in so many seconds: 20,000 of them take 333 of the 397 free slots."""
-_BACKGROUND = 6
 _LIMITS = Limits(max_connections=1000, superuser_reserved=3)
 _SERVER = Server(170010, "17.10", 500.0, False, "pgheadroom", False, True, False)  # noqa: FBT003 - in the order of the fields
 _POLICY = Policy(Folder().fold)
@@ -68,7 +67,6 @@ class Fleet:
         visible = sum(group.count for group in groups)
         found = Breakdown(
             at=at,
-            backends=visible + _BACKGROUND,
             visible=visible,
             groups=tuple(groups),
             roles=(),
@@ -77,12 +75,12 @@ class Fleet:
             complete=True,
             cost_seconds=0.001,
         )
-        return Sample(at, 0.002, Slots(_LIMITS, visible, 0), found, _SERVER, at)
+        return Sample(at, 0.002, Slots(_LIMITS, visible, 0), found, _SERVER)
 
     def pulse(self, last: Sample, at: float) -> Sample:
         """Return the *last* reading as a pulse carries it on."""
-        moved = last.breakdown.backends + self.chance.choice((-1, 0, 0, 0, 1))
-        return carry(last, Pulse(at, 0.001, moved, _SERVER.started_at, 0))
+        moved = last.breakdown.visible + self.chance.choice((-1, 0, 0, 0, 1))
+        return carry(last, Pulse(at, 0.001, moved, 0, _SERVER.started_at))
 
 
 def week(fleet: Fleet) -> State:

@@ -69,8 +69,10 @@ def answer(data: bytes) -> None:
     """The rows of a full reading, or the row of a pulse."""
     table = [_cells(line) for line in data.split(b"\n")]
     _sensible(lambda: rows.pulse(table[0], 1000.0, 0.1))
-    found = _sensible(lambda: rows.sample(table, 1000.0, 0.1, 7))
-    if found is not None:
+    _sensible(lambda: rows.starting(table[0]))
+    read = _sensible(lambda: rows.sample(table, 1000.0, 0.1, 7))
+    if read is not None:
+        found, _ = read
         state = step(State("db"), found, _POLICY)
         step(state, found._replace(at=1010.0), _POLICY)
 
@@ -78,7 +80,6 @@ def answer(data: bytes) -> None:
 _FULL = b"""application\tapi\tidle\t4\t10.5\tshop\tapp
 application\tpsql\t~\t1\t~\t~\t~
 hidden\t~\t~\t2\t~\t~\t~
-backends\t~\t~\t9\t~\t~\t~
 role\treports\t8\t3\t~\t~\t~
 database\tshop\t36\t5\t~\t~\t~
 sessions\tshop\t1 2 3\t100\t~\t~\t~
@@ -121,7 +122,10 @@ HARNESSES = (
     Harness(
         "rows",
         answer,
-        (_FULL, b"9\t7\t500.0\t2"),
+        (
+            *(_FULL, b"9\t500.0\t2", b"9\t500.0\t{7,8}\t{7}\t{7}"),
+            _FULL.replace(b"hidden\t~\t~\t2", b"hidden\t~\t{7,8}\t~"),
+        ),
         share=60,
         words=("nan", "inf", "-1", "1e400", "9" * 40, "\t~", "setting\t", "\nhidden\t"),
     ),

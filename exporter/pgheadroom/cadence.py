@@ -1,18 +1,18 @@
-"""How closely to look now: a pulse, a pulse that counts hidden slots too, or a full reading.
+"""Decides how closely to look now: a pulse, or a full reading.
 
-A full reading names who holds the slots, but its cost grows faster than the number of sessions (a
-millisecond at a few hundred, 20 ms at 4,000); a pulse counts processes and costs a twentieth of
-that. So a full reading is taken when something moved, when few slots are left, and every few
-seconds in any case, as far as a share of one processor of the server allows.
+A full reading names who holds the slots, but its cost grows with the number of sessions (a
+millisecond at a few hundred, 20 ms at 4,000); a pulse counts them and costs a tenth of that. So a
+full reading is taken when the count moved, when few slots are left, and every few seconds in any
+case, as far as a share of one processor of the server allows.
 """
 
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from pgheadroom.reading import PG_18, Sample
+from pgheadroom.reading import Sample
 from pgheadroom.slots import Slots, Tier
 
 
@@ -20,7 +20,6 @@ class Depth(enum.Enum):
     """What to ask the server for."""
 
     PULSE = enum.auto()
-    PULSE_WITH_HIDDEN = enum.auto()
     FULL = enum.auto()
 
 
@@ -35,7 +34,7 @@ class Pace:
     calm_share: float = 1 / 3000
     """While nothing moves: a third of a millisecond of work a second."""
     moved_share: float = 1 / 400
-    """When the pulse moved."""
+    """When the count moved."""
     few_seconds: float = 2.0
     """A full reading at least this often when few slots are left, ..."""
     few_share: float = 1 / 20
@@ -43,25 +42,44 @@ class Pace:
     few_slots: int = 5
     few_ratio: float = 0.1
     """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
-    slots_per_hidden_look: int = 125
-    """Hidden slots are counted every second per this many of max_connections (14 to 17) ..."""
-    slots_per_hidden_look_when_few: int = 1000
-    """... and per this many when few slots are left."""
 
 
 DEFAULT_PACE = Pace()
 
 
+class Cost(NamedTuple):
+    """What a full reading costs the server, in seconds of a processor.
+
+    A server tells how long a reading took, not how much of that it worked. But a reading works as
+    much as one that took less and counted as many sessions; what it took beyond that, it waited.
+    """
+
+    fixed_seconds: float = 0.0005
+    per_session_seconds: float = float("inf")
+    """The least that a session has cost in any reading so far."""
+
+    def learn(self, took_seconds: float, sessions: int) -> Cost:
+        """Return what is known after a reading of *sessions* sessions that *took_seconds*."""
+        least = max(0.0, took_seconds - self.fixed_seconds) / max(1, sessions)
+        return self._replace(per_session_seconds=min(self.per_session_seconds, least))
+
+    def of(self, sessions: int) -> float:
+        """Return what a reading of *sessions* sessions costs; infinite before any was learnt."""
+        return self.fixed_seconds + self.per_session_seconds * max(1, sessions)
+
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What a pulse brings: how many processes the server lists, and perhaps the hidden slots."""
+    """What a pulse brings: how many slots are in use."""
 
     at: float
     duration_seconds: float
-    backends: int
+    visible: int
+    """Client backends that have logged in."""
+    hidden: int
+    """Logins under way."""
     started_at: float
-    hidden: int | None
-    """None when this pulse did not count them."""
+    """When the postmaster started."""
 
 
 def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
@@ -71,39 +89,25 @@ def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
     """
     if last is None or not 0 <= now - last.at < pace.full_seconds_at_most:
         return Depth.FULL
-    if now - last.breakdown.at >= _full_interval(last, pace):
-        return Depth.FULL
-    # On 18 a login under way is a process in the list like any other, and moves the pulse.
-    per = pace.slots_per_hidden_look_when_few if _few(last, pace) else pace.slots_per_hidden_look
-    every = math.ceil(last.slots.limits.max_connections / per)
-    counts_hidden = last.server.version < PG_18 and now - last.hidden_at >= every - 0.5
-    return Depth.PULSE_WITH_HIDDEN if counts_hidden else Depth.PULSE
+    due = now - last.breakdown.at >= _full_interval(last, pace)
+    return Depth.FULL if due else Depth.PULSE
 
 
 def moved(last: Sample, pulse: Pulse, pace: Pace = DEFAULT_PACE) -> bool:
     """Say whether *pulse* tells of a change that a full reading should explain right away."""
     if pulse.started_at != last.server.started_at:
         return True
-    same = pulse.backends == last.breakdown.backends
-    same &= pulse.hidden is None or pulse.hidden == last.slots.hidden
     share = pace.few_share if _few(last, pace) else pace.moved_share
     spacing = last.breakdown.cost_seconds / share
-    return not same and pulse.at - last.breakdown.at >= spacing
+    return pulse.visible != last.breakdown.visible and pulse.at - last.breakdown.at >= spacing
 
 
 def carry(last: Sample, pulse: Pulse) -> Sample:
-    """Return the sample that *pulse* makes of the *last* one, whose breakdown it carries on.
-
-    What came or went since the breakdown is taken for client backends. That is exact unless a
-    background process came or went too, and the next full reading tells.
-    """
-    visible = max(0, last.breakdown.visible + pulse.backends - last.breakdown.backends)
-    hidden = last.slots.hidden if pulse.hidden is None else pulse.hidden
+    """Return the sample that *pulse* makes of the *last* one, whose breakdown it carries on."""
     return last._replace(
         at=pulse.at,
         duration_seconds=pulse.duration_seconds,
-        slots=Slots(last.slots.limits, visible=visible, hidden=hidden),
-        hidden_at=last.hidden_at if pulse.hidden is None else pulse.at,
+        slots=Slots(last.slots.limits, visible=pulse.visible, hidden=pulse.hidden),
     )
 
 

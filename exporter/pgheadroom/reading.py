@@ -87,17 +87,15 @@ class Breakdown(NamedTuple):
 
     at: float
     """When it was taken, in seconds since the epoch by our clock."""
-    backends: int
-    """Processes of any kind the server listed then; a pulse is compared with it."""
     visible: int
     groups: tuple[Group, ...]
     roles: tuple[LimitUse, ...]
     databases: tuple[LimitUse, ...]
     sessions: tuple[Sessions, ...]
     complete: bool
-    """Our role may see every session; if not, counts are estimates."""
+    """Our role may see every session."""
     cost_seconds: float
-    """How long the server worked on it."""
+    """How long one of the server's processors worked on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,15 @@ class Sample(NamedTuple):
     slots: Slots
     breakdown: Breakdown
     server: Server
-    hidden_at: float
-    """When the hidden slots were counted; on large servers not with every pulse."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the slots were counted; if not, they are an estimate.
+
+        Up to PostgreSQL 16 a role that may not see every session cannot tell other processes from
+        client backends; from 17 on their numbers tell.
+        """
+        return self.breakdown.complete or self.server.version >= PG_17
 
     @property
     def full(self) -> bool:

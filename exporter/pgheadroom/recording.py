@@ -77,7 +77,7 @@ def line_of(reading: Reading) -> str:
     (logins under way), ``provider_reserved``, ``pulse`` (``[backends now, when the connections
     were told apart]``, where that was not with this very sample), ``roles`` and ``databases``
     (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
-    ``reserve`` (our role may use the reserved slots), ``estimate`` (it may not see everyone).
+    ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact).
     """
     known: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
     match reading:
@@ -105,7 +105,7 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "databases": [[use.name, use.limit, use.used] for use in breakdown.databases],
         "started_at": round(server.started_at, TIME_DIGITS),
         "reserve": server.reserve,
-        "estimate": not breakdown.complete,
+        "estimate": not sample.exact,
     }
     return {
         "max_connections": slots.limits.max_connections,
@@ -177,7 +177,6 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
         Slots(limits, visible, hidden),
         Breakdown(
             at=at if told_apart_at is None else told_apart_at,
-            backends=counted,
             visible=counted,
             groups=groups,
             roles=roles,
@@ -187,7 +186,6 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
             cost_seconds=0.0,
         ),
         _server(started_at, reserve),
-        at,
     )
 
 

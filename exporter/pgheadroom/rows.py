@@ -1,4 +1,4 @@
-"""What do the rows say that a server returned: rows of bytes in, a Sample or a Pulse out."""
+"""Reads the rows that a server returned: rows of bytes in, a Sample or a Pulse out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from pgheadroom.cadence import Pulse
+from pgheadroom.logins import Starting
 from pgheadroom.names import visible
 from pgheadroom.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
 from pgheadroom.slots import Limits, Slots
@@ -43,14 +44,25 @@ def _sensible(read: Callable[Given, Part]) -> Callable[Given, Part]:
 
 @_sensible
 def pulse(row: Row, at: float, duration_seconds: float) -> Pulse:
-    """Read the one *row* that a pulse returns; raises SenselessError."""
+    """Read the one *row* that a pulse returns; raises SenselessError.
+
+    On 14 to 16 it does not tell how many logins are under way: see `starting`.
+    """
+    visible, started_at, hidden, *unknown = row
     return Pulse(
         at=at,
         duration_seconds=duration_seconds,
-        backends=_int(row[0]),
-        started_at=_float(row[2]),
-        hidden=_int(row[3]) if len(row) > 3 else None,  # noqa: PLR2004 - the fourth column
+        visible=_int(visible),
+        hidden=0 if unknown else _int(hidden),
+        started_at=_float(started_at),
     )
+
+
+@_sensible
+def starting(row: Row) -> Starting:
+    """Read what the *row* of a pulse of 14 to 16 says of starting processes."""
+    _, _, pids, clients, listed = row
+    return Starting(_pids(pids), _pids(clients), _pids(listed))
 
 
 @_sensible
@@ -60,8 +72,10 @@ def sample(
     duration_seconds: float,
     announced_pid: int,
     extra_reserved: int = 0,
-) -> Sample:
-    """Read the *rows* of a full reading.
+) -> tuple[Sample, Starting]:
+    """Read the *rows* of a full reading: the sample, and which processes are starting.
+
+    The sample of 14 to 16 counts no login under way: see `starting`.
 
     *announced_pid* is the process id that the connection was told at its start: a pooler tells
     one that is not the backend's. *extra_reserved* is what the provider holds back without
@@ -74,7 +88,7 @@ def sample(
     groups = tuple(_group(row) for row in parts.get("application", ()))
     visible = sum(group.count for group in groups)
     reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
-    return Sample(
+    found = Sample(
         at=at,
         duration_seconds=duration_seconds,
         slots=Slots(
@@ -82,7 +96,6 @@ def sample(
         ),
         breakdown=Breakdown(
             at=at,
-            backends=_count(parts, "backends"),
             visible=visible,
             groups=groups,
             roles=_each(parts, "role", _limit_use),
@@ -101,8 +114,8 @@ def sample(
             reserve=reserve == "true",
             pooled=_count(parts, "pid") != announced_pid,
         ),
-        hidden_at=at,
     )
+    return found, Starting(_pids(parts["hidden"][0][2]))
 
 
 def text(value: bytes | None) -> str:
@@ -160,6 +173,11 @@ def _sessions(row: Row) -> Sessions:
 def _name(value: bytes | None) -> str:
     """Return the name of a role or a database, which may be any text, as it can be shown."""
     return visible(text(value))
+
+
+def _pids(value: bytes | None) -> frozenset[int]:
+    """Read an array of process ids; NULL is an empty one."""
+    return frozenset(_int(pid) for pid in text(value).strip("{}").split(",") if pid)
 
 
 def _optional(value: bytes | None) -> str | None:

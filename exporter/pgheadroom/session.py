@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from pgheadroom import backoff, libpq, refusal, rows
 from pgheadroom.access import Access, enter, within
 from pgheadroom.attempts import Attempt
-from pgheadroom.cadence import Depth, Pulse, carry, depth, moved
+from pgheadroom.cadence import Cost, Depth, Pulse, carry, depth, moved
+from pgheadroom.logins import Logins, Starting
 from pgheadroom.pending import Doors
-from pgheadroom.reading import Condition, Failure, Sample
+from pgheadroom.reading import PG_17, Condition, Failure, Sample
 from pgheadroom.statements import Plan, Statements
 
 _ADMIN_SHUTDOWN = "57P01"
@@ -37,6 +39,8 @@ class Session:
         self._prepared = False
         self._keeps_state = True
         self._last: Sample | None = None
+        self._cost = Cost()
+        self._starting = Logins()
         self._failed = 0
         self._not_before = 0.0
         self._was_alive = False
@@ -152,6 +156,8 @@ class Session:
         self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None
+        self._cost = Cost()
+        self._starting = Logins()
         return None
 
     async def _sample(self, connection: libpq.Connection) -> Sample:
@@ -162,35 +168,75 @@ class Session:
             raise libpq.LibpqError(str(error)) from None
 
     async def _newest(self, connection: libpq.Connection) -> Sample:
-        wanted = depth(self._last, self._clock())
-        if self._last is None or wanted is Depth.FULL:
+        last = self._last
+        if last is None or depth(last, self._clock()) is Depth.FULL:
             return self._took(await self._full(connection))
-        pulse = await self._pulse(connection, with_hidden=wanted is Depth.PULSE_WITH_HIDDEN)
-        if moved(self._last, pulse):
+        pulse = await self._pulse(connection, last.slots.limits.max_connections)
+        if moved(last, pulse):
             return self._took(await self._full(connection))
-        return self._took(carry(self._last, pulse))
+        return self._took(carry(last, pulse))
 
     async def _full(self, connection: libpq.Connection) -> Sample:
         answer, seconds = await self._ask(connection, self._sql.full)
-        sample = rows.sample(
+        sample, starting = rows.sample(
             answer,
             at=self._clock(),
             duration_seconds=seconds,
             announced_pid=connection.backend_pid,
             extra_reserved=self._access.extra_reserved,
         )
-        if self._last is not None:
+        breakdown = sample.breakdown
+        if self._last is None:
+            if self._keeps_state and not sample.server.pooled and self._plan is not None:
+                await connection.query(self._plan.prepare)
+                self._prepared = True
+            # The first of a connection fills the backend's caches: no measure for the next ones.
+            cost = 0.0
+        else:
+            self._cost = self._cost.learn(breakdown.cost_seconds, breakdown.visible)
+            cost = min(breakdown.cost_seconds, self._cost.of(breakdown.visible))
+        sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
+        if self._version >= PG_17:
             return sample
-        if self._keeps_state and not sample.server.pooled and self._plan is not None:
-            await connection.query(self._plan.prepare)
-            self._prepared = True
-        # The first of a connection fills the backend's caches: no measure for the next ones.
-        return sample._replace(breakdown=sample.breakdown._replace(cost_seconds=0.0))
+        number, pulses, logins = await self._explained(
+            connection, starting, sample.slots.limits.max_connections
+        )
+        if number == 0:
+            return sample._replace(slots=sample.slots._replace(hidden=logins))
+        return carry(sample, replace(pulses[number - 1], hidden=logins))
 
-    async def _pulse(self, connection: libpq.Connection, *, with_hidden: bool) -> Pulse:
-        sql = self._sql.pulse_with_hidden if with_hidden else self._sql.pulse
+    async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse:
+        pulse, row = await self._look(connection, self._sql.pulse)
+        if self._version >= PG_17:
+            return pulse
+        number, further, logins = await self._explained(
+            connection, rows.starting(row), max_connections
+        )
+        return replace([pulse, *further][number], hidden=logins)
+
+    async def _explained(
+        self, connection: libpq.Connection, starting: Starting, max_connections: int
+    ) -> tuple[int, list[Pulse], int]:
+        """Look again until it is known which of the *starting* processes are logins.
+
+        Returns the number of the look that is explained (0 is the one that found *starting*), the
+        further looks, and how many logins were under way in the look that is explained.
+        """
+        further: list[Pulse] = []
+        logins = self._starting
+        logins.begin(starting, time.monotonic(), self._access.read_timeout_seconds / 2)
+        pauses = logins.pauses(max_connections)
+        while (answer := logins.answer(time.monotonic())) is None:
+            await asyncio.sleep(next(pauses))
+            pulse, row = await self._look(connection, self._sql.again(logins.unexplained))
+            logins.again(rows.starting(row), time.monotonic(), pulse.duration_seconds)
+            further.append(pulse)
+        return answer.look, further, answer.logins
+
+    async def _look(self, connection: libpq.Connection, sql: bytes) -> tuple[Pulse, rows.Row]:
         answer, seconds = await self._ask(connection, sql)
-        return rows.pulse(answer[0] if answer else (), at=self._clock(), duration_seconds=seconds)
+        row = answer[0] if answer else ()
+        return rows.pulse(row, at=self._clock(), duration_seconds=seconds), row
 
     async def _ask(self, connection: libpq.Connection, sql: bytes) -> tuple[list[rows.Row], float]:
         began = time.perf_counter()

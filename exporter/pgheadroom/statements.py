@@ -1,41 +1,52 @@
-"""What to send to a server of this version: the SQL, and the settings it runs under."""
+"""Makes the SQL for a server of one version, and the settings that it runs under."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
 from pgheadroom.reading import PG_17, PG_18
 
-# 17 and newer number a virtual transaction by the slot of its process: client backends have the
-# first max_connections of them (proc.c, InitProcGlobal), so other kinds of process drop out.
-_CLIENT_SLOT = (
-    "pg_catalog.split_part(l.virtualtransaction, '/', 1)::pg_catalog.int4"
-    " OPERATOR(pg_catalog.<) pg_catalog.current_setting('max_connections')::pg_catalog.int4"
-)
-_ANY_SLOT = "true"
+_PIDS = "<pids>"
 
-_HIDDEN_BY_LOCK = """
-    SELECT pg_catalog.count(DISTINCT l.pid)
-    FROM pg_catalog.pg_lock_status() AS l
-    WHERE l.locktype OPERATOR(pg_catalog.=) 'virtualxid'
-        AND l.pid IS NOT NULL
-        AND {client_slot}
-        AND NOT EXISTS (
-            SELECT FROM activity AS a
-            WHERE a.pid OPERATOR(pg_catalog.=) l.pid AND {listed}
-        )
+# 17 and newer number a backend and its virtual transactions by its place in the array of processes,
+# of which client backends have the first max_connections (proc.c, InitProcGlobal): so a number
+# tells the kind, and no privilege is needed to see it.
+_MAX_CONNECTIONS = "(SELECT pg_catalog.current_setting('max_connections')::pg_catalog.int4)"
+_CLIENT_BY_NUMBER = f"s.i OPERATOR(pg_catalog.<) {_MAX_CONNECTIONS}"
+
+# Before, only processes that serve a client have a client's address (pgstat_bestart), and of those
+# walsenders take no slot. A physical one has no database; a logical one must be looked up. Where
+# our role may not see addresses, whoever has a database and a role is taken: an estimate, because
+# parallel workers and logical replication workers have both.
+_CLIENT_BY_ADDRESS = """
+            pg_catalog.pg_stat_get_backend_dbid(s.i) OPERATOR(pg_catalog.<>) 0
+            AND (
+                pg_catalog.pg_stat_get_backend_client_port(s.i) IS NOT NULL
+                OR (
+                    pg_catalog.pg_stat_get_backend_userid(s.i) OPERATOR(pg_catalog.<>) 0
+                    AND NOT (SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'))
+                )
+            )
+            AND NOT pg_catalog.pg_stat_get_backend_pid(s.i) OPERATOR(pg_catalog.=) ANY (
+                SELECT w.pid FROM pg_catalog.pg_stat_get_wal_senders() AS w
+            )
 """
 
-# On 18 a login under way is listed, but only to who may see every session.
-_HIDDEN_BY_STATE = """
-    SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN (
-        SELECT pg_catalog.count(*)
-        FROM activity AS a
-        WHERE a.backend_type OPERATOR(pg_catalog.=) 'client backend'
-            AND a.state OPERATOR(pg_catalog.=) 'starting'
-    ) ELSE ({by_lock}) END
+# A process holds its virtual transaction's lock before it has a row in pg_stat_activity. What is
+# listed is looked up only when a lock is not our own.
+_UNLISTED = """
+    l.locktype OPERATOR(pg_catalog.=) 'virtualxid'
+    AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+    AND NOT l.pid OPERATOR(pg_catalog.=) ANY (
+        SELECT pg_catalog.pg_stat_get_backend_pid(s.i)
+        FROM (SELECT pg_catalog.pg_stat_get_backend_idset() AS i) AS s
+    )
 """
+
+_UNKNOWN = "NULL::pg_catalog.int8"
+_NO_PIDS = "NULL::pg_catalog.int4[]"
 
 _KEEPALIVES = {
     "tcp_keepalives_idle": 5,
@@ -50,7 +61,12 @@ class Statements:
 
     full: bytes
     pulse: bytes
-    pulse_with_hidden: bytes
+    _again: bytes = b""
+
+    def again(self, pids: Iterable[int]) -> bytes:
+        """Return a pulse that also tells what has become of *pids*; 14 to 16 only."""
+        listed = ",".join(str(int(pid)) for pid in pids)
+        return self._again.replace(_PIDS.encode(), f"'{{{listed}}}'".encode())
 
 
 class Plan:
@@ -71,33 +87,56 @@ class Plan:
             "lock_timeout": milliseconds,
         }
         local = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
+        before = f"SET TRANSACTION READ ONLY; {local}"
+        again = _again(version)
         self.whole = Statements(
-            **{name: f"SET TRANSACTION READ ONLY; {local}{t}".encode() for name, t in texts.items()}
+            **{name: f"{before}{text}".encode() for name, text in texts.items()},
+            _again=f"{before}{again.format(earlier=_PIDS + '::pg_catalog.int4[]')}".encode(),
         )
         # So that the server, too, lets go of us soon after the network between us was cut.
         alone = settings | _KEEPALIVES
         session = "".join(f"SET SESSION {name} = {value}; " for name, value in alone.items())
-        prepare = "; ".join(f"PREPARE pgheadroom_{name} AS {t}" for name, t in texts.items())
+        prepare = [f"PREPARE pgheadroom_{name} AS {text}" for name, text in texts.items()]
+        if again:
+            prepare.append(f"PREPARE pgheadroom_again (int4[]) AS {again.format(earlier='$1')}")
         self.prepare = (
-            f"SET SESSION default_transaction_read_only = on; {session}{prepare}".encode()
-        )
+            f"SET SESSION default_transaction_read_only = on; {session}{'; '.join(prepare)}"
+        ).encode()
         self.prepared = Statements(
-            **{name: f"EXECUTE pgheadroom_{name}".encode() for name in texts}
+            **{name: f"EXECUTE pgheadroom_{name}".encode() for name in texts},
+            _again=f"EXECUTE pgheadroom_again ({_PIDS})".encode(),
         )
 
 
 def _texts(version: int) -> dict[str, str]:
-    client_slot = _CLIENT_SLOT if version >= PG_17 else _ANY_SLOT
-    if version >= PG_18:
-        by_lock = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="a.datid IS NOT NULL")
-        hidden = _HIDDEN_BY_STATE.format(by_lock=by_lock)
+    full = _text("full")
+    if version < PG_17:
+        return {
+            "full": full.format(client=_CLIENT_BY_ADDRESS, hidden=_UNKNOWN, starting=_starting()),
+            "pulse": _again(version).format(earlier=_NO_PIDS),
+        }
+    if version < PG_18:
+        hidden = _text("hidden_17").format(max_connections=_MAX_CONNECTIONS, unlisted=_UNLISTED)
     else:
-        hidden = _HIDDEN_BY_LOCK.format(client_slot=client_slot, listed="true")
+        hidden = _text("hidden_18").format(client=_CLIENT_BY_NUMBER)
+    pulse = _text("pulse_17" if version < PG_18 else "pulse_18")
     return {
-        "full": _text("full").format(hidden=hidden),
-        "pulse": _text("pulse"),
-        "pulse_with_hidden": _text("pulse_with_hidden").format(client_slot=client_slot),
+        "full": full.format(client=_CLIENT_BY_NUMBER, hidden=hidden, starting=_NO_PIDS),
+        "pulse": pulse.format(client=_CLIENT_BY_NUMBER, hidden=hidden),
     }
+
+
+def _again(version: int) -> str:
+    """Return the pulse of 14 to 16 with a place for the pids to ask about; empty for newer ones."""
+    if version >= PG_17:
+        return ""
+    return _text("pulse_14").format(
+        client=_CLIENT_BY_ADDRESS, starting=_starting(), earlier="{earlier}"
+    )
+
+
+def _starting() -> str:
+    return _text("starting_14").format(unlisted=_UNLISTED)
 
 
 def _text(name: str) -> str:

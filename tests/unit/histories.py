@@ -48,8 +48,8 @@ def reading(
         if count > 0
     )
     visible = sum(group.count for group in groups)
-    found = Breakdown(at, visible + 6, visible, groups, (), (), (), complete=True, cost_seconds=0.0)
-    return Sample(at, 0.002, Slots(limits, visible, hidden), found, SERVER, at)
+    found = Breakdown(at, visible, groups, (), (), (), complete=True, cost_seconds=0.0)
+    return Sample(at, 0.002, Slots(limits, visible, hidden), found, SERVER)
 
 
 def samples(

@@ -39,7 +39,6 @@ def sample(
         slots=Slots(limits, visible=visible, hidden=hidden),
         breakdown=Breakdown(
             at=at,
-            backends=visible + 6,
             visible=visible,
             groups=groups,
             roles=(),
@@ -49,7 +48,6 @@ def sample(
             cost_seconds=cost_seconds,
         ),
         server=server,
-        hidden_at=at,
     )
 
 

@@ -5,22 +5,21 @@ WITH activity AS MATERIALIZED (
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
 ),
 client AS MATERIALIZED (
-    /* backend_type is NULL where our role may not see it: then take who has a database and a user
-       and is no walsender. Parallel workers can't be told apart: an estimate. */
+    /* backend_type is NULL where our role may not see it. */
     SELECT a.*
     FROM activity AS a
-    WHERE (
-        a.backend_type OPERATOR(pg_catalog.=) 'client backend'
-        AND a.state IS DISTINCT FROM 'starting'
-    ) OR (
-        a.backend_type IS NULL
-        AND a.datid IS NOT NULL
-        AND a.usesysid IS NOT NULL
-        AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_stat_get_wal_senders() AS w
-            WHERE w.pid OPERATOR(pg_catalog.=) a.pid
+    WHERE a.datid IS NOT NULL
+        AND (
+            a.backend_type OPERATOR(pg_catalog.=) 'client backend'
+            OR (
+                a.backend_type IS NULL
+                AND a.pid OPERATOR(pg_catalog.=) ANY (
+                    SELECT pg_catalog.pg_stat_get_backend_pid(s.i)
+                    FROM (SELECT pg_catalog.pg_stat_get_backend_idset() AS i) AS s
+                    WHERE {client}
+                )
+            )
         )
-    )
 )
 SELECT
     'application' AS part, g.application_name AS name, g.state AS detail, g.count, g.seconds,
@@ -35,9 +34,7 @@ FROM (
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) g.datid
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.usesysid
 UNION ALL
-SELECT 'hidden', NULL, NULL, ({hidden}), NULL, NULL, NULL
-UNION ALL
-SELECT 'backends', NULL, NULL, (SELECT pg_catalog.count(*) FROM activity), NULL, NULL, NULL
+SELECT 'hidden', NULL, ({starting})::pg_catalog.text, ({hidden}), NULL, NULL, NULL
 UNION ALL
 (
     /* Only the fullest of many, so that the page stays bounded. */

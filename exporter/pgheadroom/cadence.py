@@ -54,9 +54,10 @@ class Cost(NamedTuple):
     much as one that took less and counted as many sessions; what it took beyond that, it waited.
     """
 
-    fixed_seconds: float = 0.0005
-    per_session_seconds: float = float("inf")
-    """The least that a session has cost in any reading so far."""
+    fixed_seconds: float = 0.001
+    per_session_seconds: float = 25e-6
+    """The least that a session has cost in any reading so far; at first five times what it cost
+    where it was measured."""
 
     def learn(self, took_seconds: float, sessions: int) -> Cost:
         """Return what is known after a reading of *sessions* sessions that *took_seconds*."""
@@ -64,7 +65,7 @@ class Cost(NamedTuple):
         return self._replace(per_session_seconds=min(self.per_session_seconds, least))
 
     def of(self, sessions: int) -> float:
-        """Return what a reading of *sessions* sessions costs; infinite before any was learnt."""
+        """Return what a reading of *sessions* sessions costs, at the most."""
         return self.fixed_seconds + self.per_session_seconds * max(1, sessions)
 
 

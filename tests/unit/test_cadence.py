@@ -86,11 +86,15 @@ def test_a_pulse_says_how_many_slots_are_in_use(visible: int, hidden: int) -> No
 
 def test_what_a_reading_waited_for_is_not_what_it_cost() -> None:
     """The server was busy: a reading of as many sessions that took less worked as much."""
-    cost = Cost().learn(0.0055, 1000)
-    assert cost.of(1000) == pytest.approx(0.0055)
-    assert cost.of(4000) == pytest.approx(0.0205)
+    cost = Cost().learn(0.006, 1000)
+    assert cost.of(1000) == pytest.approx(0.006)
+    assert cost.of(4000) == pytest.approx(0.021)
     assert cost.learn(0.9, 1000) == cost
-    assert cost.learn(0.0030, 1000).of(1000) == pytest.approx(0.0030)
+    assert cost.learn(0.003, 1000).of(1000) == pytest.approx(0.003)
+
+
+def test_a_first_reading_that_waited_is_not_believed() -> None:
+    assert Cost().learn(5.0, 40).of(40) == pytest.approx(0.002)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 5000)), min_size=1, max_size=20))

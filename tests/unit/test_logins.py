@@ -52,7 +52,7 @@ def test_what_starts_for_long_is_a_login_that_waits_for_somebody() -> None:
     logins.again(look(7), 100.2, 0.001)
     assert logins.answer(100.2) is None
     logins.again(look(7, 8), 100.25, 0.001)
-    assert logins.answer(100.25) == Answer(look=0, logins=1)
+    assert logins.answer(100.25) == Answer(look=1, logins=1)
 
 
 def test_what_has_been_a_login_in_one_sample_is_one_in_the_next() -> None:

@@ -78,7 +78,9 @@ def _server(before: Sample | None, after: Sample) -> Iterator[Change]:
     if not after.breakdown.complete and (before is None or before.breakdown.complete):
         yield Change(
             logging.WARNING,
-            "counts are estimates: our role may not see other roles' sessions",
+            "states and ages of other roles' sessions are unknown: our role may not see them"
+            if after.exact
+            else "counts are estimates: our role may not see other roles' sessions",
             {"cure": f"GRANT pg_monitor TO {server.role};"},
         )
     if before is not None and after.breakdown.complete and not before.breakdown.complete:

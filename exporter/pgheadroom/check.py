@@ -96,7 +96,8 @@ def _about(sample: Sample) -> Iterator[Finding]:
     if sample.breakdown.complete:
         yield Finding(Grade.GOOD, "our role sees every session: counts are exact")
     else:
-        yield Finding(Grade.MISSING, f"counts are estimates: GRANT pg_monitor TO {server.role};")
+        what = "states and ages are unknown" if sample.exact else "counts are estimates"
+        yield Finding(Grade.MISSING, f"{what}: GRANT pg_monitor TO {server.role};")
     if server.superuser:
         yield Finding(
             Grade.MISSING,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pgheadroom.alert import AlertName
+from collections.abc import Callable
+from functools import partial
+
+from pgheadroom.alert import SEVERITIES, AlertName, Severity
+from pgheadroom.finding import Finding, Words
 from pgheadroom.firing import Moment, judged
 from pgheadroom.forecast import Prospect, Sign, leaking, outlook
 from pgheadroom.foresight import foreseen, imminent
@@ -15,6 +19,9 @@ _SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
 _TOLD = 4
 """Alerts that go on are put in words anew when this rung shows something new: every 16 s."""
+_NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
+_ESTIMATE_HOLD_SECONDS = 60.0
+"""A parallel query that is taken for clients is over by then, as a rule."""
 _NEVER: frozenset[AlertName] = frozenset()
 _BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
@@ -41,6 +48,8 @@ def judge(state: State, now: float) -> State:
             findings += imminent(state, ahead, limit, thresholds, now)
         if state.course.touched > _SLOW:
             findings += foreseen(state, ahead, limit, thresholds, now)
+    if sample is not None and not sample.exact:
+        findings = [*map(partial(_by_estimate, state), findings)]
     unseen = _blind_to(state)
     if not findings and all(key[0] in unseen for key in state.watched):
         if not ahead and not state.outlook:
@@ -59,6 +68,28 @@ def judge(state: State, now: float) -> State:
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts
     return state._replace(outlook=ahead, watched=watched, alerts=state.alerts if same else alerts)
+
+
+def _by_estimate(state: State, finding: Finding) -> Finding:
+    """Return *finding*, but no page when it rests on counts that are an estimate.
+
+    What a refusal, a knock or a canary tells, or that there is no sample, is no estimate.
+    """
+    refused = finding.name is AlertName.EXHAUSTED and state.condition in NO_SLOT
+    if finding.severity is not Severity.CRITICAL or finding.name in _NOT_COUNTED or refused:
+        return finding
+    warns = Severity.WARNING in SEVERITIES[finding.name]
+    return finding._replace(
+        name=finding.name if warns else AlertName.LOW,
+        severity=Severity.WARNING,
+        tell=partial(_estimated_words, finding.tell),
+        hold_seconds=max(finding.hold_seconds, _ESTIMATE_HOLD_SECONDS),
+    )
+
+
+def _estimated_words(tell: Callable[[], Words]) -> Words:
+    words, application = tell()
+    return f"{words} These counts are an estimate: GRANT pg_monitor to our role.", application
 
 
 def _blind_to(state: State) -> frozenset[AlertName]:

@@ -252,9 +252,17 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_visibility",
-        "1 if our role may see every session; 0 if it may not, and counts are estimates.",
+        "1 if our role may see every session; 0 if it may not: states and ages are not known then,"
+        " and up to PostgreSQL 16 counts are estimates.",
         (),
         points.of_sample(lambda s: s.breakdown.complete),
+    ),
+    Metric(
+        "pgheadroom_slots_exact",
+        "1 if the slots in use are counted; 0 if they are an estimate, which pages nobody, because"
+        " our role may not see every session of a PostgreSQL up to 16.",
+        (),
+        points.of_sample(lambda s: s.exact),
     ),
     Metric(
         "pgheadroom_pooled",

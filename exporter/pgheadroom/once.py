@@ -63,7 +63,7 @@ def as_json(state: State) -> Json:
         "used": sample.slots.used,
         "hidden": sample.slots.hidden,
         "reserved_used": sample.slots.reserved_used,
-        "exact": sample.breakdown.complete,
+        "exact": sample.exact,
         "pooled": sample.server.pooled,
         "connections": [
             [name, kind, count] for (name, kind), count in sorted(state.applications.counts.items())
@@ -95,7 +95,8 @@ def _block(state: State) -> Group:
         title.append(" through a pooler")
     lines = [title]
     if not state.sample.breakdown.complete:
-        lines.append(Text(f"estimates only: GRANT pg_monitor TO {server.role};", "yellow"))
+        what = "states and ages are unknown" if state.sample.exact else "estimates only"
+        lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
     return Group(*lines, _slots(state), _applications(state.applications.counts), *_limits(state))
 
 

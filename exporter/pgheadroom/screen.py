@@ -131,7 +131,8 @@ def _estimates(state: State) -> list[Text]:
     if state.sample is None or state.sample.breakdown.complete:
         return []
     role = visible(state.sample.server.role)
-    return [Text(f"these are estimates: GRANT pg_monitor TO {role};", "yellow")]
+    what = "states are unknown" if state.sample.exact else "these are estimates"
+    return [Text(f"{what}: GRANT pg_monitor TO {role};", "yellow")]
 
 
 def _stale(state: State, now: float) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pgheadroom.applications import count
 from pgheadroom.judge import judge
+from pgheadroom.peaks import Peaks
 from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample, Visit
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
@@ -74,7 +75,8 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         detail="",
         sample=sample,
         applications=applications,
-        peaks=state.peaks.add(sample.at, slots.used),
+        # A peak of what may be parallel workers would say that slots ran out when none did.
+        peaks=state.peaks.add(sample.at, slots.used) if sample.exact else Peaks(),
         course=course,
         tendencies=state.tendencies.update(course.history, course.touched),
     )

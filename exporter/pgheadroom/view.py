@@ -117,6 +117,7 @@ def _sample(sample: Sample) -> View:
         "time": sample.at,
         "duration_seconds": sample.duration_seconds,
         "complete": sample.breakdown.complete,
+        "exact": sample.exact,
         "pooled": sample.server.pooled,
     }
 

@@ -16,6 +16,7 @@ from pgheadroom.slots import Tier
 from pgheadroom.state import State
 
 RESERVED_SINCE = 16
+NUMBERED_SINCE = 17  # a backend's number tells its kind, with no privilege
 
 
 def make_roles(pg: Postgres) -> list[tuple[Tier, str]]:
@@ -162,6 +163,7 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     assert not state.sample.breakdown.complete
     assert state.applications.counts["api", "unknown"] == 5
     assert (state.sample.slots.visible, state.sample.slots.hidden) == (6, 2)
+    assert state.sample.exact == (pg.major >= NUMBERED_SINCE)
     assert 'GRANT pg_monitor TO "no rights";' in [line.get("cure") for line in logged]
     pg.sql('grant pg_monitor to "no rights"')
     clients.admitted(pg.tcp, user="app")

@@ -21,7 +21,7 @@ from tests.unit.histories import (
 )
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import SEVERITIES, SUMMARIES, AlertName
+from pgheadroom.alert import SEVERITIES, SUMMARIES, AlertName, Severity
 from pgheadroom.reading import FAILURES, Condition, Failure, Knock, Reading, Sample
 from pgheadroom.slots import Limits, Tier
 from pgheadroom.state import State
@@ -177,3 +177,53 @@ def test_thresholds_are_those_of_the_policy_at_once() -> None:
     stricter = replace(POLICY.thresholds, low_free_ratio=0.5, low_hold_seconds=0.0)
     state = step(state, reading(START + 100, {"web": 80}), replace(POLICY, thresholds=stricter))
     assert [alert.name for alert in state.alerts] == [AlertName.LOW]
+
+
+def _estimated(found: Reading) -> Reading:
+    """Return *found* as a role without pg_monitor reads it from PostgreSQL 15."""
+    if not isinstance(found, Sample):
+        return found
+    return found._replace(
+        server=replace(found.server, version=150018),
+        breakdown=found.breakdown._replace(complete=False),
+    )
+
+
+@given(lives())
+@example([reading(START + at, {"a": 12 + at}, hidden=at) for at in range(90)])
+@example([reading(START + at, {"a": 100}) for at in range(90)])
+def test_no_page_and_no_peak_rests_on_an_estimate(found: list[Reading]) -> None:
+    state = State("db")
+    for one in found:
+        state = step(state, _estimated(one), POLICY)
+        well_formed(state)
+        assert state.peaks.highest(300.0, one.at) is None
+        refused = state.condition in (Condition.FULL, Condition.RESERVED_ONLY)
+        pages = {alert.name for alert in state.alerts if alert.severity is Severity.CRITICAL}
+        if not refused:
+            pages -= {AlertName.EXHAUSTED}  # stands for a while after a refusal
+        assert pages <= {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
+
+
+def test_a_server_that_is_full_by_an_estimate_is_a_warning_that_says_so() -> None:
+    state = State("db")
+    for at in range(61):
+        state = step(state, _estimated(reading(START + at, {"a": 100})), POLICY)
+    (alert,) = [one for one in state.alerts if one.name is AlertName.LOW]
+    assert alert.severity is Severity.WARNING
+    assert alert.description.endswith("These counts are an estimate: GRANT pg_monitor to our role.")
+
+
+def test_from_17_on_the_count_of_a_role_without_rights_is_no_estimate() -> None:
+    found = reading(START, {"a": 100})
+    newer = found._replace(breakdown=found.breakdown._replace(complete=False))
+    state = step(State("db"), newer, POLICY)
+    assert AlertName.EXHAUSTED in {alert.name for alert in state.alerts}
+
+
+def test_a_refusal_is_no_estimate() -> None:
+    state = step(State("db"), _estimated(reading(START, {"a": 9})), POLICY)
+    state = step(state, Failure(START + 1, Condition.FULL, "too many"), POLICY)
+    assert (AlertName.EXHAUSTED, Severity.CRITICAL) in {
+        (alert.name, alert.severity) for alert in state.alerts
+    }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.unit.histories import START, Shape, after, climb, pool, reading, samples, together
-from tests.unit.readings import POLICY
+from tests.unit.readings import POLICY, older_server
 
 from pgheadroom import gauge
 from pgheadroom.application_table import Order
@@ -139,7 +139,10 @@ def test_roles_databases_knock_and_estimates() -> None:
     page = shown(state, look=Look())
     assert "limits  role app\\x1b[5m 9 of 10   database shop 3 of 50" in page
     assert "knock timeout (2.1 ms), sample" in page
-    assert "these are estimates: GRANT pg_monitor TO pgheadroom;" in page
+    assert "states are unknown: GRANT pg_monitor TO pgheadroom;" in page
+    older = older_server(state.sample, 150018) if state.sample else None
+    estimated = shown(state._replace(sample=older), look=Look())
+    assert "these are estimates: GRANT pg_monitor TO pgheadroom;" in estimated
     good = replace(state.knock, condition=Condition.OK) if state.knock else None
     assert "knock ok (2.1 ms)" in shown(state._replace(knock=good), look=Look())
 

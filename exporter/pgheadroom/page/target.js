@@ -253,7 +253,8 @@ function server() {
   if (sample) {
     rows.push(["Newest sample", `${clock(sample.time)}, took ${Math.round(sample.duration_seconds * 1000)} ms`]);
     if (!sample.complete) {
-      rows.push(["Incomplete", "the role may not see every session: counts are estimates; grant it pg_monitor"]);
+      const lost = sample.exact ? "states and ages are unknown" : "counts are estimates, which page nobody";
+      rows.push(["Incomplete", `the role may not see every session: ${lost}; grant it pg_monitor`]);
     }
   }
   if (knock) {

@@ -6,24 +6,29 @@ connection slot, or a parallel worker, an autovacuum worker or a walsender, whic
 later it is known: the process has a row that names its kind, or it is gone, or it is still
 starting, and then it is a login: only a login waits for somebody.
 
-So whoever is starting is looked at again, after a few milliseconds first and then less often,
-until one look is explained in full. Pure: time is an argument.
+So whoever is starting is looked at again, after some milliseconds first and then less often, until
+one look is explained. Pure: time is an argument.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_LEAST_PATIENCE_SECONDS = 0.25
-_MOST_PATIENCE_SECONDS = 1.5
-_LOOKS_PATIENCE = 20
-"""A process that takes longer to start than so many of our looks is a login: on a server that is
-short of processors, both our looks and the start of a worker take longer."""
-_FIRST_PAUSE_SECONDS = 0.004
-_SLOTS_PER_FIRST_PAUSE = 250
-"""A look at a server of this many slots costs a quarter of a millisecond. Larger servers are looked
-at again after a longer pause, and so less often."""
+_PATIENCE_SECONDS = 0.25
+"""What is starting for so long is a login, ..."""
+_LONG_PATIENCE_SECONDS = 1.5
+"""... or for so long, if something else has been starting lately: two dozen parallel workers that
+start at once on a busy server take hundreds of milliseconds."""
+_LATELY_SECONDS = 60.0
+_SOON_SECONDS = 0.1
+"""What was starting for less than this before it was gone is soon forgotten: a login that was
+refused, or a worker that had little to do. Its slot, if it had one, is free again."""
+_FIRST_PAUSE_SECONDS = 0.01
+_SLOTS_PER_FIRST_PAUSE = 500
+"""A look at a server of so many slots costs half a millisecond. Larger ones are looked at again
+after a longer pause, and so less often."""
 
 
 class Starting(NamedTuple):
@@ -41,9 +46,18 @@ class Answer(NamedTuple):
     """What the looks have told."""
 
     look: int
-    """The number of the look, from 0, that is explained."""
+    """The number of the look, from 0, that is explained best."""
     logins: int
     """How many of those that were starting then were logins."""
+    sure: bool
+    """Whether no other process of that look may have been a login."""
+
+
+class _Was(enum.Enum):
+    LOGIN = enum.auto()
+    OTHER = enum.auto()
+    GONE_SOON = enum.auto()
+    GONE_LATE = enum.auto()
 
 
 class Logins:
@@ -51,11 +65,12 @@ class Logins:
 
     def __init__(self) -> None:
         self._since: dict[int, float] = {}
+        self._seen_at = 0.0
         self._looks: list[frozenset[int]] = []
         self._began = 0.0
-        self._patience = 0.0
-        self._most_patience = _MOST_PATIENCE_SECONDS
-        self._verdicts: dict[int, bool | None] = {}
+        self._most_seconds = _LONG_PATIENCE_SECONDS
+        self._other_at = float("-inf")
+        self._verdicts: dict[int, _Was] = {}
 
     @property
     def unexplained(self) -> tuple[int, ...]:
@@ -70,53 +85,70 @@ class Logins:
         self._looks = []
         self._verdicts = {}
         self._began = now
-        self._most_patience = min(_MOST_PATIENCE_SECONDS, most_seconds)
-        self._patience = min(_LEAST_PATIENCE_SECONDS, self._most_patience)
+        self._most_seconds = most_seconds
         self._since = {pid: since for pid, since in self._since.items() if pid in starting.pids}
         self._take(starting.pids, now)
 
-    def again(self, starting: Starting, now: float, duration_seconds: float) -> None:
-        """Take one more look, which took *duration_seconds*."""
-        patience = max(self._patience, _LOOKS_PATIENCE * duration_seconds)
-        self._patience = min(self._most_patience, patience)
+    def again(self, starting: Starting, now: float) -> None:
+        """Take one more look at *now*."""
         for pid in [*self._since]:
             if pid in starting.pids:
                 continue
-            del self._since[pid]
+            since = self._since.pop(pid)
             if pid not in self._verdicts:
-                self._verdicts[pid] = (pid in starting.clients) if pid in starting.listed else None
+                self._verdicts[pid] = self._what_was(pid, since, starting)
+                if self._verdicts[pid] is not _Was.LOGIN:
+                    self._other_at = now
         self._take(starting.pids, now)
 
     def answer(self, now: float) -> Answer | None:
         """Return the newest look that is explained, or None while another look is worthwhile.
 
-        A process that was gone before it had a row leaves its look unexplained. When there is no
-        better look in the end, what is gone is not counted: its slot is free again, if it had one.
+        A look in which something was starting that is gone now is second best, and good enough
+        after a while, if it was gone soon.
         """
-        explained: Answer | None = None
+        soon: Answer | None = None
+        late: Answer | None = None
         for number in range(len(self._looks) - 1, -1, -1):
-            verdicts = [self._verdicts.get(pid, ...) for pid in self._looks[number]]
-            if ... in verdicts:
+            verdicts = [self._verdicts.get(pid) for pid in self._looks[number]]
+            if None in verdicts:
                 continue
-            answer = Answer(number, verdicts.count(True))
-            if None not in verdicts:
+            answer = Answer(number, verdicts.count(_Was.LOGIN), _Was.GONE_LATE not in verdicts)
+            if answer.sure and _Was.GONE_SOON not in verdicts:
                 return answer
-            explained = explained or answer
-        return explained if now - self._began >= self._patience else None
+            if answer.sure:
+                soon = soon or answer
+            else:
+                late = late or answer
+        passed = now - self._began
+        if passed >= self._patience(now):
+            return soon or late
+        return soon if passed >= _SOON_SECONDS else None
 
     def pauses(self, max_connections: int) -> Iterator[float]:
-        """Yield how many seconds to wait before each further look, each twice the one before.
-
-        The last of them ends when the first look must be explained.
-        """
+        """Yield how many seconds to wait before each further look: twice as long each time."""
         pause = _FIRST_PAUSE_SECONDS * max(1.0, max_connections / _SLOTS_PER_FIRST_PAUSE)
         while True:
-            yield min(pause, self._patience)
+            yield min(pause, _PATIENCE_SECONDS)
             pause *= 2
 
     def _take(self, pids: frozenset[int], now: float) -> None:
+        patience = self._patience(now)
         self._looks.append(pids)
+        self._seen_at = now
         for pid in pids:
             since = self._since.setdefault(pid, now)
-            if now - since >= self._patience:
-                self._verdicts[pid] = True
+            if now - since >= patience:
+                self._verdicts[pid] = _Was.LOGIN
+
+    def _what_was(self, pid: int, since: float, starting: Starting) -> _Was:
+        if pid in starting.clients:
+            return _Was.LOGIN
+        if pid in starting.listed:
+            return _Was.OTHER
+        soon = self._seen_at - since < _SOON_SECONDS
+        return _Was.GONE_SOON if soon else _Was.GONE_LATE
+
+    def _patience(self, now: float) -> float:
+        lately = now - self._other_at < _LATELY_SECONDS
+        return min(_LONG_PATIENCE_SECONDS if lately else _PATIENCE_SECONDS, self._most_seconds)

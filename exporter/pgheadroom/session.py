@@ -16,13 +16,14 @@ from pgheadroom import backoff, libpq, refusal, rows
 from pgheadroom.access import Access, enter, within
 from pgheadroom.attempts import Attempt
 from pgheadroom.cadence import Cost, Depth, Pulse, carry, depth, moved
-from pgheadroom.logins import Logins, Starting
+from pgheadroom.logins import Answer, Logins, Starting
 from pgheadroom.pending import Doors
 from pgheadroom.reading import PG_17, Condition, Failure, Sample
 from pgheadroom.statements import Plan, Statements
 
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
+_UNSURE_IN_A_ROW = 4
 
 
 class Session:
@@ -41,6 +42,7 @@ class Session:
         self._last: Sample | None = None
         self._cost = Cost()
         self._starting = Logins()
+        self._unsure = 0
         self._failed = 0
         self._not_before = 0.0
         self._was_alive = False
@@ -69,6 +71,8 @@ class Session:
 
     async def read(self) -> Sample | Failure | None:
         """Ask the server once; None while the back-off after a failed attempt lasts.
+
+        None too where the server cannot tell its count just now: see `logins`.
 
         A connection that turns out to be dead is replaced and asked again within the same
         reading, so that a restarted server or a terminated session leaves no gap.
@@ -160,26 +164,27 @@ class Session:
         self._starting = Logins()
         return None
 
-    async def _sample(self, connection: libpq.Connection) -> Sample:
+    async def _sample(self, connection: libpq.Connection) -> Sample | None:
         try:
             return await self._newest(connection)
         except rows.SenselessError as error:
             # Whoever answers so is no server: what we have there is no session.
             raise libpq.LibpqError(str(error)) from None
 
-    async def _newest(self, connection: libpq.Connection) -> Sample:
+    async def _newest(self, connection: libpq.Connection) -> Sample | None:
+        """Return the newest sample; None where the server cannot tell its count just now."""
         last = self._last
         if last is None or depth(last, self._clock()) is Depth.FULL:
             return self._took(await self._full(connection))
         pulse = await self._pulse(connection, last.slots.limits.max_connections)
-        if moved(last, pulse):
+        if pulse is not None and moved(last, pulse):
             return self._took(await self._full(connection))
-        return self._took(carry(last, pulse))
+        return self._took(None if pulse is None else carry(last, pulse))
 
-    async def _full(self, connection: libpq.Connection) -> Sample:
-        answer, seconds = await self._ask(connection, self._sql.full)
+    async def _full(self, connection: libpq.Connection) -> Sample | None:
+        table, seconds = await self._ask(connection, self._sql.full)
         sample, starting = rows.sample(
-            answer,
+            table,
             at=self._clock(),
             duration_seconds=seconds,
             announced_pid=connection.backend_pid,
@@ -198,29 +203,32 @@ class Session:
         sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
         if self._version >= PG_17:
             return sample
-        number, pulses, logins = await self._explained(
+        answer, pulses = await self._explained(
             connection, starting, sample.slots.limits.max_connections
         )
-        if number == 0:
-            return sample._replace(slots=sample.slots._replace(hidden=logins))
-        return carry(sample, replace(pulses[number - 1], hidden=logins))
+        if answer is None:
+            return None
+        if answer.look == 0:
+            return sample._replace(slots=sample.slots._replace(hidden=answer.logins))
+        return carry(sample, replace(pulses[answer.look - 1], hidden=answer.logins))
 
-    async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse:
+    async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse | None:
         pulse, row = await self._look(connection, self._sql.pulse)
         if self._version >= PG_17:
             return pulse
-        number, further, logins = await self._explained(
-            connection, rows.starting(row), max_connections
-        )
-        return replace([pulse, *further][number], hidden=logins)
+        answer, further = await self._explained(connection, rows.starting(row), max_connections)
+        if answer is None:
+            return None
+        return replace([pulse, *further][answer.look], hidden=answer.logins)
 
     async def _explained(
         self, connection: libpq.Connection, starting: Starting, max_connections: int
-    ) -> tuple[int, list[Pulse], int]:
+    ) -> tuple[Answer | None, list[Pulse]]:
         """Look again until it is known which of the *starting* processes are logins.
 
-        Returns the number of the look that is explained (0 is the one that found *starting*), the
-        further looks, and how many logins were under way in the look that is explained.
+        Returns what was found, and the further looks: look 0 is the one that found *starting*.
+        None where no look is sure: then there is no sample, but for every fourth time, so that a
+        server which is never sure is not lost from sight.
         """
         further: list[Pulse] = []
         logins = self._starting
@@ -229,9 +237,10 @@ class Session:
         while (answer := logins.answer(time.monotonic())) is None:
             await asyncio.sleep(next(pauses))
             pulse, row = await self._look(connection, self._sql.again(logins.unexplained))
-            logins.again(rows.starting(row), time.monotonic(), pulse.duration_seconds)
+            logins.again(rows.starting(row), time.monotonic())
             further.append(pulse)
-        return answer.look, further, answer.logins
+        self._unsure = 0 if answer.sure else (self._unsure + 1) % _UNSURE_IN_A_ROW
+        return (None if self._unsure and self._last is not None else answer), further
 
     async def _look(self, connection: libpq.Connection, sql: bytes) -> tuple[Pulse, rows.Row]:
         answer, seconds = await self._ask(connection, sql)
@@ -248,9 +257,11 @@ class Session:
         assert self._plan is not None  # noqa: S101 - made when the connection was
         return self._plan.prepared if self._prepared else self._plan.whole
 
-    def _took(self, sample: Sample) -> Sample:
-        self._last = sample
+    def _took(self, sample: Sample | None) -> Sample | None:
         self._failed = 0
+        if sample is None:
+            return None
+        self._last = sample
         self._was_alive = True
         self._may_use_reserve = sample.server.reserve or sample.server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None

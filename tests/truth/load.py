@@ -84,8 +84,8 @@ class Director:
         self._stalled = Clients()
         self.bugs: list[BaseException] = []
 
-    def _kinds(self) -> dict[str, Callable[[], None]]:
-        kinds: dict[str, Callable[[], None]] = {
+    def _kinds(self) -> dict[str, Callable[[Session], None]]:
+        kinds: dict[str, Callable[[Session], None]] = {
             "parallel query 1": self._query,
             "parallel query 2": self._query,
             "parallel index build": self._index,
@@ -130,16 +130,19 @@ class Director:
         """Open or close a session or a login that hangs, and let the oracle see it."""
         choice = self._chance.random()
         try:
-            if choice < 0.45 and len(self._held) < 12:
+            if not self._held:
+                self._held.append(rawclient.admitted(self._server.unix, application_name="admin"))
+            elif choice < 0.45 and len(self._held) < 12:
                 name = self._chance.choice(["api", "worker", "report"])
                 self._held.append(
                     rawclient.admitted(self._server.unix, user="shop", application_name=name)
                 )
-            elif choice < 0.75 and self._held:
-                self._held.pop(self._chance.randrange(len(self._held))).close()
-            elif choice < 0.85 and self._held:
+            elif choice < 0.75 and len(self._held) > 1:
+                self._held.pop(self._chance.randrange(1, len(self._held))).close()
+            elif choice < 0.85 and len(self._held) > 1:
                 gone = self._held.pop()
-                self._server.sql(f"select pg_terminate_backend({gone.pid})")
+                # Through a session that stays: what comes and goes, the oracle may not see.
+                self._held[0].query(f"select pg_terminate_backend({gone.pid})")
                 gone.close()
             elif choice < 0.93:
                 self._stalled.stall(self._server.tcp, self._chance.randint(1, 3), user="stalled")
@@ -163,52 +166,48 @@ class Director:
         for session in self._held:
             session.close()
 
-    def _guarded(self, kind: str, work: Callable[[], None]) -> None:
+    def _guarded(self, kind: str, work: Callable[[Session], None]) -> None:
         while not self._stop.is_set():
-            self._on[kind].wait()
             try:
-                while self._on[kind].is_set() and not self._stop.is_set():
-                    work()
+                # Kept while the kind is switched off too: what the oracle does not see come and go
+                # must stay.
+                with self._session("copy" if kind == "subscription" else "postgres") as session:
+                    while not self._stop.is_set():
+                        self._on[kind].wait()
+                        work(session)
             except _CLOSED:
                 self._stop.wait(0.2)  # until the server is there again
             except BaseException as error:  # noqa: BLE001 - at_work() raises it
                 self.bugs.append(error)
                 return
 
-    def _session(self, database: str = "postgres") -> Session:
-        return rawclient.admitted(
-            self._server.unix, database=database, application_name="load", user="postgres"
-        )
+    def _session(self, database: str) -> Session:
+        return rawclient.admitted(self._server.unix, database=database, application_name="load")
 
-    def _query(self) -> None:
-        with self._session() as session:
-            for _ in range(self._chance.randint(1, 20)):
-                session.query("select count(*) from big where md5(repeat(t, 20)) <> ''")
+    def _query(self, session: Session) -> None:
+        session.query("select count(*) from big where md5(repeat(t, 20)) <> ''")
 
-    def _index(self) -> None:
-        with self._session() as session:
-            session.query("create index if not exists on_big on big (g); drop index on_big")
+    def _index(self, session: Session) -> None:
+        session.query("create index if not exists on_big on big (g); drop index on_big")
 
-    def _autovacuum(self) -> None:
-        with self._session() as session:
-            for number in range(_TABLES):
-                session.query(f"update t{number} set id = id where id < 500")  # noqa: S608
-            self._stop.wait(0.5)
+    def _autovacuum(self, session: Session) -> None:
+        for number in range(_TABLES):
+            session.query(f"update t{number} set id = id where id < 500")  # noqa: S608
+        self._stop.wait(0.5)
 
-    def _subscription(self) -> None:
-        with self._session("copy") as session:
-            session.query("alter subscription copy disable")
-            self._stop.wait(0.3)
-            session.query("alter subscription copy enable")
-            self._stop.wait(0.3)
+    def _subscription(self, session: Session) -> None:
+        session.query("alter subscription copy disable")
+        self._stop.wait(0.3)
+        session.query("alter subscription copy enable")
+        self._stop.wait(0.3)
 
-    def _walsenders(self) -> None:
+    def _walsenders(self, _session: Session) -> None:
         held = [rawclient.admitted(self._server.unix, replication="true") for _ in range(3)]
         self._stop.wait(0.05)
         for session in held:
             session.close()
 
-    def _refusals(self) -> None:
+    def _refusals(self, _session: Session) -> None:
         for words in (
             {"user": "few"},
             {"user": "nobody"},
@@ -220,6 +219,6 @@ class Director:
                 answer.close()
             self._stop.wait(0.005)
 
-    def _churn(self) -> None:
+    def _churn(self, _session: Session) -> None:
         rawclient.admitted(self._server.unix, user="shop", application_name="churn").close()
         self._stop.wait(0.002)

@@ -38,12 +38,17 @@ class Sampler:
         self._knocks: Doors[Refusal | None] = Doors()
 
     async def sample(self) -> None:
-        """Take one reading; after a lost connection, knock too."""
+        """Take one reading; knock too when the connection was lost, and when we have got in again
+        after a knock that failed: it would stay the newest one where knocks are turned off.
+        """
         reading = await self._session.read()
         if reading is not None:
             self._publish(reading, self._session)
-        if self._session.lost:
-            self._session.lost = False
+        knock = self._board.state(self._access.name).knock
+        failed = knock is not None and knock.condition is not Condition.OK
+        due = self._session.lost or (self._session.entered and failed)
+        self._session.lost = self._session.entered = False
+        if due:
             await self.knock()
 
     async def knock(self) -> None:

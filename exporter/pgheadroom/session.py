@@ -49,6 +49,8 @@ class Session:
         self._may_use_reserve = False
         self.lost = False
         """A connection was lost since this was last set to False: worth a knock."""
+        self.entered = False
+        """We got in since this was last set to False."""
         self.retry_seconds: float | None = None
         """How long the next attempt waits after a failed one; None while connected."""
         self.retry_seconds_at_most: float | None = None
@@ -153,6 +155,7 @@ class Session:
             return entered
         connection, self._attempt = entered
         self._connection = connection
+        self.entered = True
         if connection.server_version != self._version:
             self._version = connection.server_version
             # The server gives up a little before we do: then the session is still of use.

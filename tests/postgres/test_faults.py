@@ -40,6 +40,8 @@ async def test_killed_and_started_again(pg: Postgres, watch: Watcher) -> None:
     state = await watched.sample()
     assert state.condition is Condition.OK
     assert state.sample is not before.sample
+    assert state.knock is not None
+    assert state.knock.condition is Condition.OK, "once we are in again, another one is sent"
 
 
 async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None:

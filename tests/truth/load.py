@@ -149,13 +149,13 @@ class Director:
             else:
                 self._stalled.close()
         except _CLOSED:
-            self._held.clear()
+            self._let_go()
         self._oracle.next()
 
     def restart(self) -> None:
         """Restart the server as an operator does, in a hurry; every session is lost."""
         self._stalled.close()
-        self._held.clear()
+        self._let_go()
         self._server.restart("fast")
         self._oracle.next()
 
@@ -163,8 +163,11 @@ class Director:
         self._stop.set()
         for on in self._on.values():
             on.set()
-        for session in self._held:
-            session.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._held:
+            self._held.pop().close(abruptly=True)
 
     def _guarded(self, kind: str, work: Callable[[Session], None]) -> None:
         while not self._stop.is_set():
@@ -202,10 +205,10 @@ class Director:
         self._stop.wait(0.3)
 
     def _walsenders(self, _session: Session) -> None:
-        held = [rawclient.admitted(self._server.unix, replication="true") for _ in range(3)]
-        self._stop.wait(0.05)
-        for session in held:
-            session.close()
+        with ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(rawclient.admitted(self._server.unix, replication="true"))
+            self._stop.wait(0.05)
 
     def _refusals(self, _session: Session) -> None:
         for words in (

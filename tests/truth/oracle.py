@@ -119,6 +119,8 @@ class Oracle:
             after = dict(_titles(self._server.pid))
         except (OSError, HangUpError, QueryError):
             # The server is being restarted: there is nothing to be true.
+            if self._session is not None:
+                self._session.close(abruptly=True)
             self._session = None
             return None
         listed = {int(pid or 0) for pid, *_ in rows}

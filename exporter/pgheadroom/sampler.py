@@ -38,8 +38,9 @@ class Sampler:
         self._knocks: Doors[Refusal | None] = Doors()
 
     async def sample(self) -> None:
-        """Take one reading; knock too when the connection was lost, and when we have got in again
-        after a knock that failed: it would stay the newest one where knocks are turned off.
+        """Take one reading; knock too when the connection was lost, and when we got in again.
+
+        A knock that failed would else stay the newest one where knocks are turned off.
         """
         reading = await self._session.read()
         if reading is not None:

@@ -2,6 +2,7 @@
 
     python -m benchmarks.server_cost --quick          about two minutes
     python -m benchmarks.server_cost                  the whole table, about forty
+    python -m benchmarks.server_cost --work parallel
     python -m benchmarks.server_cost --help
 
 One server at a time, filled with idle sessions, max_connections a quarter above their number. The
@@ -11,6 +12,10 @@ scraped every 15 s. postgres_exporter is scraped more often than that, to have m
 what a scrape costs is divided by 15 s: that favours it, because it finds its caches warm, which
 after 15 s it would not (`--pause 15 --scrapes 4` takes the time). Both log in by trust over TCP: to
 pgheadroom's knock, which then becomes a whole session, the dearest way there is.
+
+With `--work`, sessions work meanwhile: clients that log in and leave as fast as they can, parallel
+queries of two dozen workers, or autovacuum. Then only the backends of the watchers' role are
+charged, and nothing is subtracted.
 """
 
 from __future__ import annotations
@@ -27,10 +32,10 @@ from tests.servers.datadir import Setting
 from tests.servers.postgres import Postgres
 
 from benchmarks import machine, watchers
-from benchmarks.accounts import ServerAccount, of_server
+from benchmarks.accounts import ServerAccount, of_role, of_server
 from benchmarks.bill import Bill, row
 from benchmarks.figures import say, table
-from benchmarks.sessions import churning, held, role
+from benchmarks.sessions import ROLE, WORK, WORK_SETTINGS, churning, held, role, working
 from benchmarks.watchers import Scraper, Watcher
 
 _SCRAPE_SECONDS: Final = 15.0  # how often Prometheus is taken to scrape
@@ -40,7 +45,7 @@ _WARM_SCRAPES: Final = 3
 _IDLE_SECONDS: Final = 8.0
 _CHURN_IDLE_SECONDS: Final = 30.0
 _HEAD: Final = (
-    "PostgreSQL", "sessions", "replaced/s",
+    "PostgreSQL", "sessions", "they are",
     "server for pgheadroom, ms/s", "server for postgres_exporter, ms/s", "ratio",
     "pgheadroom itself, ms/s", "postgres_exporter itself, ms/s",
     "pgheadroom, MiB", "postgres_exporter, MiB", "server unwatched, ms/s",
@@ -56,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for sessions in plan.sessions:
             ours, peer, idle = _measure(major, sessions, plan)
             cells, ratio = row(ours, peer, idle)
-            rows.append([str(major), str(sessions), str(plan.churn), *cells])
+            what = plan.work or (f"{plan.churn} replaced/s" if plan.churn else "idle")
+            rows.append([str(major), str(sessions), what, *cells])
             fits &= ratio <= 1 or plan.churn > 0
             say(" | ".join(rows[-1]))
     sys.stdout.write(f"{machine.description(plan.majors)}\n\n{table(_HEAD, rows)}")
@@ -66,18 +72,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure(major: int, sessions: int, plan: argparse.Namespace) -> tuple[Bill, Bill, list[float]]:
     ours, peer, idle = Bill(), Bill(), list[float]()
     with ExitStack() as stack:
-        server = stack.enter_context(_server(major, sessions))
+        server = stack.enter_context(_server(major, sessions, plan))
         role(server)
         say(f"PostgreSQL {major}: opening {sessions} sessions")
         clients = stack.enter_context(held(server, sessions, plan.applications))
         # Only now: an idle session wakes up once, a while after its last statement, to hand in its
         # statistics; thousands of them in one window would be charged to whoever watches.
-        account = stack.enter_context(of_server(server))
+        account = stack.enter_context(of_role(server, ROLE) if plan.work else of_server(server))
+        if plan.work:
+            stack.enter_context(working(server, plan.work))
         if plan.churn:
             stack.enter_context(churning(server, clients, plan.churn, plan.applications))
         for number in range(plan.rounds):
             say(f"round {number + 1} of {plan.rounds}, by {account.how}")
-            idle.append(_unwatched(account, _CHURN_IDLE_SECONDS if plan.churn else _IDLE_SECONDS))
+            calm = _CHURN_IDLE_SECONDS if plan.churn else _IDLE_SECONDS
+            idle.append(0.0 if plan.work else _unwatched(account, calm))
             with watchers.postgres_exporter(watchers.peer_dsn(server)) as exporter:
                 _exporter(exporter, account, plan, idle[-1], peer)
             with watchers.pgheadroom({"here": watchers.dsn(server)}) as daemon:
@@ -85,15 +94,18 @@ def _measure(major: int, sessions: int, plan: argparse.Namespace) -> tuple[Bill,
     return ours, peer, idle
 
 
-def _server(major: int, sessions: int) -> Postgres:
+def _server(major: int, sessions: int, plan: argparse.Namespace) -> Postgres:
     home = find(f"postgres{major}").path
     if home is None:
         sys.exit(f"PostgreSQL {major} is missing; python -m tests.parts install --peer")
     settings: dict[str, Setting] = {
-        "max_connections": sessions + sessions // 4,
+        # Working sessions come on top.
+        "max_connections": sessions + max(sessions // 4, 20 if plan.work else 0),
         "shared_buffers": "128MB",
         "autovacuum": False,
     }
+    if plan.work:
+        settings |= WORK_SETTINGS
     if major >= _RESERVED_SLOTS_SINCE:
         settings["reserved_connections"] = 0
     return Postgres(home, tls=False, **settings)
@@ -171,6 +183,7 @@ def _plan(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--majors", type=_numbers, default=[15, 17, 18], metavar="15,17,18")
     add("--sessions", type=_numbers, default=[20, 200, 1000, 4000], metavar="20,200,...")
     add("--churn", type=int, default=0, help="sessions replaced every second")
+    add("--work", choices=sorted(WORK), help="what sessions do meanwhile")
     add("--applications", type=int, default=20, help="names that the sessions go by")
     add("--seconds", type=float, default=60, help="a window of pgheadroom; a multiple of 15 s")
     add("--scrapes", type=int, default=30, help="in a window of postgres_exporter")

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from tests.parts.account import Demotion, demotion
@@ -19,8 +19,12 @@ def run(
     env: Mapping[str, str] | None = None,
     unprivileged: bool = False,
     deadline_seconds: float = 900,
+    accepted: Container[int] = (0,),
 ) -> str:
-    """Run *argv* and return what it printed; raise `UnavailableError` with its last words."""
+    """Run *argv* and return what it printed.
+
+    Raises `UnavailableError` with its last words when its exit code is none of *accepted*.
+    """
     who: Demotion = demotion() if unprivileged else {}
     program = Path(argv[0]).name
     try:
@@ -46,7 +50,7 @@ def run(
     except OSError as error:
         text = f"{program}: {error.strerror or error}"
         raise UnavailableError(text) from error
-    if done.returncode != 0:
+    if done.returncode not in accepted:
         tail = " | ".join(done.stdout.strip().splitlines()[-_TAIL_LINES:])
         text = f"{program}: exit code {done.returncode}: {tail}"
         raise UnavailableError(text)

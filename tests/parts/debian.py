@@ -11,6 +11,7 @@ from typing import Final
 from tests.parts import wrapper
 from tests.parts.apt import Apt
 from tests.parts.command import run
+from tests.parts.libraries import library_folders
 from tests.parts.part import UnavailableError, Workshop
 from tests.parts.sources import Source, suite_sources, system_sources
 
@@ -120,8 +121,9 @@ def _wrap(shop: Workshop, name: str, program: str, **env: str) -> None:
     if not (shop.bench / program).exists():
         text = f"the package holds no {program}"
         raise UnavailableError(text)
+    folders = library_folders(shop.bench)
     here, there = (
-        {**env, "LD_LIBRARY_PATH": wrapper.library_path(shop.bench, place)}
+        {**env, "LD_LIBRARY_PATH": wrapper.library_path(folders, place)}
         for place in (shop.bench, shop.home)
     )
     trial = shop.bench / "trial"

@@ -12,6 +12,7 @@ from tests.parts import wrapper
 from tests.parts.cluster import make_template
 from tests.parts.command import run
 from tests.parts.debian import unpack_with_dependencies
+from tests.parts.libraries import library_folders
 from tests.parts.part import UnavailableError, Workshop
 
 LOCALE: Final = "de_DE.UTF-8"
@@ -31,11 +32,13 @@ def build(shop: Workshop) -> None:
         text = "Debian's PostgreSQL holds no German catalogue"
         raise UnavailableError(text)
     _compile_locale(shop, root)
+    folders = () if root == system else library_folders(root)
     for place, scripts in ((root, "trial"), (final, "bin")):
         locales = (shop.bench if scripts == "trial" else shop.home) / "locale"
-        env = {"LOCPATH": str(locales)}
-        if root != system:
-            env["LD_LIBRARY_PATH"] = wrapper.library_path(root, place)
+        env = {
+            "LOCPATH": str(locales),
+            "LD_LIBRARY_PATH": wrapper.library_path(folders, place),
+        }
         for program in ("postgres", "initdb"):
             script = shop.bench / scripts / program
             wrapper.write(script, place / server / program, env)

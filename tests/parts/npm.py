@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from tests.parts.cluster import make_template
 from tests.parts.command import run
+from tests.parts.libraries import require_libraries
 from tests.parts.part import UnavailableError, Workshop
 
 _Pins: TypeAlias = dict[str, dict[str, str]]
@@ -50,6 +51,7 @@ def build(shop: Workshop) -> None:
         shop.say(f"initialising PostgreSQL {major}")
         package = shop.bench / "node_modules" / f"pg{major}"
         _restore_links(package)
+        require_libraries((package / "native" / "bin").iterdir())
         home = shop.bench / major
         home.mkdir()
         (home / "bin").symlink_to(f"../node_modules/pg{major}/native/bin")

@@ -5,22 +5,13 @@ program, so that the process keeps its id and its signals.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
-def library_path(root: Path, home: Path) -> str:
-    """Return LD_LIBRARY_PATH for what is unpacked below *root* and will be moved to *home*."""
-    folders = sorted({library.parent for library in _libraries(root)})
-    return ":".join(str(home / folder.relative_to(root)) for folder in folders)
-
-
-def _libraries(root: Path) -> Iterator[Path]:
-    for place in ("lib", "usr/lib"):
-        # One level below lib: the architecture's folder. Deeper ones are plug-ins, but for what
-        # systemd's programs share.
-        yield from (root / place).glob("*-linux-gnu*/*.so*")
-        yield from (root / place).glob("*-linux-gnu*/systemd/*.so*")
+def library_path(folders: Iterable[Path], place: Path) -> str:
+    """Return LD_LIBRARY_PATH for *folders*, which are relative to *place*."""
+    return ":".join(str(place / folder) for folder in folders)
 
 
 def write(script: Path, program: Path, env: Mapping[str, str], cwd: Path | None = None) -> None:

@@ -84,8 +84,11 @@ def test_settings_that_are_refused_do_not_start_it_again_and_again(tmp_path: Pat
 
 def test_systemd_has_nothing_to_say(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
-    program = value("ExecStart").split()[0]
-    unit.write_text(UNIT.read_text().replace(program, "/bin/true"))
+    text = UNIT.read_text()
+    # Neither is on every machine that runs the tests; on one with systemd both are.
+    for name in ("ExecStart", "ExecReload"):
+        text = text.replace(value(name).split()[0], "/bin/true")
+    unit.write_text(text)
     checked = analyze("verify", "--man=no", "--recursive-errors=no", unit)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 

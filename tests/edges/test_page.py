@@ -4,17 +4,20 @@ import http.client
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.edges.conftest import MakeHeadroom
 from tests.needs import need
+from tests.parts import npm
 from tests.servers import http as simple
 from tests.servers.chromium import Launch
 from tests.servers.clients import Clients
 from tests.servers.headroom import Headroom, clean_environment
-from tests.servers.ports import free_port
+from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
 
 pytestmark = [pytest.mark.majors(17), pytest.mark.chromium]
@@ -88,14 +91,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start the browser once for this file."""
     launch = Launch(need("chromium"))
     home = tmp_path_factory.mktemp("home")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=launch.executable,
-            args=list(launch.arguments),
-            env={**launch.environment(clean_environment(), home)},
-        )
-        yield started
-        started.close()
+    with pytest.MonkeyPatch.context() as environment:
+        if program := npm.node():  # the driver's own needs a libatomic.so.1
+            environment.setenv("PLAYWRIGHT_NODEJS_PATH", str(program))
+        with sync_playwright() as playwright:
+            started = playwright.chromium.launch(
+                executable_path=launch.executable,
+                args=list(launch.arguments),
+                env={**launch.environment(clean_environment(), home)},
+            )
+            yield started
+            started.close()
 
 
 @pytest.fixture
@@ -522,3 +528,46 @@ def test_only_its_own_files_are_served(pg: Postgres, make_headroom: MakeHeadroom
         *("/static/..%2fweb.py", "/static/%2e%2e/web.py", "/targets/nobody", "/targets/"),
     ):
         assert ask(daemon, path)[0] == 404
+
+
+@pytest.fixture
+def evil() -> Iterator[str]:
+    """Serve an empty page of another origin, and return its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 1  # for a connection that the browser opens ahead, and never uses
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>evil</title>")
+
+        def log_message(self, *_said: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        server.daemon_threads = False  # each is waited for in the end
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://{LOOPBACK}:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_of_others_cannot_reload_the_configuration(
+    browser: Browser, evil: str, pg: Postgres, make_headroom: MakeHeadroom
+) -> None:
+    """A script's and a form's requests from another origin arrive, and are told no."""
+    daemon = make_headroom(f"enable_reload: true\n{config(pg)}")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(evil)
+    address = f"{daemon.url}/-/reload"
+    script = "address => fetch(address, {method: 'POST', mode: 'no-cors'}).then(a => a.type)"
+    assert page.evaluate(script, address) == "opaque", "it was sent, and answered"
+    form = "address => { document.body.innerHTML = `<form method=post action='${address}'>`; "
+    page.evaluate(form + "document.forms[0].submit(); }", address)
+    expect(page.locator("body")).to_contain_text("a page in a browser asked for this")
+    context.close()
+    assert "reloaded" not in daemon.log.read()

@@ -44,10 +44,12 @@ def config(targets: dict[str, str], **more: object) -> str:
     return "\n".join([*lines, *(f"  {name}: {given}" for name, given in targets.items())])
 
 
-def reload(daemon: Headroom, method: str = "POST") -> tuple[int, str]:
+def reload(
+    daemon: Headroom, method: str = "POST", headers: dict[str, str] | None = None
+) -> tuple[int, str]:
     connection = http.client.HTTPConnection(LOOPBACK, daemon.port, timeout=20)
     try:
-        connection.request(method, "/-/reload")
+        connection.request(method, "/-/reload", headers=headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -235,6 +237,27 @@ def test_by_http_only_where_that_is_allowed(make_headroom: MakeHeadroom) -> None
     assert reload(daemon) == (403, "enable_reload is off; SIGHUP does the same\n")
     assert reload(daemon, "GET")[0] == 405
     newest(daemon, 1)
+
+
+def test_no_page_in_a_browser_may_ask_for_it(make_headroom: MakeHeadroom) -> None:
+    """Whatever a page may send is refused, also where it was made to look like our own."""
+    daemon = make_headroom(config({"a": f"host={LOOPBACK} port={free_port()} user=x"}))
+    daemon.config.write_text(config({"b": f"host={LOOPBACK} port={free_port()} user=x"}))
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": f"http://{LOOPBACK}:{daemon.port}"},  # as after a rebinding of evil.example
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ):
+        status, words = reload(daemon, headers=headers)
+        assert status == 403, headers
+        assert "a page in a browser" in words
+        assert "curl -X POST" in words
+    assert "reloaded" not in daemon.log.read()
+    assert reload(daemon, headers={"Sec-Fetch-Site": "none"})[0] == 200
+    assert reload(daemon) == (200, "nothing has changed\n")
 
 
 def test_many_at_once_come_one_after_the_other(pg: Postgres, make_headroom: MakeHeadroom) -> None:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from pgheadroom.strict import Strict
 from pgheadroom.thresholds import Thresholds
+
+URLS = "allowed are http://HOST:PORT and https://HOST:PORT, a path may follow"
 
 _HOURS, _DAYS = 3600, 86400
 _THRESHOLDS = Thresholds()
@@ -47,12 +50,14 @@ def _url(value: str) -> str:
         )
         raise ValueError(message)
     if not _is_plain(value):
-        message = (
-            f"{value!r} is not allowed: allowed are http://HOST:PORT and https://HOST:PORT, a path"
-            " may follow"
-        )
+        message = f"{value!r} is not allowed: {URLS}"
         raise ValueError(message)
     return value.rstrip("/")
+
+
+def urls_of(text: str) -> list[str]:
+    """Return the URLs in *text*, with commas between them."""
+    return [part.strip() for part in text.split(",")]
 
 
 def _is_plain(value: str) -> bool:
@@ -76,7 +81,7 @@ def _has_host(parts: SplitResult) -> bool:
 Url = Annotated[str, AfterValidator(_url)]
 
 
-class AlertSettings(BaseModel):
+class AlertSettings(Strict):
     """From where on something is worth an alert (the settings behind Thresholds), and who hears."""
 
     paging_horizon_seconds: float = _seconds(
@@ -170,6 +175,11 @@ class AlertSettings(BaseModel):
         description="where people reach this daemon's pages; alerts that are posted link there",
     )
 
+    @field_validator("alertmanager_urls", mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        return urls_of(value) if isinstance(value, str) else value
+
     @field_validator("alertmanager_urls")
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:
@@ -185,11 +195,9 @@ class AlertSettings(BaseModel):
             raise ValueError("; ".join(problems))
         return value
 
-    @model_validator(mode="after")
-    def _go_together(self) -> Self:
-        if problems := list(_wrong_credentials(self)):
-            raise ValueError("; ".join(problems))
-        return self
+    def misfits(self) -> list[str]:
+        """Say what does not go together."""
+        return [*super().misfits(), *_wrong_credentials(self)]
 
     @property
     def thresholds(self) -> Thresholds:
@@ -203,8 +211,9 @@ def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
             own = ", ".join(_OWN_LABELS)
             yield f"{name!r} is not allowed: an alert has {own} of its own"
         elif not _LABEL_NAME.fullmatch(name):
+            shown = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
             yield (
-                f"{name!r} is not allowed as a name: letters, digits and _ make one, no digit"
+                f"{shown} is not allowed as a name: letters, digits and _ make one, no digit"
                 " first and not two _"
             )
         elif not value:

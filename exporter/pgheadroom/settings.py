@@ -25,11 +25,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pgheadroom.alert_settings import AlertSettings
 from pgheadroom.attempts import is_port
 from pgheadroom.names import DEFAULT_RULES, Rule
+from pgheadroom.strict import Strict
 
 PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
@@ -39,6 +39,11 @@ SINGLE_TARGET = "default"
 _NO_CANARY = "canary_password_file is of use only with a canary_dsn"
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
+CONNECTIONS = (
+    "allowed are postgresql://user@host:port/database and key=value pairs, such as host=db1"
+    " dbname=shop user=pgheadroom"
+)
+ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
 TARGET_NAMES = (
     "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
 )
@@ -52,10 +57,7 @@ def _connection_string(value: SecretStr) -> SecretStr:
     try:
         ports = str(conninfo_to_dict(value.get_secret_value()).get("port") or "")
     except ProgrammingError:
-        message = (
-            "not a connection string of libpq; allowed are postgresql://user@host:port/database"
-            " and key=value pairs, such as host=db1 dbname=shop user=pgheadroom"
-        )
+        message = f"not a connection string of libpq; {CONNECTIONS}"
         raise ValueError(message) from None
     if not all(port == "" or is_port(port) for port in ports.split(",")):
         # In a URI that is what a password becomes that has a slash in it.
@@ -73,13 +75,14 @@ def _canary_string(value: SecretStr | None) -> SecretStr | None:
         return None
     if not value.get_secret_value().strip():
         message = (
-            "empty; name an ordinary role, such as host=db1 dbname=shop user=pgheadroom_canary"
+            "empty is not allowed: allowed is an ordinary role's, such as host=db1 dbname=shop"
+            " user=pgheadroom_canary"
         )
         raise ValueError(message)
     return _connection_string(value)
 
 
-class TargetSettings(BaseModel):
+class TargetSettings(Strict):
     """One server to watch."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,15 +124,10 @@ class TargetSettings(BaseModel):
 
 def _shorthand(value: object) -> object:
     """Let a target be just its connection string."""
-    if isinstance(value, str):
-        return {"dsn": value}
-    if not isinstance(value, dict | TargetSettings):
-        message = "should be a connection string, or a mapping with a dsn"
-        raise ValueError(message)  # noqa: TRY004 - pydantic turns this one into its own
-    return value
+    return {"dsn": value} if isinstance(value, str) else value
 
 
-class FoldRule(BaseModel):
+class FoldRule(Strict):
     """One more rule by which application names are folded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -158,16 +156,10 @@ class FoldRule(BaseModel):
         return self
 
 
-class WatchSettings(BaseSettings):
+class WatchSettings(Strict):
     """What to watch, how often, and where to serve it."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=False,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: Path | None = Field(default=None, description="YAML file with any of these settings")
     dsn: SecretStr | None = Field(
@@ -264,9 +256,9 @@ class WatchSettings(BaseSettings):
         split_address(value)
         return value
 
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        problems: list[str] = []
+    def misfits(self) -> list[str]:
+        """Say what does not go together."""
+        problems = super().misfits()
         if self.dsn is not None and SINGLE_TARGET in self.targets:
             problems.append(
                 f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
@@ -278,9 +270,7 @@ class WatchSettings(BaseSettings):
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
             problems.append(_NO_CANARY)
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+        return problems
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -324,14 +314,13 @@ def split_address(address: str) -> tuple[str | None, int]:
         message = "an IPv6 address stands in brackets: [::1]:10187"
         raise ValueError(message)
     if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
-        message = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
-        raise ValueError(message)
+        raise ValueError(ADDRESSES)
     return host or None, int(port)
 
 
-def allowed_range(name: str) -> str:
-    """Return the lowest and highest value of the setting *name* in words; empty if unbounded."""
-    field = Settings.model_fields.get(name)
+def allowed_range(name: str, model: type[BaseModel] = Settings) -> str:
+    """Return the lowest and highest value of *name* in *model*, in words; empty if unbounded."""
+    field = model.model_fields.get(name)
     bounds = field.metadata if field else []
     lowest = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
     highest = next((bound.le for bound in bounds if isinstance(bound, Le)), None)

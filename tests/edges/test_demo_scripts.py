@@ -168,7 +168,7 @@ def test_help_tells_every_demo_and_the_settings() -> None:
         (["flood"], ["no such demo: flood; there are calm, leak, storm, rolling"]),
         (
             ["flood", "--interval-seconds", "0"],
-            ["no such demo: flood", "interval_seconds: '0' is not allowed"],
+            ["no such demo: flood", "--interval-seconds: '0' is not allowed"],
         ),
         (["leak", "--dsn", "host=db1"], ["dsn and targets are not allowed with it"]),
         (["leak", "storm"], ["an argument without a flag"]),

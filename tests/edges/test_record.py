@@ -235,7 +235,7 @@ def test_the_standard_output(pg: Postgres) -> None:
         (["x", "--rotate-bytes", "12"], ["--rotate-bytes: 12 is less than 4096", "no target is"]),
         (["x", "--rotate-bytes", "big"], ["argument --rotate-bytes: invalid int value: 'big'"]),
         (["x", "--targets", "a=host=a", "--targets", "b=host=b"], ["a FILE with {target} in its"]),
-        (["--interval-seconds", "0"], ["interval_seconds: '0' is not allowed"]),
+        (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--no-such-flag"], ["no such flag: --no-such-flag"]),
     ],
 )

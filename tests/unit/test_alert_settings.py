@@ -20,7 +20,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(*arguments: str) -> Settings:
-    return load(arguments, program="pgheadroom", description="", environment={})
+    return load(arguments, program="pgheadroom", description="")
 
 
 def problems(*arguments: str) -> tuple[str, ...]:
@@ -41,10 +41,14 @@ def test_the_ways_to_give_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     twice = ("--alertmanager-urls", expected[0], "--alertmanager-urls", expected[1])
     assert read(*twice).alertmanager_urls == expected
     file = tmp_path / "pgheadroom.yaml"
-    file.write_text("alertmanager_urls: [http://am1:9093, 'https://[::1]/am']\n")
-    assert read("--config", str(file)).alertmanager_urls == expected
-    monkeypatch.setenv("PGHEADROOM_ALERTMANAGER_URLS", '["http://am1:9093", "https://[::1]/am"]')
-    assert read().alertmanager_urls == expected
+    for text in ("[http://am1:9093, 'https://[::1]/am']", "http://am1:9093, https://[::1]/am"):
+        file.write_text(f"alertmanager_urls: {text}\n")
+        assert read("--config", str(file)).alertmanager_urls == expected
+    for text in ('["http://am1:9093", "https://[::1]/am"]', ",".join(expected)):
+        monkeypatch.setenv("PGHEADROOM_ALERTMANAGER_URLS", text)
+        assert read().alertmanager_urls == expected
+    monkeypatch.setenv("PGHEADROOM_ALERTMANAGER_URLS", expected[0])
+    assert read().alertmanager_urls == expected[:1]
 
 
 def test_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +78,7 @@ def test_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_not_an_address(url: str) -> None:
     (told,) = problems("--external-url", url)
     assert told == (
-        f"external_url: {url!r} is not allowed: allowed are http://HOST:PORT and"
+        f"--external-url: {url!r} is not allowed: allowed are http://HOST:PORT and"
         " https://HOST:PORT, a path may follow"
     )
 
@@ -102,7 +106,7 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(
         assert SECRET not in told
     monkeypatch.setenv("PGHEADROOM_ALERTMANAGER_URLS", url)
     (told,) = problems()
-    assert "alertmanager_urls" in told
+    assert told.startswith("PGHEADROOM_ALERTMANAGER_URLS 0: ")
     assert SECRET not in told
 
 
@@ -110,12 +114,13 @@ def test_a_secret_where_a_list_should_be_is_not_repeated(tmp_path: Path) -> None
     file = tmp_path / "pgheadroom.yaml"
     file.write_text(f"alertmanager_urls: http://user:{SECRET}@am\n")
     (told,) = problems("--config", str(file))
-    assert told == "alertmanager_urls: should be a valid list"
+    assert told.startswith("alertmanager_urls.0: a user, a password or a query must not be part")
+    assert SECRET not in told
 
 
 def test_one_alertmanager_twice() -> None:
     (told,) = problems("--alertmanager-urls", "http://am:9093,https://am:9093/")
-    assert told.startswith("alertmanager_urls: the same address is given twice")
+    assert told.startswith("--alertmanager-urls: the same address is given twice")
 
 
 @pytest.mark.parametrize(
@@ -132,14 +137,17 @@ def test_one_alertmanager_twice() -> None:
 )
 def test_labels_that_are_refused(label: str, told: str) -> None:
     (problem,) = problems("--alert-labels", f"fine=x,{label}")
-    assert problem.startswith("alert_labels: ")
+    assert problem.startswith("--alert-labels: ")
     assert told in problem
 
 
 @pytest.mark.parametrize("seconds", ["4.9", "601", "often"])
 def test_the_beat_has_bounds(seconds: str) -> None:
     (told,) = problems("--alertmanager-resend-seconds", seconds)
-    assert told.startswith(f"alertmanager_resend_seconds: '{seconds}' is not allowed: should be ")
+    assert told == (
+        f"--alertmanager-resend-seconds: '{seconds}' is not allowed: allowed is a number from 5 to"
+        " 600"
+    )
 
 
 def test_credentials_that_do_not_go_together() -> None:
@@ -148,8 +156,8 @@ def test_credentials_that_do_not_go_together() -> None:
         *("--alertmanager-bearer-token-file", "/t"),
     )
     for part in (
-        "alertmanager_username is given without alertmanager_password_file",
-        "alertmanager_key_file is given without alertmanager_cert_file",
+        "--alertmanager-username is given without alertmanager_password_file",
+        "--alertmanager-key-file is given without alertmanager_cert_file",
         "allowed is one way to log in",
     ):
         assert part in told

@@ -20,7 +20,8 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(*arguments: str, environment: dict[str, str] | None = None) -> Settings:
-    return load(arguments, program="pgheadroom", description="", environment=environment or {})
+    place = os.environ if environment is None else environment
+    return load(arguments, program="pgheadroom", description="", environment=place)
 
 
 def problems(*arguments: str, environment: dict[str, str] | None = None) -> tuple[str, ...]:
@@ -88,8 +89,8 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
         "targets: 'bad name' is not allowed as a name",
         "targets.billing.extra_reserved: -3 is not allowed",
         "targets.billing.foo: no such setting",
-        "targets.numbers: should be a connection string, or a mapping with a dsn",
-        "interval_seconds: '0' is not allowed",
+        "targets.numbers: a number is not allowed: allowed is a connection string, or a mapping of",
+        "--interval-seconds: '0' is not allowed: allowed is a number from 0.1 to 60",
         "fold_rules.0.pattern: '(' is not allowed: not a regular expression",
         "fold_rules.1: replacement",
     ):
@@ -165,7 +166,7 @@ def test_what_is_wrong_with_a_canary_is_told(file: Path) -> None:
     told = problems("--config", str(file), "--canary-interval-seconds", "0.5")
     assert [line.partition(": ")[0] for line in told] == [
         *("targets.a.canary_dsn", "targets.b.canary_dsn"),
-        *("targets.c", "canary_interval_seconds"),
+        *("targets.c", "--canary-interval-seconds"),
     ]
     assert "not a connection string" in told[0]
     assert "empty" in told[1]

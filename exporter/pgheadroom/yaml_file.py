@@ -1,0 +1,102 @@
+"""What does a YAML file hold, read more strictly than YAML, and where is it wrong?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what the file at *path*, a mapping of *what*, holds; and what is wrong with it."""
+    try:
+        read = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, made stricter
+        if read is None:
+            return {}, []
+        if isinstance(read, dict) and all(isinstance(key, str) for key in read):
+            return read, []
+        problem = f"{path} must be a mapping of {what}"
+    except OSError as error:
+        problem = f"cannot read {path}: {error.strerror}"
+    except UnicodeDecodeError:
+        problem = f"{path} is not UTF-8"
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = f"{where}: {error.problem or 'not YAML'}"
+    except yaml.YAMLError as error:
+        problem = f"{path}: not YAML: {error}"
+    except RecursionError:
+        problem = f"{path} is nested too deeply"
+    return {}, [problem]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but all that it cannot take is a YAMLError, which says where.
+
+    A key that stands twice is an error too, not the last one's luck. What `<<` merges in is no
+    such key: a mapping's own keys win over it, as YAML says.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._flat: set[yaml.Node] = set()
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature of what it overrides
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str):
+                value.encode()
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
+            # PyYAML lets through whatever int(), datetime() and its own tables raise.
+            problem = "a value that is not what it looks like, or what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+        if isinstance(value, str) and "\0" in value:
+            problem = "a NUL character, which no name, path or address can hold"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        if isinstance(value, bytes):
+            problem = "binary data, which nothing here is"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
+        if not isinstance(node, yaml.MappingNode):  # with a tag that says so, such as !!set
+            problem = "expected a mapping node, for that is what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put in the place of `<<` what it names; once, for that forgets what was merged."""
+        if node in self._flat:
+            return
+        self._flat.add(node)
+        self._refuse_twice(node)
+        super().flatten_mapping(node)
+        # Only the last of each key counts. Without this, merges of merges grow without bound.
+        last = {self._mark(key): (key, value) for key, value in node.value}
+        node.value = list(last.values())
+
+    def _refuse_twice(self, node: yaml.MappingNode) -> None:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            mark = self._mark(key_node)
+            if mark in seen:
+                key = key_node.value
+                told = "<<" if key_node.tag == _MERGE else "…" if "@" in key else key
+                problem = f"the key {told!r} stands twice"
+                if key_node.tag == _MERGE:
+                    problem += "; several mappings are merged as a list, <<: [*a, *b]"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(mark)
+
+    def _mark(self, node: yaml.Node) -> object:
+        """Return what is the same for two keys that are one."""
+        if not isinstance(node, yaml.ScalarNode):
+            return node  # which is refused; aliases can make it huge
+        if node.tag == _MERGE:
+            return node.tag
+        key = self.construct_object(node, deep=True)
+        return key if isinstance(key, str) else (type(key), repr(key))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import structlog
 from rich.console import Console
 
 from pgheadroom import __version__, backtest, dashboards, demo_command, record, rules, top_command
@@ -22,6 +24,9 @@ from pgheadroom.reload import Reread
 from pgheadroom.settings import Settings, TargetSettings
 from pgheadroom.state import State
 from pgheadroom.trial import try_out
+from pgheadroom.variables import of_platform
+
+log = structlog.get_logger("pgheadroom.cli")
 
 _OK, _TROUBLE, _WRONG = 0, 1, 2
 _NAMES_SHOWN = 10
@@ -150,6 +155,9 @@ def _reread(read: Callable[[], Settings]) -> tuple[Settings, dict[str, TargetSet
 
 
 def _serve(settings: Settings, targets: dict[str, TargetSettings], reread: Reread) -> int:
+    if passed_over := of_platform(os.environ):
+        # Names alone: what stands in them is no business of ours.
+        log.info("variables of the platform are passed over", names=" ".join(passed_over))
     try:
         if targets:
             asyncio.run(run(settings, targets, partial(_announce, list(targets)), reread))

@@ -232,3 +232,24 @@ def test_json_logs(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     events = [json.loads(line)["event"] for line in daemon.log.read().splitlines()]
     assert "started" in events
     assert "sampling" in events
+
+
+def test_a_service_of_its_name_does_not_keep_it_from_starting(
+    pg: Postgres, make_headroom: MakeHeadroom
+) -> None:
+    """Kubernetes puts these into every pod when a Service is called pgheadroom-demo."""
+    daemon = make_headroom(
+        config(pg),
+        PGHEADROOM_DEMO_SERVICE_HOST="10.9.8.7",
+        PGHEADROOM_DEMO_SERVICE_PORT_HTTP="10187",
+        PGHEADROOM_DEMO_PORT="tcp://10.9.8.7:10187",
+        PGHEADROOM_DEMO_PORT_10187_TCP_ADDR="10.9.8.7",
+    )
+    daemon.ready()
+    (line,) = [line for line in daemon.log.read().splitlines() if "platform" in line]
+    assert 'level=info event="variables of the platform are passed over"' in line
+    assert (
+        'names="PGHEADROOM_DEMO_PORT PGHEADROOM_DEMO_PORT_10187_TCP_ADDR'
+        ' PGHEADROOM_DEMO_SERVICE_HOST PGHEADROOM_DEMO_SERVICE_PORT_HTTP"'
+    ) in line
+    assert "10.9.8.7" not in daemon.log.read()

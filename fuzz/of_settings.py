@@ -56,6 +56,7 @@ HARNESSES = (
             b"listen: :10187\ntargets:\n  orders: host=db user=x\n  b: {dsn: host=b}\n",
             b"fold_rules: [{pattern: 'a(b)', replacement: 'x\\1'}]\nalert_labels: {team: a}\n",
             b"alertmanager_urls: [http://a:1/x]\nexternal_url: https://[::1]:1/\n",
+            b"x-a: &a {extra_reserved: 1}\ntargets: {t: {<<: [*a, *a], dsn: host=x}}\n",
             b"dsn: postgresql://u:p@h/d\nstate_directory: /x\ninterval_seconds: 1.5\n",
         ),
         share=10,

@@ -29,7 +29,7 @@ class Pace:
 
     full_seconds: float = 5.0
     """A full reading at least this often, while it is cheap."""
-    full_seconds_at_most: float = 20.0
+    full_seconds_at_most: float = 30.0
     """... and at least this often, whatever it costs."""
     calm_share: float = 1 / 3000
     """While nothing moves: a third of a millisecond of work a second."""

@@ -40,9 +40,9 @@ def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> N
 
 def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
-    assert depth(last, 1019.0) is not Depth.FULL
-    assert depth(last, 1019.9) is not Depth.FULL
-    assert depth(last, 1020.0) is Depth.FULL
+    assert depth(last, 1029.0) is not Depth.FULL
+    assert depth(last, 1029.9) is not Depth.FULL
+    assert depth(last, 1030.0) is Depth.FULL
 
 
 @pytest.mark.parametrize("now", [999.0, 1000.0 - 3600])

@@ -74,7 +74,8 @@ class Session:
     async def read(self) -> Sample | Failure | None:
         """Ask the server once; None while the back-off after a failed attempt lasts.
 
-        None too where the server cannot tell its count just now: see `logins`.
+        None too where no reading is due yet, as on large servers, and where the server cannot tell
+        its count just now: see `cadence` and `logins`.
 
         A connection that turns out to be dead is replaced and asked again within the same
         reading, so that a restarted server or a terminated session leaves no gap.
@@ -175,10 +176,13 @@ class Session:
             raise libpq.LibpqError(str(error)) from None
 
     async def _newest(self, connection: libpq.Connection) -> Sample | None:
-        """Return the newest sample; None where the server cannot tell its count just now."""
+        """Return the newest sample; None where none is due, or the server cannot tell its count."""
         last = self._last
-        if last is None or depth(last, self._clock()) is Depth.FULL:
+        wanted = depth(last, self._clock())
+        if last is None or wanted is Depth.FULL:
             return self._took(await self._full(connection))
+        if wanted is Depth.NOTHING:
+            return None
         pulse = await self._pulse(connection, last.slots.limits.max_connections)
         if pulse is not None and moved(last, pulse):
             return self._took(await self._full(connection))

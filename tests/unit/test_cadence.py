@@ -1,5 +1,7 @@
 """Is a full reading taken when it tells something, and paid for only then?"""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,17 @@ def test_while_nothing_moves_pulses_are_enough_for_some_seconds() -> None:
     last = sample(at=1000.0)
     assert depth(last, 1001.0) is Depth.PULSE
     assert depth(last, 1005.0) is Depth.FULL
+
+
+def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
+    """Up to 17: the table of locks is read whole."""
+    last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    assert depth(last, 1001.0) is Depth.NOTHING
+    assert depth(last, 1001.6) is Depth.PULSE
+    newer = last._replace(server=replace(last.server, version=180004))
+    assert depth(newer, 1001.0) is Depth.PULSE
+    crowd = sample(at=1000.0, groups=(Group("api", "idle", 4900, 1.0),), limits=LARGE)
+    assert depth(crowd, 1001.0) is Depth.PULSE
 
 
 def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:

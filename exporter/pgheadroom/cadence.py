@@ -33,8 +33,8 @@ class Pace:
     """A full reading at least this often, while it is cheap."""
     full_seconds_at_most: float = 30.0
     """... and at least this often, whatever it costs."""
-    calm_share: float = 1 / 3000
-    """While nothing moves: a third of a millisecond of work a second."""
+    calm_share: float = 1 / 6000
+    """While nothing moves: a sixth of a millisecond of work a second."""
     moved_share: float = 1 / 400
     """When the count moved."""
     few_seconds: float = 2.0

@@ -23,7 +23,7 @@ def test_the_first_reading_is_full() -> None:
 
 
 def test_while_nothing_moves_pulses_are_enough_for_some_seconds() -> None:
-    last = sample(at=1000.0)
+    last = sample(at=1000.0, cost_seconds=0.0005)
     assert depth(last, 1001.0) is Depth.PULSE
     assert depth(last, 1005.0) is Depth.FULL
 

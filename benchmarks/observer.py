@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Self
 from benchmarks.watchers import Scraper, Watcher
 
 _STAMP: Final = re.compile(
-    rb'^pgheadroom_sample_timestamp_seconds\{target="([^"]+)"\} (\S+)$', re.MULTILINE
+    rb'^pgheadroom_sample_timestamp_seconds\{server="[^"]*",target="([^"]+)"\} (\S+)$', re.MULTILINE
 )
 
 

@@ -29,7 +29,7 @@ from benchmarks.watchers import Scraper, Watcher
 _RATIO = 20
 _P99_MS = 10
 _STAMP = re.compile(
-    rb'^pgheadroom_sample_timestamp_seconds\{target="([^"]+)"\} (\S+)$', re.MULTILINE
+    rb'^pgheadroom_sample_timestamp_seconds\{server="[^"]*",target="([^"]+)"\} (\S+)$', re.MULTILINE
 )
 
 

@@ -58,17 +58,19 @@ STATES: Final = texts(
 )
 
 ORDINARY: Final = 'tier="ordinary"'
-FREE: Final = f"min by (target) ({of_many('pgheadroom_slots_free', ORDINARY)})"
-LIMIT: Final = f"max by (target) ({of_many('pgheadroom_slots_limit', ORDINARY)})"
-USED: Final = f"max by (target) ({of_many('pgheadroom_slots_used')})"
-LEFT: Final = f"min by (target) ({of_many('pgheadroom_exhaustion_seconds', ORDINARY)})"
-HORIZON: Final = f"max by (target) ({of_many('pgheadroom_policy_seconds', name='paging_horizon')})"
+FREE: Final = f"min by (target, server) ({of_many('pgheadroom_slots_free', ORDINARY)})"
+LIMIT: Final = f"max by (target, server) ({of_many('pgheadroom_slots_limit', ORDINARY)})"
+USED: Final = f"max by (target, server) ({of_many('pgheadroom_slots_used')})"
+LEFT: Final = f"min by (target, server) ({of_many('pgheadroom_exhaustion_seconds', ORDINARY)})"
+HORIZON: Final = (
+    f"max by (target, server) ({of_many('pgheadroom_policy_seconds', name='paging_horizon')})"
+)
 
 
 def _firing(severity: str) -> str:
     """Return how many alerts of *severity* fire, by target."""
     verdicts = of_many("pgheadroom_alert", severity=severity)
-    return f"sum by (target) (max by (target, alertname) ({verdicts}))"
+    return f"sum by (target, server) (max by (target, server, alertname) ({verdicts}))"
 
 
 NEAREST: Final = "Share of ordinary slots in use: the ten fullest"
@@ -89,7 +91,7 @@ def targets() -> Json:
             " names it.",
             "PgheadroomDown",
         ),
-        now(f"count(max by (target) ({of_many('pgheadroom_target_state')}))", "targets"),
+        now(f"count(max by (target, server) ({of_many('pgheadroom_target_state')}))", "targets"),
         unit="none",
         thresholds=steps(BLUE),
     )
@@ -104,7 +106,10 @@ def without_a_sample() -> Json:
             " last that was known. Find out why they cannot be read.",
             "PostgresHeadroomUnknown",
         ),
-        now(f"count(max by (target) ({of_many('pgheadroom_up')}) == 0) or vector(0)", "targets"),
+        now(
+            f"count(max by (target, server) ({of_many('pgheadroom_up')}) == 0) or vector(0)",
+            "targets",
+        ),
         unit="none",
         thresholds=steps(GREEN, (1, ORANGE)),
     )
@@ -157,10 +162,10 @@ def firing(severity: str, colour: str, whom: str) -> Json:
 
 def worst_first() -> Json:
     """Return the table of all targets."""
-    state = f"max by (target, state) ({of_many('pgheadroom_target_state')} == 1)"
-    peak = f"max by (target) ({of_many('pgheadroom_slots_used_peak', window='5m')})"
-    reserve = f"max by (target) ({of_many('pgheadroom_reserved_slots_used')})"
-    age = f"time() - max by (target) ({of_many('pgheadroom_sample_timestamp_seconds')})"
+    state = f"max by (target, server, state) ({of_many('pgheadroom_target_state')} == 1)"
+    peak = f"max by (target, server) ({of_many('pgheadroom_slots_used_peak', window='5m')})"
+    reserve = f"max by (target, server) ({of_many('pgheadroom_reserved_slots_used')})"
+    age = f"time() - max by (target, server) ({of_many('pgheadroom_sample_timestamp_seconds')})"
     coloured = {"type": "color-text"}
     return table(
         "Targets, worst first",
@@ -184,6 +189,7 @@ def worst_first() -> Json:
         {**rows(URGENCY), "refId": "Z"},
         columns={
             "target": "Target",
+            "server": "Server",
             "state": "State",
             "Value #B": "Left",
             "Value #C": "In use",
@@ -200,6 +206,7 @@ def worst_first() -> Json:
         sort="Value #Z",
         overrides=[
             name("Target", links=frame.link(frame.SERVER, "target"), custom__minWidth=140),
+            name("Server", custom__width=110),
             name("State", mappings=STATES, custom__cellOptions=coloured, custom__width=170),
             name(
                 "Left",
@@ -247,7 +254,7 @@ def nearest() -> Json:
     """Return how full the fullest targets were."""
     used, limit = of_many("pgheadroom_slots_used"), of_many("pgheadroom_slots_limit", ORDINARY)
     # Those that are the fullest now, all the way back; else every step would have another ten.
-    last = f"max by (target) ({used} @ end()) / max by (target) ({limit} @ end())"
+    last = f"max by (target, server) ({used} @ end()) / max by (target, server) ({limit} @ end())"
     return lines(
         NEAREST,
         what_to_do(
@@ -275,7 +282,7 @@ def states() -> Json:
             " or that it does not reach.",
             "PostgresHeadroomUnknown",
         ),
-        curve(f"count by (state) (max by (target, state) ({state}) == 1)", "{{state}}"),
+        curve(f"count by (state) (max by (target, server, state) ({state}) == 1)", "{{state}}"),
         unit="none",
         decimals=0,
         stacked=True,
@@ -322,8 +329,13 @@ def firing_now() -> Json:
             " runbook, the target's to its dashboard.",
             "PostgresConnectionsExhausted",
         ),
-        rows(f"max by (target, alertname, severity) ({of_many('pgheadroom_alert')} == 1)"),
-        columns={"severity": "Severity", "alertname": "Alert", "target": "Target"},
+        rows(f"max by (target, server, alertname, severity) ({of_many('pgheadroom_alert')} == 1)"),
+        columns={
+            "severity": "Severity",
+            "alertname": "Alert",
+            "target": "Target",
+            "server": "Server",
+        },
         hidden=("Value",),
         sort="severity",
         descending=False,
@@ -351,10 +363,10 @@ def fleet() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            frame.from_label("target", "Target", parts.own("pgheadroom_target_state")),
+            *frame.which(many=True),
         ],
         # Among many targets something always fires: these marks are for who asks for them.
-        annotations=frame.alerts('target=~"$target"', on=False, panels=[NEAREST]),
+        annotations=frame.alerts(parts.MANY, on=False, panels=[NEAREST]),
         content=[
             (
                 4,

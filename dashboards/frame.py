@@ -89,14 +89,26 @@ def link(uid: str, variable: str) -> list[Json]:
         f"/d/{uid}?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}"
         f"&var-{variable}=${{__value.raw:percentencode}}&${{__url_time_range}}"
     )
-    if variable != "target":
-        url += "&${target:queryparam}"
+    if variable == "target":
+        url += "&var-server=${__data.fields.Server:percentencode}"
+    else:
+        url += "&${target:queryparam}&${server:queryparam}"
     return [{"title": "Look closer", "url": url, "targetBlank": False}]
 
 
 def runbook_link() -> list[Json]:
     """Return the link of a cell that holds an alert's name."""
     return [{"title": "What to do", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}]
+
+
+def which(*, many: bool) -> list[Json]:
+    """Return the variables that say which server is shown, or which are; of one name may be two."""
+    shown = own("pgheadroom_target_state")
+    chosen = own("pgheadroom_target_state", f'target{"=~" if many else "="}"$target"')
+    return [
+        from_label("target", "Target", shown, many=many),
+        from_label("server", "Server", chosen, many=many),
+    ]
 
 
 def annotation(

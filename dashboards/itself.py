@@ -28,7 +28,7 @@ from dashboards.parts import (
 DOWN = "PgheadroomDown"
 BLIND = "PostgresHeadroomUnknown"
 FAILED = "Failed readings"
-AGE = "time() - max by (target) ({}{})"
+AGE = "time() - max by (target, server) ({}{})"
 """Of the newest sample, among daemons that watch the same target."""
 
 
@@ -111,7 +111,9 @@ def blind() -> Json:
             " pg_monitor.",
             BLIND,
         ),
-        now(f"count(max by (target) ({of_many('pgheadroom_visibility')}) == 0) or vector(0)"),
+        now(
+            f"count(max by (target, server) ({of_many('pgheadroom_visibility')}) == 0) or vector(0)"
+        ),
         unit="none",
         thresholds=steps(GREEN, (1, ORANGE)),
     )
@@ -128,7 +130,8 @@ def duration() -> Json:
             BLIND,
         ),
         curve(
-            f"max by (target) ({series}) and topk(10, max by (target) ({series} @ end()))",
+            f"max by (target, server) ({series})"
+            f" and topk(10, max by (target, server) ({series} @ end()))",
             "{{target}}",
         ),
         unit="s",
@@ -250,8 +253,11 @@ def connections() -> Json:
             " all of them. More for long is against its promise; please report it.",
             "PostgresConnectionsLow",
         ),
-        curve(f"max(sum by (target) (max by (target, state) ({mine})))", "most on one server"),
-        curve(f"sum(max by (target, state) ({mine}))", "on all servers"),
+        curve(
+            f"max(sum by (target, server) (max by (target, server, state) ({mine})))",
+            "most on one server",
+        ),
+        curve(f"sum(max by (target, server, state) ({mine}))", "on all servers"),
         curve(f"max by (instance) ({own('process_open_fds')})", "{{instance}}: open files"),
         unit="none",
         decimals=0,
@@ -334,11 +340,9 @@ def itself() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            frame.from_label("target", "Target", own("pgheadroom_target_state")),
+            *frame.which(many=True),
         ],
-        annotations=frame.alerts(
-            'target=~"$target"', f'alertname="{BLIND}"', on=False, panels=[FAILED]
-        ),
+        annotations=frame.alerts(parts.MANY, f'alertname="{BLIND}"', on=False, panels=[FAILED]),
         content=[
             (
                 4,

@@ -297,7 +297,7 @@ def leak() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            frame.from_label("target", "Target", parts.own("pgheadroom_target_state"), many=False),
+            *frame.which(many=False),
             frame.from_label(
                 "application",
                 "Application",
@@ -307,7 +307,7 @@ def leak() -> Json:
             ),
             frame.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
         ],
-        annotations=[*frame.alerts('target="$target"', panels=[AMONG_OTHERS]), renewed],
+        annotations=[*frame.alerts(parts.ONE, panels=[AMONG_OTHERS]), renewed],
         content=[
             (
                 5,

@@ -14,6 +14,9 @@ from pgheadroom.alert import RUNBOOKS
 Json = dict[str, Any]
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _DAEMON: Final = 'job=~"$job", instance=~"$instance"'
+MANY: Final = 'target=~"$target", server=~"$server"'
+ONE: Final = 'target="$target", server="$server"'
+"""Two servers may have one name: `server` says which."""
 
 BLUE, GREEN, ORANGE, PURPLE, RED = "blue", "green", "orange", "purple", "red"
 GREY: Final = "rgba(140, 140, 140, 0.45)"
@@ -35,12 +38,12 @@ def own(metric: str, *matchers: str, **labels: str) -> str:
 
 def of_many(metric: str, *matchers: str, **labels: str) -> str:
     """Return the selector of a target's metric where any number of targets may be chosen."""
-    return own(metric, 'target=~"$target"', *matchers, **labels)
+    return own(metric, MANY, *matchers, **labels)
 
 
 def of_one(metric: str, *matchers: str, **labels: str) -> str:
     """Return the selector of a target's metric where one target is chosen."""
-    return own(metric, 'target="$target"', *matchers, **labels)
+    return own(metric, ONE, *matchers, **labels)
 
 
 def curve(expression: str, legend: str) -> Json:

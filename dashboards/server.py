@@ -300,10 +300,10 @@ def server() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            frame.from_label("target", "Target", parts.own("pgheadroom_target_state"), many=False),
+            *frame.which(many=False),
         ],
         annotations=frame.alerts(
-            'target="$target"', panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
+            parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
         ),
         # A little of the future, for the forecast. Not more: Prometheus gives a figure for five
         # minutes, so that what is told of the moment is told at the range's end too.

@@ -61,7 +61,7 @@ class _Connections(Collector):
 
     def __init__(self, state: State) -> None:
         metric = next(one for one in TABLE if one.name == "pgheadroom_connections")
-        self._family = family(metric, state.target, metric.points(state))
+        self._family = family(metric, (state.target, state.server), metric.points(state))
 
     def collect(self) -> Iterable[Metric]:
         return (self._family,)

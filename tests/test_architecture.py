@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # edges
     ("ceiling",),
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),
-    ("descriptors", "pending"),
+    ("descriptors", "pending", "whereabouts"),
     ("web_config",),
     ("statedir", "api", "assets", "web_auth", "web_limits", "web_tls"),
     ("stream",),
@@ -87,7 +87,7 @@ CONFINED = {
     "apscheduler": {"schedule"},
     "prometheus_client": {"exposition", "selfmetrics"},
     "psycopg": {
-        *("libpq", "attempts", "access", "sampler", "settings"),
+        *("libpq", "attempts", "access", "sampler", "settings", "whereabouts"),
         *("embedded", "demo"),
     },
     "bcrypt": {"web_auth"},

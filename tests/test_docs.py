@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def metrics_table() -> list[str]:
-    rows = ["| metric | labels beside `target` | |", "|---|---|---|"]
+    rows = ["| metric | labels beside `target` and `server` | |", "|---|---|---|"]
     for metric in TABLE:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         rows.append(f"| `{metric.name}` | {labels} | {metric.help} |")

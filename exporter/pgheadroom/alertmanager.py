@@ -136,7 +136,7 @@ class Alertmanagers:
     ) -> None:
         self.peers = tuple(Peer(url, form, credentials, own) for url in urls)
         self._form = form
-        self._firing: dict[str, tuple[Alert, ...]] = {}
+        self._firing: dict[str, tuple[str, tuple[Alert, ...]]] = {}
         self._notices: Notices = {}
         if self.peers:
             board.subscribe(self._published)
@@ -148,17 +148,20 @@ class Alertmanagers:
 
     def _published(self, state: State) -> None:
         # Called with every sample: nothing in here may wait.
-        if state.alerts == self._firing.get(state.target, ()):
-            return
-        self._firing[state.target] = state.alerts
-        self._hold(state.target, state.alerts)
+        fires = state.server, state.alerts
+        before = self._firing.get(state.target)
+        self._firing[state.target] = fires
+        if fires != before and (state.alerts or (before and before[1])):
+            self._hold(state.target, *fires)
 
     def _gone(self, target: str) -> None:
         # Resolved, and not left to expire: nobody watches it any more because somebody said so.
-        if self._firing.pop(target, ()):
-            self._hold(target, ())
+        server, alerts = self._firing.pop(target, ("", ()))
+        if alerts:
+            self._hold(target, server, ())
 
-    def _hold(self, target: str, alerts: tuple[Alert, ...]) -> None:
-        self._notices = noted(self._notices, target, alerts, time.time(), self._form.keep_seconds)
+    def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
+        keep = self._form.keep_seconds
+        self._notices = noted(self._notices, target, alerts, time.time(), keep, server)
         for peer in self.peers:
             peer.hear(self._notices)

@@ -109,7 +109,7 @@ async def attempts(params: Params, extra: Mapping[str, str]) -> list[Attempt]:
     """
     found: list[Attempt] = []
     unknown: list[str] = []
-    for one in _split(params):
+    for one in split(params):
         try:
             addresses = await _addresses(one)
         except OSError as error:
@@ -127,7 +127,7 @@ async def attempts(params: Params, extra: Mapping[str, str]) -> list[Attempt]:
     return found
 
 
-def _split(params: Params) -> list[Params]:
+def split(params: Params) -> list[Params]:
     """Return one set of parameters for each host of *params*, as libpq pairs hosts with ports."""
     hosts = params.get("host", "").split(",")
     hostaddrs = params.get("hostaddr", "").split(",")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
 
 Listener = Callable[[State], None]
 GoneListener = Callable[[str], None]
+Targets = Iterable[str] | Mapping[str, str]
+"""Names of targets; those whose address is known by their address, see ``State.address``."""
 
 
 class Board:
@@ -18,22 +20,24 @@ class Board:
     new state, never half of each.
     """
 
-    def __init__(self, targets: Iterable[str], thresholds: Thresholds | None = None) -> None:
+    def __init__(self, targets: Targets, thresholds: Thresholds | None = None) -> None:
         self._thresholds = thresholds or Thresholds()
         self._states: dict[str, State] = {}
         self._listeners: list[Listener] = []
         self._gone_listeners: list[GoneListener] = []
         self.follow(targets)
 
-    def follow(self, targets: Iterable[str]) -> None:
+    def follow(self, targets: Targets) -> None:
         """Hold the states of *targets*, in this order, from now on.
 
         States that are known stay, others begin. What is no longer named is forgotten, and who
         listens for that is told.
         """
         before = self._states
+        addresses = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, "")
         self._states = {
-            target: before.get(target) or State(target, self._thresholds) for target in targets
+            target: (before.get(target) or State(target, self._thresholds)).at(address)
+            for target, address in addresses.items()
         }
         for target in before.keys() - self._states.keys():
             for listener in self._gone_listeners:

@@ -110,10 +110,16 @@ def alertmanagers(settings: Settings, board: Board, own: SelfMetrics) -> Alertma
     )
 
 
-def keeper(settings: Settings, board: Board, own: SelfMetrics) -> Keeper | None:
-    """Return what keeps the states on *board* over a restart, if *settings* want that."""
+def keeper(
+    settings: Settings, targets: Mapping[str, TargetSettings], board: Board, own: SelfMetrics
+) -> Keeper | None:
+    """Return what keeps the states of *targets* over a restart, if *settings* want that."""
     path = settings.directory_of_state()
-    return None if path is None else Keeper(StateDirectory(path), board, own)
+    if path is None:
+        return None
+    others = {name: target for name, target in targets.items() if name not in settings.targets}
+    unnamed = next((name for name, target in others.items() if name == target.address), None)
+    return Keeper(StateDirectory(path), board, own, unnamed)
 
 
 async def run(
@@ -162,12 +168,13 @@ async def running(
     """
     web_config, tls = load_web(settings.web_config_file)
     decided = policy(settings)
-    board = Board(targets, decided.thresholds)
+    addresses = {name: target.address for name, target in targets.items()}
+    board = Board(addresses, decided.thresholds)
     exposition = Exposition(board)
     own = SelfMetrics()
     own.configured(time.time())
     told = alertmanagers(settings, board, own)
-    kept = keeper(settings, board, own)
+    kept = keeper(settings, targets, board, own)
     jobs = Jobs(own)
     if kept is not None:  # before a page could show that nothing fires
         await jobs.guarded("state", kept.recall)()

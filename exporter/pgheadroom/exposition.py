@@ -23,6 +23,8 @@ from pgheadroom.points import Point
 from pgheadroom.state import State
 
 _EOF = b"# EOF\n"
+WHOSE = ("target", "server")
+"""The labels that every metric of the table begins with."""
 
 
 class Format(enum.Enum):
@@ -68,6 +70,8 @@ class _Sheet:
     """All that is rendered in one format: target by target, metric by metric."""
 
     targets: dict[str, dict[str, _Rendered]] = field(default_factory=dict)
+    servers: dict[str, str] = field(default_factory=dict)
+    """Which server each target is: a label of all that is rendered of it."""
     heads: dict[str, bytes] = field(default_factory=dict)
     """HELP and TYPE of each metric."""
 
@@ -107,6 +111,7 @@ class Exposition:
         self.version += 1
         for sheet in self._sheets.values():
             sheet.targets.pop(target, None)
+            sheet.servers.pop(target, None)
 
     def _sheet(self, format_: Format) -> _Sheet:
         sheet = self._sheets.get(format_)
@@ -128,7 +133,11 @@ def end(format_: Format) -> bytes:
 
 
 def _render(sheet: _Sheet, format_: Format, state: State) -> None:
-    known = sheet.targets.setdefault(state.target, {})
+    server = state.server
+    if sheet.servers.get(state.target) != server:
+        sheet.targets[state.target] = {}
+        sheet.servers[state.target] = server
+    known = sheet.targets[state.target]
     for metric in TABLE:
         points = tuple(metric.points(state))
         before = known.get(metric.name)
@@ -136,33 +145,36 @@ def _render(sheet: _Sheet, format_: Format, state: State) -> None:
             continue
         text = b""
         if points:
-            whole = collected(_Only(family(metric, state.target, points)), format_)
+            whole = collected(_Only(family(metric, (state.target, server), points)), format_)
             head, text = _split(whole)
             sheet.heads.setdefault(metric.name, head)
         known[metric.name] = _Rendered(points, text)
 
 
-def family(metric: Metric, target: str, points: Iterable[Point]) -> Family:
-    """Return *points* of *metric* as the library's own kind of value."""
+def family(metric: Metric, whose: tuple[str, str], points: Iterable[Point]) -> Family:
+    """Return *points* of *metric* as the library's own kind of value.
+
+    *whose* are the values of the labels that all of them have: target and server.
+    """
     if metric.kind == "histogram":
-        return _histogram(metric, target, points)
-    labels = ("target", *metric.labels)
+        return _histogram(metric, whose, points)
+    labels = (*WHOSE, *metric.labels)
     made: CounterMetricFamily | GaugeMetricFamily
     if metric.kind == "counter":
         made = CounterMetricFamily(metric.name.removesuffix("_total"), metric.help, labels=labels)
     else:
         made = GaugeMetricFamily(metric.name, metric.help, labels=labels)
     for values, number in points:
-        made.add_metric((target, *values), number)
+        made.add_metric((*whose, *values), number)
     return made
 
 
-def _histogram(metric: Metric, target: str, points: Iterable[Point]) -> Family:
-    """Return the one histogram that *metric* has of *target*."""
+def _histogram(metric: Metric, whose: tuple[str, str], points: Iterable[Point]) -> Family:
+    """Return the one histogram that *metric* has of a target."""
     found = dict(points)
     total = found.pop(())
-    made = HistogramMetricFamily(metric.name, metric.help, labels=("target",))
-    made.add_metric((target,), [(bound, count) for (bound,), count in found.items()], total)
+    made = HistogramMetricFamily(metric.name, metric.help, labels=WHOSE)
+    made.add_metric(whose, [(bound, count) for (bound,), count in found.items()], total)
     return made
 
 

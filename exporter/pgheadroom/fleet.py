@@ -132,7 +132,7 @@ class Fleet:
         jobs = Jobs(self._own)
         if self._keeper is not None and found.removed:
             await jobs.guarded("state", partial(self._keeper.keep, found.removed))()
-        self._board.follow(targets)
+        self._board.follow({name: target.address for name, target in targets.items()})
         if self._keeper is not None and found.added:
             await jobs.guarded("state", partial(self._keeper.recall, found.added))()
         self._watch({name: targets[name] for name in (*found.added, *found.changed)})

@@ -21,15 +21,28 @@ from pgheadroom.statedir import StateDirectory
 
 log = structlog.get_logger("pgheadroom.state")
 
+FORMER_NAME = "default"
+"""What a target was called that nobody had named, before it was called by its address."""
+
 EVERY_SECONDS = 60.0
 _LAST_SECONDS = 3.0
 
 
 class Keeper:
-    """Keeps the states on *board* in *directory*."""
+    """Keeps the states on *board* in *directory*.
 
-    def __init__(self, directory: StateDirectory, board: Board, own: SelfMetrics) -> None:
+    *unnamed* is the target that nobody has named: it has what was kept under its former name.
+    """
+
+    def __init__(
+        self,
+        directory: StateDirectory,
+        board: Board,
+        own: SelfMetrics,
+        unnamed: str | None = None,
+    ) -> None:
         self._directory = directory
+        self._unnamed = unnamed
         self._board = board
         self._own = own
         self._due: dict[str, float] = {}
@@ -97,6 +110,7 @@ class Keeper:
     def _read(self, states: Iterable[State], now: float) -> dict[str, Memory]:
         try:
             self._directory.take()
+            self._take_over({state.target for state in states}, now)
         except OSError as error:
             self._failed("", error)
         found: dict[str, Memory] = {}
@@ -109,6 +123,25 @@ class Keeper:
             except (DamagedError, OSError) as error:
                 self._set_aside(target, _why(error))
         return found
+
+    def _take_over(self, targets: set[str], now: float) -> None:
+        """Have the unnamed target go on with what it left under its former name."""
+        name = self._unnamed
+        if name is None or name not in targets or FORMER_NAME in targets:
+            return
+        if self._directory.file(name).exists():
+            return
+        try:
+            data = self._directory.read(FORMER_NAME)
+            if data is None:
+                return
+            memory = unpack(data, FORMER_NAME, now)
+        except (DamagedError, OSError) as error:
+            self._set_aside(FORMER_NAME, _why(error))
+            return
+        self._directory.write(name, pack(memory, name))
+        self._directory.file(FORMER_NAME).unlink()
+        log.info("state taken over", target=name, formerly=FORMER_NAME)
 
     def _set_aside(self, target: str, reason: str) -> None:
         words = "state cannot be used; it begins anew"

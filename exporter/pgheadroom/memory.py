@@ -31,12 +31,14 @@ class Memory:
     tendencies: Tendencies
     outlook: tuple[Prospect, ...]
     watched: Mapping[Key, Watched]
+    identifier: str = ""
+    """Of the server, as last known."""
 
 
 def remembered(state: State, at: float) -> Memory:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
     course = state.course._replace(touched=0, totals={}, spans={})
-    return Memory(at, course, state.tendencies, state.outlook, state.watched)
+    return Memory(at, course, state.tendencies, state.outlook, state.watched, state.identifier)
 
 
 def recalled(fresh: State, memory: Memory, now: float) -> State:
@@ -54,6 +56,7 @@ def recalled(fresh: State, memory: Memory, now: float) -> State:
         tendencies=memory.tendencies,
         outlook=memory.outlook,
         watched=watched,
+        identifier=memory.identifier,
         alerts=tuple(one.alert for one in watched.values() if one.alert is not None),
     )
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from operator import gt
 from typing import Any, NoReturn
@@ -28,6 +29,7 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 _LARGEST = 2**53
 _FUTURE_SECONDS = 60.0
 """A clock may be set back by as much without ado."""
+_IDENTIFIER = re.compile("[0-9]{0,20}", re.ASCII)
 _ABOUT = ("role", "database")
 _FIGURES = len(Bucket._fields) - 1
 _KEYS = {"format", "target", "memory", "names", "rungs"}
@@ -67,7 +69,7 @@ def unpack(data: bytes, target: str, now: float) -> Memory:
     if document["target"] != target:
         raise DamagedError("it is of another target")
     try:
-        memory: Memory = typed(Memory, document["memory"])
+        memory: Memory = typed(Memory, _whole(document["memory"]))
         history = _history(document["rungs"], document["names"])
     except UnfitError:
         raise DamagedError("something in it has the wrong type") from None
@@ -152,8 +154,16 @@ def _bucket(found: Plain, names: list[str]) -> Bucket:
     return bucket
 
 
+def _whole(found: Plain) -> Plain:
+    """Return *found* with what its writer did not know yet: the cluster's identifier, the last."""
+    without = len(fields(Memory)) - 1
+    return [*found, ""] if type(found) is list and len(found) == without else found
+
+
 def _check(memory: Memory) -> None:
     """Refuse what has the right types and can't be."""
+    if not _IDENTIFIER.fullmatch(memory.identifier):
+        raise DamagedError("it is of a server that cannot be")
     course = memory.course
     if len(course.climbs) != RUNGS or len(course.ranges) != RUNGS or course.limit < 0:
         raise DamagedError("its climbs are not in order")

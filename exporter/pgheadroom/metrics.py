@@ -309,4 +309,4 @@ TABLE: tuple[Metric, ...] = (
         kind="counter",
     ),
 )
-"""Every metric that speaks of a target; each has the label `target` first."""
+"""Every metric that speaks of a target; each has the labels `target` and `server` besides."""

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pgheadroom.alert import Alert, AlertName, Label, Severity
 from pgheadroom.harmless import harmless
 
-Key = tuple[str, AlertName, Severity, Label | None]
+Key = tuple[str, str, AlertName, Severity, Label | None]
 """What makes it the same alert as one of another time, of any target."""
 
 Message = dict[str, str | dict[str, str]]
@@ -61,11 +61,13 @@ class Notice:
     alert: Alert
     resolved_at: float | None = None
     """In seconds since the epoch."""
+    server: str = ""
+    """Which server the target is, whatever it is called."""
 
     @property
     def key(self) -> Key:
         """What makes it the same alert as one of another time."""
-        return self.target, *self.alert.key
+        return self.target, self.server, *self.alert.key
 
     @property
     def wording(self) -> tuple[bool, str, str | None]:
@@ -87,13 +89,18 @@ class Sent:
 
 
 def noted(
-    known: Notices, target: str, alerts: Iterable[Alert], now: float, keep_seconds: float
+    known: Notices,
+    target: str,
+    alerts: Iterable[Alert],
+    now: float,
+    keep_seconds: float,
+    server: str = "",
 ) -> Notices:
-    """Return *known* brought up to date: *alerts* are all that fire of *target* *now*.
+    """Return *known* brought up to date: *alerts* are all that fire *now* of *target*, a *server*.
 
     What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
     """
-    notices = [Notice(target, alert) for alert in alerts]
+    notices = [Notice(target, alert, server=server) for alert in alerts]
     firing = {notice.key: notice for notice in notices}
     kept: dict[Key, Notice] = {}
     for key, notice in known.items():
@@ -166,6 +173,8 @@ def message(notice: Notice, now: float, form: Form) -> Message:
         "severity": str(alert.severity),
         "target": notice.target,
     }
+    if notice.server:
+        labels["server"] = notice.server
     if alert.about is not None:
         labels[alert.about[0]] = harmless(alert.about[1])
     annotations = {

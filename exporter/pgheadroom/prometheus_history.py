@@ -121,7 +121,11 @@ async def histories(
             f"Prometheus has neither {_OWN} (of pgheadroom) nor {_PEER} (of postgres_exporter)"
             f" from {moment(start)} to {moment(end)} UTC"
         )
-    servers = [(labels.get("__name__") == _OWN, _identity(labels)) for labels in found]
+    servers: list[tuple[bool, Labels]] = []
+    for labels in found:
+        one = labels.get("__name__") == _OWN, _identity(labels)
+        if one not in servers:
+            servers.append(one)
     names = _names(servers)
     wanted = [
         (name, own, labels)
@@ -173,7 +177,9 @@ _TOLD_BY = {"application_name": "application", "usename": "role", "datname": "da
 
 
 def _identity(labels: Labels) -> Labels:
-    return {key: value for key, value in labels.items() if key not in _DIMENSIONS}
+    # A target of ours is one history, though its server was not known from the beginning.
+    passing = {"server"} if labels.get("__name__") == _OWN else set()
+    return {key: value for key, value in labels.items() if key not in _DIMENSIONS | passing}
 
 
 def _names(servers: list[tuple[bool, Labels]]) -> list[str]:

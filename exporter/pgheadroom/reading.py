@@ -115,6 +115,9 @@ class Server:
     """Our role may use the reserved slots (``pg_use_reserved_connections``)."""
     pooled: bool
     """We came in through a pooler: our session is not the backend that answers."""
+    identifier: str = ""
+    """What initdb called the cluster (``system_identifier``), the same on all its standbys; empty
+    where the server does not tell."""
 
 
 class Sample(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from pgheadroom.cadence import Pulse
@@ -63,6 +63,13 @@ def starting(row: Row) -> Starting:
     """Read what the *row* of a pulse of 14 to 16 says of starting processes."""
     _, _, pids, clients, listed = row
     return Starting(_pids(pids), _pids(clients), _pids(listed))
+
+
+@_sensible
+def identifier(rows: Sequence[Row]) -> str:
+    """Read the answer to what identifies the cluster: digits; raises SenselessError."""
+    ((value,),) = rows
+    return str(_int(value))
 
 
 @_sensible

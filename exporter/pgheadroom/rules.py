@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
 from pgheadroom.alert import RUNBOOKS
+from pgheadroom.metrics import TABLE
 
 _FILE = "pgheadroom.rules.yml"
 
@@ -24,7 +25,26 @@ examples:
   pgheadroom rules > /etc/prometheus/rules/pgheadroom.rules.yml
   pgheadroom rules --format prometheusrule | kubectl apply -n monitoring -f -
   pgheadroom rules --runbooks https://wiki.example.com/runbooks
+  pgheadroom rules --labels team,region
 """
+
+LABELS = ("cluster", "namespace", "env")
+"""The labels of a scrape that go along into alerts anyhow."""
+
+# In the forms in which they stand in the file: in PromQL, and in the templates of texts.
+_FORMS: tuple[Callable[[Sequence[str]], str], ...] = (
+    ", ".join,
+    lambda names: ",".join(f"{name}=%q" for name in names),
+    lambda names: " ".join(f"$labels.{name}" for name in names),
+)
+
+_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TAKEN = frozenset(
+    {
+        *("job", "instance", "target", "server", "alertname", "severity"),
+        *(label for metric in TABLE for label in metric.labels),
+    }
+)
 
 # What a URL is made of (RFC 3986) that means nothing to YAML or to Prometheus's templates, after
 # which /<AlertName>.md still belongs to the path; and no @, before which a password may stand.
@@ -38,14 +58,20 @@ def main(arguments: Sequence[str]) -> int:
     does.
     """
     given = _parser().parse_args(arguments)
-    text = plain(given.runbooks)
+    text = plain(given.runbooks, given.labels)
     sys.stdout.write(text if given.format == "prometheus" else prometheus_rule(text))
     return 0
 
 
-def plain(runbooks: str = RUNBOOKS) -> str:
-    """Return the rules as Prometheus reads them, with links to runbooks below *runbooks*."""
-    return _file().replace(f"{RUNBOOKS}/", f"{runbooks.rstrip('/')}/")
+def plain(runbooks: str = RUNBOOKS, labels: Sequence[str] = ()) -> str:
+    """Return the rules as Prometheus reads them, with links to runbooks below *runbooks*.
+
+    *labels* of the scrape go along into alerts, and tell servers apart, beside LABELS.
+    """
+    text = _file().replace(f"{RUNBOOKS}/", f"{runbooks.rstrip('/')}/")
+    for form in _FORMS:
+        text = text.replace(form(LABELS), form((*LABELS, *labels)))
+    return text
 
 
 def prometheus_rule(text: str) -> str:
@@ -87,6 +113,17 @@ def _url(given: str) -> str:
     return given
 
 
+def _labels(given: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(given.split(",")))
+    for name in names:
+        if not _NAME.fullmatch(name) or name in _TAKEN:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is not allowed: a label's name is letters, digits and _, and none that"
+                " series of pgheadroom have; several are parted by commas"
+            )
+    return tuple(name for name in names if name not in LABELS)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pgheadroom rules",
@@ -108,5 +145,13 @@ def _parser() -> argparse.ArgumentParser:
         default=RUNBOOKS,
         metavar="URL",
         help="where the runbooks are: alerts link to URL/<AlertName>.md (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=_labels,
+        default=(),
+        metavar="NAME,NAME",
+        help="more labels of the scrape that go along into alerts and tell servers apart, beside"
+        f" {', '.join(LABELS)}; none by which the daemons of a pair differ",
     )
     return parser

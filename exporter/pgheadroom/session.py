@@ -24,6 +24,7 @@ from pgheadroom.statements import Plan, Statements
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
 _UNSURE_IN_A_ROW = 4
+_IDENTIFIER = b"SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c"
 
 
 class Session:
@@ -43,6 +44,7 @@ class Session:
         self._cost = Cost()
         self._starting = Logins()
         self._unsure = 0
+        self._identifier = ""
         self._failed = 0
         self._not_before = 0.0
         self._was_alive = False
@@ -189,6 +191,8 @@ class Session:
         return self._took(None if pulse is None else carry(last, pulse))
 
     async def _full(self, connection: libpq.Connection) -> Sample | None:
+        if self._last is None:
+            self._identifier = await _identifier(connection)
         table, seconds = await self._ask(connection, self._sql.full)
         sample, starting = rows.sample(
             table,
@@ -207,7 +211,10 @@ class Session:
         else:
             self._cost = self._cost.learn(breakdown.cost_seconds, breakdown.visible)
             cost = min(breakdown.cost_seconds, self._cost.of(breakdown.visible))
-        sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
+        sample = sample._replace(
+            breakdown=breakdown._replace(cost_seconds=cost),
+            server=replace(sample.server, identifier=self._identifier),
+        )
         if self._version >= PG_17:
             return sample
         answer, pulses = await self._explained(
@@ -303,6 +310,19 @@ class Session:
     def _drop(self) -> None:
         self.close()
         self.lost = True
+
+
+async def _identifier(connection: libpq.Connection) -> str:
+    """Ask which cluster it is; empty where that is refused, which is no failed reading.
+
+    Not a part of the full reading: everybody may ask, but not of every cloud's server.
+    """
+    try:
+        return rows.identifier(await connection.query(_IDENTIFIER))
+    except libpq.LibpqError as error:
+        if connection.broken or _ends_session(refusal.parse(str(error)).sqlstate):
+            raise
+        return ""
 
 
 def _ends_session(sqlstate: str | None) -> bool:

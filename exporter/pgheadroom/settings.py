@@ -30,12 +30,10 @@ from pgheadroom.alert_settings import AlertSettings
 from pgheadroom.attempts import is_port
 from pgheadroom.names import DEFAULT_RULES, Rule
 from pgheadroom.strict import Strict
+from pgheadroom.whereabouts import address, breaks_off
 
 PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
-SINGLE_TARGET = "default"
-"""The name of the target that `dsn`, or libpq's environment, leads to."""
-
 _NO_CANARY = "canary_password_file is of use only with a canary_dsn"
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
@@ -54,6 +52,9 @@ TargetName = Annotated[
 
 def _connection_string(value: SecretStr) -> SecretStr:
     """Refuse what libpq can't parse, without repeating it: it may hold a password."""
+    if breaks_off(value.get_secret_value()):
+        message = "an @ too many; a password in a URI needs its / written as %2F, its @ as %40"
+        raise ValueError(message)
     try:
         ports = str(conninfo_to_dict(value.get_secret_value()).get("port") or "")
     except ProgrammingError:
@@ -115,6 +116,11 @@ class TargetSettings(Strict):
     _dsn = field_validator("dsn")(_connection_string)
     _canary_dsn = field_validator("canary_dsn")(_canary_string)
 
+    @property
+    def address(self) -> str:
+        """Where the server is, in a few characters without a secret; see ``whereabouts``."""
+        return address(self.dsn.get_secret_value())
+
     @model_validator(mode="after")
     def _has_a_canary(self) -> Self:
         if self.canary_password_file is not None and self.canary_dsn is None:
@@ -164,8 +170,8 @@ class WatchSettings(Strict):
     config: Path | None = Field(default=None, description="YAML file with any of these settings")
     dsn: SecretStr | None = Field(
         default=None,
-        description=f"one server to watch, as a libpq connection string or URI; its target is"
-        f" called {SINGLE_TARGET!r}",
+        description="one server to watch, as a libpq connection string or URI; its target is"
+        " called by its host, and its port if that is not 5432; to name it, use `targets` instead",
     )
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
@@ -259,9 +265,11 @@ class WatchSettings(Strict):
     def misfits(self) -> list[str]:
         """Say what does not go together."""
         problems = super().misfits()
-        if self.dsn is not None and SINGLE_TARGET in self.targets:
+        unnamed = None if self.dsn is None else TargetSettings(dsn=self.dsn).address
+        if unnamed in self.targets:
             problems.append(
-                f"dsn and targets.{SINGLE_TARGET} name the same target; give one of them"
+                f"dsn leads to a target called {unnamed}, and there is targets.{unnamed}, too;"
+                " give one of them, or give both under targets, with a name each"
             )
         if self.canary_dsn is not None and self.dsn is None:
             problems.append(
@@ -285,13 +293,14 @@ class WatchSettings(Strict):
         """Return the configured targets by name; with none, the one libpq's variables lead to."""
         found = dict(self.targets)
         if self.dsn is not None:
-            found[SINGLE_TARGET] = TargetSettings(
+            unnamed = TargetSettings(
                 dsn=self.dsn,
                 canary_dsn=self.canary_dsn,
                 canary_password_file=self.canary_password_file,
             )
+            found[unnamed.address] = unnamed
         if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
-            found[SINGLE_TARGET] = TargetSettings()
+            found[TargetSettings().address] = TargetSettings()
         return found
 
     def directory_of_state(self, environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -45,6 +45,23 @@ class State(NamedTuple):
     watched: Mapping[Key, Watched] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
+    address: str = ""
+    """Where the server is, in a few characters that may be shown to everybody."""
+    identifier: str = ""
+    """What initdb called the cluster, as last known; empty while it is not."""
+
+    @property
+    def server(self) -> str:
+        """Which server the target is, whatever it is called, for whoever watches it.
+
+        The address alone does not tell: ``db`` is another server in each container's network. Nor
+        does the identifier: a standby has that of its primary.
+        """
+        return f"{self.address}#{self.identifier}" if self.identifier else self.address
+
+    def at(self, address: str) -> State:
+        """Return the state when the server is at *address*; of another one, nothing is kept."""
+        return self if address == self.address else self._replace(address=address, identifier="")
 
     def free(self, tier: Tier) -> int | None:
         """Return how many slots a role of *tier* can still get now; None when never known.

@@ -74,6 +74,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         since=state.since if state.condition is Condition.OK else sample.at,
         detail="",
         sample=sample,
+        identifier=sample.server.identifier or state.identifier,
         applications=applications,
         # A peak of what may be parallel workers would say that slots ran out when none did.
         peaks=state.peaks.add(sample.at, slots.used) if sample.exact else Peaks(),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.clients import Clients
-from tests.servers.headroom import Headroom, clean_environment
+from tests.servers.headroom import Headroom, clean_environment, without_server
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
 from tests.servers.process import send
@@ -63,7 +63,7 @@ def test_out_of_descriptors(pg: Postgres, tmp_path: Path) -> None:
                 while True:
                     heard.append(systemd.recv(4096))
             kept.request("GET", "/metrics")
-            page = kept.getresponse().read().decode()
+            page = without_server(kept.getresponse().read().decode())
             (value,) = (row.split()[-1] for row in page.splitlines() if row.startswith(f"{line} "))
             return float(value)
 

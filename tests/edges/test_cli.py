@@ -16,6 +16,7 @@ from tests.servers.wait import until
 
 from pgheadroom import __version__
 from pgheadroom.settings import Settings
+from pgheadroom.whereabouts import address
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 
@@ -106,7 +107,7 @@ def test_check_says_what_works_and_what_is_missing(pg: Postgres) -> None:
 def test_libpqs_variables_are_enough(pg: Postgres) -> None:
     done = run("once", PGHOST="127.0.0.1", PGPORT=str(pg.port), PGUSER="postgres")
     assert done.returncode == 0
-    assert "default  ok" in done.stdout
+    assert f"{address(f'host=127.0.0.1 port={pg.port}')}  ok" in done.stdout
 
 
 def test_a_signal_during_the_imports_ends_it() -> None:

@@ -26,6 +26,8 @@ TARGET: Final = "shop"
 CULPRIT: Final = "image-resizer"
 VARIABLES: Final = {
     '=~"$target"': '=~".+"',  # all that there are, where there may be many
+    '=~"$server"': '=~".+"',
+    '="$server"': '=~".+"',  # here each name is one server's
     "$__rate_interval": "10s",
     "$__range": "5m",
     "$job": ".+",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers import http
-from tests.servers.headroom import clean_environment, run
+from tests.servers.headroom import clean_environment, run, without_server
 from tests.servers.log import Log
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.wait import auntil, until
@@ -126,7 +126,7 @@ async def test_a_real_server_gets_full_and_that_is_paged_before(
 
                 async def full_and_told() -> bool:
                     body = await asyncio.to_thread(http.get, f"{address}/metrics")
-                    page = body.decode().splitlines()
+                    page = without_server(body.decode()).splitlines()
                     seen.extend(
                         name
                         for name in (AlertName.IMMINENT, AlertName.EXHAUSTED)
@@ -202,7 +202,7 @@ def test_it_starts_says_what_happens_and_leaves_nothing(
     try:
         until(lambda: "Ctrl-C ends it" in log.read(), SECONDS, "screen")
         until(lambda: http.is_ready(f"http://{LOOPBACK}:{port}/-/ready"), SECONDS, "reading")
-        page = http.get(f"http://{LOOPBACK}:{port}/metrics").decode()
+        page = without_server(http.get(f"http://{LOOPBACK}:{port}/metrics").decode())
         assert f'pgheadroom_max_connections{{target="demo"}} {slots}.0' in page
         said = log.read()
         assert f"http://{LOOPBACK}:{port}/metrics" in said

@@ -79,7 +79,7 @@ def fails_alone(pg: Postgres, ports: dict[str, int], make_headroom: MakeHeadroom
     def failed(number: int) -> bool:
         page = daemon.page(f"/probe?target=bad{number}")
         found = re.findall(
-            r'^pgheadroom_failures_total\{state="(error|timeout)".* (\d+)', page, re.MULTILINE
+            r'^pgheadroom_failures_total\{.*state="(error|timeout)".* (\d+)', page, re.MULTILINE
         )
         return sum(int(count) for _, count in found) >= 1
 

@@ -26,6 +26,7 @@ from pgheadroom.playback import Playback
 from pgheadroom.reading import Condition, Failure, Group, Knock, Sample
 from pgheadroom.tape import FileTape
 from pgheadroom.tape_end import TapeError
+from pgheadroom.whereabouts import address
 
 SECONDS = 20.0
 
@@ -383,4 +384,4 @@ def test_a_person_at_a_terminal_is_told_that_it_goes_on(pg: Postgres, tmp_path: 
         recorder.terminate()
         assert recorder.wait(SECONDS) == 0
         os.close(ours)
-    assert b"default: " in said
+    assert f"{address(pg.dsn())}: ".encode() in said

@@ -33,6 +33,21 @@ def test_promtool_finds_no_fault(promtool: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_they_pass_with_more_labels_too(promtool: Path, tmp_path: Path) -> None:
+    """Which go along: the alerts of a test have them then."""
+    (tmp_path / "pgheadroom.rules.yml").write_text(plain(labels=("team", "region")))
+    (tmp_path / "tests").mkdir()
+    test = tmp_path / "tests" / "servers.test.yml"
+    text = (ALERTS / "tests" / test.name).read_text()
+    test.write_text(
+        text.replace('{job="pgheadroom"', '{job="pgheadroom",team="shop"').replace(
+            "job: pgheadroom", "job: pgheadroom, team: shop"
+        )
+    )
+    done = run(promtool, "test", "rules", test)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("file", TESTS, ids=lambda path: path.stem)
 def test_the_rules_pass_their_tests(promtool: Path, file: Path) -> None:
     done = run(promtool, "test", "rules", file)

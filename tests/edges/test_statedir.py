@@ -54,11 +54,11 @@ def known(target: str, *, samples: int = 200, alert: Alert | None = None) -> Sta
 class Daemon:
     """What the daemon does with its states: the test publishes instead of samplers."""
 
-    def __init__(self, path: Path, *targets: str) -> None:
+    def __init__(self, path: Path, *targets: str, unnamed: str | None = None) -> None:
         self.board = Board(targets or ("db",))
         self.own = SelfMetrics()
         self.directory = StateDirectory(path)
-        self.keeper = Keeper(self.directory, self.board, self.own)
+        self.keeper = Keeper(self.directory, self.board, self.own, unnamed)
 
     def saves(self, outcome: str) -> float | None:
         """Return how many saves ended so."""
@@ -92,6 +92,55 @@ async def test_a_restart_finds_what_the_end_has_left(tmp_path: Path, log: LogLin
     (line,) = log
     assert (line["event"], line["targets"]) == ("state recalled", 2)
     assert line["oldest_seconds"] < 60
+
+
+async def test_what_was_kept_as_default_is_the_unnamed_targets(
+    tmp_path: Path, log: LogLines
+) -> None:
+    """Once: its file has the new name from then on."""
+    old = Daemon(tmp_path, "default")
+    await old.keeper.recall()
+    state = known("default", alert=ALERT)
+    old.board.publish(state)
+    await old.keeper.finish()
+    for _ in range(2):
+        new = Daemon(tmp_path, "db1:5433", "other", unnamed="db1:5433")
+        await new.keeper.recall()
+        found = new.board.state("db1:5433")
+        assert found.course.history == state.course.history
+        assert found.alerts == state.alerts
+        assert new.board.state("other") == State("other")
+        new.directory.close()
+        assert not new.directory.file("default").exists()
+    taken = [line for line in log if line["event"] == "state taken over"]
+    assert [(line["target"], line["formerly"]) for line in taken] == [("db1:5433", "default")]
+
+
+@pytest.mark.parametrize(
+    ("targets", "unnamed"),
+    [(("db1", "default"), "db1"), (("db1",), None), (("db1",), "db2")],
+    ids=["is called so", "has a name", "is not watched"],
+)
+async def test_what_is_kept_as_default_is_nobody_elses(
+    tmp_path: Path, targets: tuple[str, ...], unnamed: str | None
+) -> None:
+    old = Daemon(tmp_path, "default")
+    await old.keeper.recall()
+    old.board.publish(known("default"))
+    await old.keeper.finish()
+    new = Daemon(tmp_path, *targets, unnamed=unnamed)
+    await new.keeper.recall()
+    assert new.board.state("db1") == State("db1")
+    assert (tmp_path / "default.json.gz").exists()
+
+
+async def test_a_damaged_default_is_set_aside(tmp_path: Path, log: LogLines) -> None:
+    (tmp_path / "default.json.gz").write_bytes(b"nonsense")
+    daemon = Daemon(tmp_path, "db1", unnamed="db1")
+    await daemon.keeper.recall()
+    assert daemon.board.state("db1") == State("db1")
+    assert (tmp_path / "default.json.gz.damaged").read_bytes() == b"nonsense"
+    assert events(log) == ["state cannot be used; it begins anew"]
 
 
 async def test_it_is_kept_at_once_when_an_alert_begins_or_ends(tmp_path: Path) -> None:

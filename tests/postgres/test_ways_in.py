@@ -232,3 +232,28 @@ async def test_names_of_any_kind(
     assert len(state.sample.breakdown.roles) == 3
     page = published(state).page(Format.OPENMETRICS)
     assert len(parsed(page, Format.OPENMETRICS)) > 50
+
+
+async def test_it_says_which_cluster_it_is(pg: Postgres, watch: Watcher) -> None:
+    """To any role, on every major."""
+    pg.sql("create role nobody login")
+    ((expected,),) = pg.sql("select system_identifier from pg_control_system()")
+    state = await watch(pg.dsn(user="nobody")).sample()
+    assert state.sample is not None
+    assert state.sample.server.identifier == expected
+    assert state.server.endswith(f"#{expected}")
+
+
+@pytest.mark.majors(14, 18)
+async def test_a_cluster_that_does_not_say_which_it_is_is_watched(
+    major: int, make_postgres: MakePostgres, watch: Watcher
+) -> None:
+    """As of some clouds."""
+    pg = make_postgres(major)
+    pg.sql("create role nobody login")
+    pg.sql("revoke execute on function pg_control_system() from public")
+    watched = watch(pg.dsn(user="nobody"))
+    for _ in range(2):
+        state = await watched.sample()
+        assert state.condition is Condition.OK
+        assert state.identifier == ""

@@ -19,9 +19,9 @@ OURS: Final = "select count(*) from pg_stat_get_activity(null) where client_port
 _PAGE_SECONDS: Final = 0.1
 _COUNT_SECONDS: Final = 0.02
 _STATE: Final = re.compile(
-    r'^pgheadroom_target_state\{state="(\w+)",target="faulty"\} 1', re.MULTILINE
+    r'^pgheadroom_target_state\{server="[^"]*",state="(\w+)",target="faulty"\} 1', re.MULTILINE
 )
-_SAMPLED: Final = r'^pgheadroom_sample_timestamp_seconds\{target="%s"\} (\S+)'
+_SAMPLED: Final = r'^pgheadroom_sample_timestamp_seconds\{server="[^"]*",target="%s"\} (\S+)'
 _FAULTY: Final = re.compile(_SAMPLED % "faulty", re.MULTILINE)
 _CALM: Final = re.compile(_SAMPLED % "calm", re.MULTILINE)
 _MEMORY: Final = re.compile(r"^process_resident_memory_bytes (\S+)", re.MULTILINE)

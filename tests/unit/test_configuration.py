@@ -7,6 +7,7 @@ import pytest
 
 from pgheadroom.configuration import ConfigurationError, load
 from pgheadroom.settings import Settings, split_address
+from pgheadroom.whereabouts import address
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 
@@ -141,7 +142,11 @@ def test_a_connection_string_without_a_flag_is_not_repeated() -> None:
 
 
 def test_one_name_is_one_target() -> None:
-    assert "name the same target" in problems("--dsn", "host=a", "--targets", "default=host=b")[0]
+    (told,) = problems("--dsn", "host=a port=5433", "--targets", "a:5433=host=b")
+    assert told.startswith("settings: dsn leads to a target called a:5433")
+    assert list(read("--dsn", "host=a", "--targets", "default=host=b").all_targets({})) == [
+        *("default", "a")
+    ]
 
 
 def test_a_canary_of_the_single_target_and_of_others(file: Path) -> None:
@@ -150,9 +155,9 @@ def test_a_canary_of_the_single_target_and_of_others(file: Path) -> None:
     found = alone.all_targets({})
     assert {name: str(target.canary_dsn) for name, target in found.items()} == {
         "a": "**********",
-        "default": "**********",
+        "b": "**********",
     }
-    canary = found["default"].canary_dsn
+    canary = found["b"].canary_dsn
     assert canary is not None
     assert canary.get_secret_value() == "host=b user=c"
     assert read("--targets", "a=host=a").all_targets({})["a"].canary_dsn is None
@@ -176,15 +181,35 @@ def test_what_is_wrong_with_a_canary_is_told(file: Path) -> None:
     assert "there is no dsn" in alone
     assert SECRET not in alone
     (both,) = problems(
-        *("--dsn", "host=a", "--targets", "default=host=b", "--canary-password-file", "/p")
+        *("--dsn", "host=a", "--targets", "a=host=b", "--canary-password-file", "/p")
     )
-    assert "name the same target" in both
+    assert "a target called a," in both
     assert "only with a canary_dsn" in both
 
 
 @pytest.mark.parametrize("name", ["PGHOST", "PGSERVICE", "PGUSER", "PGDATABASE", "PGPORT"])
 def test_libpqs_own_variables_are_a_target(name: str) -> None:
-    assert list(read().all_targets({name: "x"})) == ["default"]
+    """Called by where they lead: without a host that is this machine."""
+    assert list(read().all_targets({name: "x"})) == [address("")]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"postgresql://u:12/{SECRET}@db1/shop",
+        f"postgres://u:p@{SECRET}@db1/shop",
+        f"postgresql://u:12/{SECRET}@db1:5432/shop?sslmode=require",
+    ],
+)
+def test_what_libpq_takes_for_a_host_is_no_part_of_a_password(uri: str) -> None:
+    """The host names the target."""
+    (told,) = problems("--dsn", uri)
+    assert "%40" in told
+    assert SECRET not in told
+    assert problems("--targets", f"a={uri}")[0].startswith("targets.a.dsn: an @ too many")
+    allowed = ("postgresql://u%40x:p%40ss%2F@%2Ftmp/a?application_name=a@b", "user=a@b host=/c@d")
+    for conninfo in allowed:
+        assert read("--dsn", conninfo).dsn is not None
 
 
 def test_a_configured_target_keeps_libpqs_variables_from_being_one() -> None:

@@ -105,7 +105,7 @@ def test_lint_of_a_dashboard(dashboard: dict[str, Any]) -> None:
             assert one["refresh"] == 2  # template-on-time-change-reload
             # template-label-promql
             assert re.fullmatch(r"label_values\([\w]+(\{[^{}]*\})?, \w+\)", one["definition"])
-    assert {"datasource", "job", "instance", "target"} <= found.keys()
+    assert {"datasource", "job", "instance", "target", "server"} <= found.keys()
 
 
 @of_each_panel
@@ -179,7 +179,7 @@ def test_links_lead_somewhere(dashboard: dict[str, Any]) -> None:
 
 @of_each
 def test_every_metric_is_exported(dashboard: dict[str, Any]) -> None:
-    exported = {metric.name: set(metric.labels) | {"target"} for metric in TABLE}
+    exported = {metric.name: set(metric.labels) | {"target", "server"} for metric in TABLE}
     known = exported.keys() | set(selfmetrics.NAMES) | NOT_OURS
     expressions = [
         *(target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())),
@@ -198,7 +198,7 @@ def test_every_metric_is_exported(dashboard: dict[str, Any]) -> None:
 
 @of_each
 def test_variables_are_there_and_used(dashboard: dict[str, Any]) -> None:
-    builtin = {"__rate_interval", "__range", "__value", "__url_time_range", "__field"}
+    builtin = {"__rate_interval", "__range", "__value", "__url_time_range", "__field", "__data"}
     where = json.dumps([dashboard["panels"], dashboard["annotations"]])
     used = set(re.findall(r"\$\{?(\w+)", where)) - builtin
     assert used - {"datasource"} == variables(dashboard).keys() - {"datasource"}

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from tests.unit.readings import POLICY, sample
+from tests.unit.readings import POLICY, SERVER, sample
 
 from pgheadroom.board import Board
 from pgheadroom.exposition import Exposition, Format, collected, end
@@ -39,6 +40,7 @@ def parsed(page: bytes, format_: Format) -> dict[Key, float]:
     for family in families:
         assert family.documentation
         for one in family.samples:
+            one.labels.pop("server", None)
             key = (one.name, frozenset(one.labels.items()))
             assert key not in found
             found[key] = one.value
@@ -158,6 +160,31 @@ def test_what_is_rendered_bit_by_bit_is_what_is_rendered_at_once() -> None:
         board.publish(state)
         for format_ in Format:
             assert exposition.page(format_) == published(state).page(format_)
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_every_series_says_which_server_it_is_of(format_: Format) -> None:
+    """By its address from the beginning, and by its identifier as soon as that is known."""
+    board = Board({"db": "db1:5433"})
+    exposition = Exposition(board)
+    known = replace(SERVER, identifier="7301234567890123456")
+    reading = rich_state().sample
+    assert reading is not None
+    lost = Failure(1001.0, Condition.UNREACHABLE, "gone")
+    servers: list[set[str]] = []
+    for one in (None, reading, reading._replace(server=known), reading, lost):
+        if one is not None:
+            board.publish(step(board.state("db"), one, POLICY))
+        lines = exposition.page(format_).decode().splitlines()
+        series = [line for line in lines if not line.startswith("#")]
+        servers.append(set(re.findall(r'[{,]server="([^"]*)"', "\n".join(series))))
+        assert all('server="' in line for line in series)
+    whole = "db1:5433#7301234567890123456"
+    assert servers == [{"db1:5433"}, {"db1:5433"}, {whole}, {whole}, {whole}]
+    board.follow({"db": "db2"})
+    board.publish(board.state("db"))
+    assert 'server="db2"' in exposition.page(format_).decode()
+    assert "db1" not in exposition.page(format_).decode()
 
 
 def test_a_probe_shows_one_target_and_the_page_all() -> None:

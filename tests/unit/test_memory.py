@@ -347,3 +347,24 @@ def test_applications_that_come_and_go_for_a_day_do_not_pile_up() -> None:
     assert 40 < most <= 128
     data = pack(remembered(State("db")._replace(course=course), 2e6), "db")
     assert len(data) < 150_000
+
+
+def test_which_server_it_was_is_remembered() -> None:
+    """So that an alert goes on as the same one while a full server keeps us out."""
+    state = LEAK._replace(identifier="7301234567890123456")
+    memory = unpack(pack(remembered(state, 1e7), "db"), "db", 1e7)
+    assert recalled(State("db").at("db1"), memory, 1e7).server == "db1#7301234567890123456"
+
+
+def test_what_was_kept_before_servers_were_identified_counts() -> None:
+    document = json.loads(gzip.decompress(pack(remembered(LEAK, 1e7), "db")))
+    assert document["memory"].pop() == ""
+    data = gzip.compress(json.dumps(document).encode())
+    assert unpack(data, "db", 1e7) == unpack(pack(remembered(LEAK, 1e7), "db"), "db", 1e7)
+
+
+@pytest.mark.parametrize("identifier", ["73x", "7" * 21, '7"', "\u0667", "7\n"])
+def test_a_server_that_cannot_be_is_refused(identifier: str) -> None:
+    state = LEAK._replace(identifier=identifier)
+    with pytest.raises(DamagedError, match="server"):
+        unpack(pack(remembered(state, 1e7), "db"), "db", 1e7)

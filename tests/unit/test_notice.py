@@ -49,6 +49,16 @@ def seconds(text: object) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+def test_two_servers_of_one_name_are_two_alerts() -> None:
+    """And one that has become another server's has resolved."""
+    one = noted({}, "db", (LOW,), T, FORM.keep_seconds, "db1#7301")
+    other = noted(one, "db", (LOW,), T + 1, FORM.keep_seconds, "db2#7302")
+    told = [message(notice, T + 1, FORM)["labels"] for notice in other.values()]
+    labels = {"alertname": "PostgresConnectionsLow", "severity": "warning", "target": "db"}
+    assert told == [labels | {"server": "db1#7301"}, labels | {"server": "db2#7302"}]
+    assert [notice.resolved_at for notice in other.values()] == [T + 1, None]
+
+
 def test_nothing_fires_and_nothing_is_due() -> None:
     assert due({}, {}, T, FORM) == []
     assert next_at({}, {}, T, FORM) == math.inf

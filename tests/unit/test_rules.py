@@ -51,6 +51,9 @@ def texts() -> Iterator[str]:
         yield from rule.get("annotations", {}).values()
 
 
+of_all = pytest.mark.parametrize("text", sorted(set(texts())), ids=lambda text: text[:40])
+
+
 def test_every_alert_is_there_once_in_each_severity() -> None:
     found = Counter((rule["alert"], rule["labels"]["severity"]) for rule in ALERTING)
     assert found == Counter(NAMED)
@@ -105,8 +108,40 @@ def test_an_applications_name_is_cleaned_where_it_is_printed(rule: dict[str, Any
 @pytest.mark.parametrize("record", sorted(RECORDED))
 def test_records_are_named_level_metric_operation(record: str) -> None:
     """The level is the labels that are left."""
-    label = "(job|instance|target|alertname|severity|application_name|role|database|name)"
+    label = "(job|instance|target|server|alertname|severity|application_name|role|database|name)"
     assert re.fullmatch(rf"{label}(_{label})*:pgheadroom_[a-z_]+:[a-z0-9_]+", record)
+
+
+@of_all
+def test_servers_are_told_apart_in_every_expression(text: str) -> None:
+    """By the same labels, in the same order; those of a daemon where the daemon matters."""
+    scrape = "job, cluster, namespace, env"
+    daemon = rf"{scrape}, instance, target(, server)?"
+    allowed = rf"{scrape}(, instance)?|{daemon}|{scrape}, target, server|job, instance|state|tier"
+    more = "(, (application_name|alertname|severity|name|role|database))*"
+    for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
+        assert re.fullmatch(rf"({allowed}){more}", labels), labels
+    assert not re.search(r"\b(without|ignoring)\b", text)
+    for selector in re.findall(r"job=%q[^}\"]*", text):
+        assert selector.startswith("job=%q,cluster=%q,namespace=%q,env=%q")
+
+
+@pytest.mark.parametrize("kind", ["prometheus", "prometheusrule"])
+def test_more_labels_go_along(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    main(["--format", kind])
+    usual = capsys.readouterr().out
+    assert main(["--format", kind, "--labels", "team,env,region,team"]) == 0
+    more = capsys.readouterr().out
+    assert yaml.safe_load(more) != yaml.safe_load(usual)
+    for text in (usual, more):
+        found = " ".join(text.split())
+        assert found.count("namespace, env, team, region") == (text is more) * found.count(
+            "namespace, env"
+        )
+        assert found.count("env=%q,team=%q,region=%q") == (text is more) * found.count("env=%q")
+        assert found.count("$labels.env $labels.team $labels.region") == (
+            text is more
+        ) * found.count("$labels.env")
 
 
 @pytest.mark.parametrize("record", sorted(RECORDED))
@@ -202,6 +237,11 @@ def test_a_prometheus_rule_has_the_same_groups(capsys: pytest.CaptureFixture[str
         ["--runbooks", "https://wiki.example/{{ $value }}"],
         ["--runbooks", "https://me:sesame@wiki.example"],
         ["--runbook", "https://wiki.example"],
+        ["--labels", "team,"],
+        ["--labels", "instance"],
+        ["--labels", "role,team"],
+        ["--labels", "__team"],
+        ["--labels", "te am"],
         ["rules.yml"],
     ],
     ids=" ".join,

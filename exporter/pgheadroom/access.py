@@ -34,6 +34,8 @@ class Access:
     password_file: Path | None = None
     """Read before each attempt, so that a rotated password is found."""
     extra_reserved: int = 0
+    limit_share: float = 0.5
+    """A CONNECTION LIMIT of which this share is used is read, however many limits there are."""
     connect_timeout_seconds: float = 5.0
     """For each address that the connection string leads to."""
     read_timeout_seconds: float = 3.0

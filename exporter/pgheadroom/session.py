@@ -160,7 +160,8 @@ class Session:
         if connection.server_version != self._version:
             self._version = connection.server_version
             # The server gives up a little before we do: then the session is still of use.
-            self._plan = Plan(self._version, self._access.read_timeout_seconds * 0.8)
+            seconds = self._access.read_timeout_seconds * 0.8
+            self._plan = Plan(self._version, seconds, self._access.limit_share)
         self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None

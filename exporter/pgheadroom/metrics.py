@@ -175,7 +175,8 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "pgheadroom_database_connections",
         "Client backends in a database that has a CONNECTION LIMIT above 0. Of more than 100 such"
-        " databases these are the ones that use most of theirs, and all that an alert may speak of.",
+        " databases these are the ones that use most of theirs, and all that an alert may speak"
+        " of.",
         ("database",),
         points.limit_uses("databases", "used"),
     ),

@@ -110,7 +110,8 @@ async def resolve(access: Access) -> list[Attempt]:
 def _password(file: Path) -> str:
     """Return what *file* holds; raises OSError, also if that can't be a password."""
     try:
-        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        # Some editors begin a file with a byte-order mark; it is no part of the password.
+        password = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
     if "\0" in password:

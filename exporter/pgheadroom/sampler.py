@@ -13,7 +13,7 @@ from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
 from pgheadroom.canary import Canary
 from pgheadroom.changes import changes
-from pgheadroom.knock import knock
+from pgheadroom.knock import OurFileError, knock
 from pgheadroom.pending import Doors
 from pgheadroom.reading import Condition, Knock, Reading, Visit, most_telling
 from pgheadroom.refusal import Refusal
@@ -36,6 +36,7 @@ class Sampler:
         self._canary = Canary(access.canary) if access.canary is not None else None
         self._knocking = False
         self._knocks: Doors[Refusal | None] = Doors()
+        self._cannot_knock = ""
 
     async def sample(self) -> None:
         """Take one reading; knock too when the connection was lost, and when we got in again.
@@ -97,17 +98,29 @@ class Sampler:
             # the next reading says it in words.
             return None
         self._knocks.give_up(but=candidates)
+        try:
+            answer = await self._first_answer(candidates)
+        except OurFileError as error:
+            # No page: the next login says it in libpq's words.
+            if str(error) != self._cannot_knock:
+                log.warning("cannot knock", target=self._access.name, reason=str(error))
+            self._cannot_knock = str(error)
+            return None
+        except OSError:
+            return None  # we have no descriptor left: that is no news of the server either
+        self._cannot_knock = ""
+        return answer
+
+    async def _first_answer(self, candidates: list[Attempt]) -> Knock:
+        """Return the first of the *candidates* that lets us in, or else what tells most."""
         answers: list[Knock] = []
         for candidate in candidates:
-            try:
-                answer = await knock(
-                    candidate,
-                    was_alive=self._session.alive,
-                    timeout_seconds=_KNOCK_SECONDS,
-                    pending=self._knocks.at(candidate),
-                )
-            except OSError:
-                return None  # we have no descriptor left: that is no news of the server either
+            answer = await knock(
+                candidate,
+                was_alive=self._session.alive,
+                timeout_seconds=_KNOCK_SECONDS,
+                pending=self._knocks.at(candidate),
+            )
             if answer.condition is Condition.OK:
                 return answer
             answers.append(answer)

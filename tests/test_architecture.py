@@ -14,7 +14,7 @@ PACKAGE = Path(pgheadroom.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     # nouns
     ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations", "plain"),
-    ("reading", "names", "harmless", "peaks", "finding", "climb", "logins"),
+    ("reading", "names", "harmless", "peaks", "endings", "finding", "climb", "logins"),
     # pure
     (
         "visits",

@@ -16,6 +16,7 @@ from pgheadroom import attempts, libpq, refusal
 from pgheadroom.attempts import Attempt
 from pgheadroom.pending import Arrived, Doors
 from pgheadroom.reading import Condition, Failure, most_telling
+from pgheadroom.slots import RdsReserve
 
 APPLICATION_NAME = "pgheadroom"
 
@@ -34,6 +35,7 @@ class Access:
     password_file: Path | None = None
     """Read before each attempt, so that a rotated password is found."""
     extra_reserved: int = 0
+    rds_reserve: RdsReserve = RdsReserve.AUTO
     limit_share: float = 0.5
     """A CONNECTION LIMIT of which this share is used is read, however many limits there are."""
     connect_timeout_seconds: float = 5.0

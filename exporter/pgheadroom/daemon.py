@@ -59,6 +59,7 @@ def access(settings: Settings, name: str, target: TargetSettings) -> Access:
         conninfo=target.dsn.get_secret_value(),
         password_file=target.password_file,
         extra_reserved=target.extra_reserved,
+        rds_reserve=target.rds_reserve,
         limit_share=least_share(settings.thresholds),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         read_timeout_seconds=settings.read_timeout_seconds,

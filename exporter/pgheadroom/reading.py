@@ -115,6 +115,8 @@ class Server:
     """Our role may use the reserved slots (``pg_use_reserved_connections``)."""
     pooled: bool
     """We came in through a pooler: our session is not the backend that answers."""
+    shared_reserve: int = 0
+    """Slots that ``reserved_connections`` and the provider's setting both name; counted once."""
 
 
 class Sample(NamedTuple):

@@ -47,6 +47,8 @@ class Session:
         self._not_before = 0.0
         self._was_alive = False
         self._may_use_reserve = False
+        self.ended_by = ""
+        """What the server said when it ended our session last."""
         self.lost = False
         """A connection was lost since this was last set to False: worth a knock."""
         self.entered = False
@@ -93,6 +95,7 @@ class Session:
             if not self._connection.broken and not _ends_session(said.sqlstate):
                 return self._query_failed(said)
             self._drop()
+            self.ended_by = said.detail
             # Ended by order, and not by a crash: then "not now" means that the server goes down.
             self._was_alive = said.sqlstate == _ADMIN_SHUTDOWN
             return await self._read_anew()
@@ -197,6 +200,7 @@ class Session:
             duration_seconds=seconds,
             announced_pid=connection.backend_pid,
             extra_reserved=self._access.extra_reserved,
+            rds_reserve=self._access.rds_reserve,
         )
         breakdown = sample.breakdown
         if self._last is None:

@@ -27,6 +27,7 @@ from pydantic import (
 from pgheadroom.alert_settings import AlertSettings
 from pgheadroom.connection_strings import canary_string, connection_string
 from pgheadroom.names import DEFAULT_RULES, Rule
+from pgheadroom.slots import RdsReserve
 from pgheadroom.strict import Strict
 
 PREFIX = "PGHEADROOM_"
@@ -64,9 +65,13 @@ class TargetSettings(Strict):
         ge=0,
         le=10_000,
         description="slots that the provider holds back without saying so in a setting of the"
-        " server (15 on Azure, for instance)",
+        " server",
     )
-
+    rds_reserve: RdsReserve = Field(
+        default=RdsReserve.AUTO,
+        description="whether rds.rds_superuser_reserved_connections names the same slots as"
+        " reserved_connections: same, separate, or auto (the same where both are equal)",
+    )
     canary_dsn: SecretStr | None = Field(
         default=None,
         description="connection string of an ordinary role that logs in and leaves at once, again"
@@ -134,7 +139,7 @@ class WatchSettings(Strict):
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
         description="servers to watch: a name each, and a connection string or a mapping of dsn,"
-        " password_file, extra_reserved, canary_dsn, canary_password_file",
+        " password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,

@@ -103,8 +103,9 @@ class Plan:
             **{name: f"{before}{text}".encode() for name, text in texts.items()},
             _again=f"{before}{again.format(earlier=_PIDS + '::pg_catalog.int4[]')}".encode(),
         )
-        # So that the server, too, lets go of us soon after the network between us was cut.
-        alone = settings | _KEEPALIVES
+        # So that the server, too, lets go of us soon after the network between us was cut. And our
+        # session is idle from one reading to the next, but never within a transaction.
+        alone = settings | _KEEPALIVES | {"idle_session_timeout": 0}
         session = "".join(f"SET SESSION {name} = {value}; " for name, value in alone.items())
         prepare = [f"PREPARE pgheadroom_{name} AS {text}" for name, text in texts.items()]
         if again:

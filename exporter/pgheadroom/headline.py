@@ -77,10 +77,10 @@ def _who(state: State, now: float) -> str:
         since = duration(round(max(1.0, now - state.outlook[0].since)))
         name = visible(who.application_name)
         return f"{name} took {round(who.took)} in the last {since} and holds {who.holds}"
-    name = biggest(state.applications.tracked)
-    if name is None:
+    holder = biggest(state.applications.tracked)
+    if holder is None:
         return "nobody holds any"
-    return f"{visible(name)} holds most: {state.applications.tracked[name]}"
+    return f"{visible(holder)} holds most: {state.applications.tracked[holder]}"
 
 
 def tiers(state: State) -> list[Text]:

@@ -86,9 +86,7 @@ class Plan:
     A CONNECTION LIMIT of which *limit_share* is used is read in any case, however many there are.
     """
 
-    def __init__(
-        self, version: int, statement_timeout_seconds: float, limit_share: float
-    ) -> None:
+    def __init__(self, version: int, statement_timeout_seconds: float, limit_share: float) -> None:
         texts = _texts(version, limit_share)
         milliseconds = max(1, round(statement_timeout_seconds * 1000))
         settings = {

@@ -269,7 +269,9 @@ async def test_a_reserve_that_two_settings_of_rds_name(
     provider: int,
 ) -> None:
     """RDS's own setting is a placeholder here, which reads as it does there."""
-    server = make_postgres(major, **{"rds.rds_superuser_reserved_connections": rds_reserved})
+    server = make_postgres(major)
+    server.settings["rds.rds_superuser_reserved_connections"] = rds_reserved
+    server.reload()
     watched = watch(server.dsn(), rds_reserve=RdsReserve(rds_reserve), extra_reserved=1)
     with capture_logs() as log:
         state = await watched.sample()

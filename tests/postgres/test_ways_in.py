@@ -135,8 +135,8 @@ async def test_a_file_of_ours_that_cannot_be_used_is_no_news_of_the_server(
     root, wrong = tmp_path / "root.crt", tmp_path / "wrong.crt"
     copyfile(str(server.settings["ssl_cert_file"]), root)
     wrong.write_text("no certificate at all\n")
-    files = {"sslrootcert": str(root), "sslmode": "verify-ca"}
-    watched = watch(server.dsn(**files | ({"sslcert": str(wrong)} if name == "sslcert" else {})))
+    conninfo = server.dsn(sslrootcert=str(root), sslmode="verify-ca")
+    watched = watch(f"{conninfo} sslcert={wrong}" if name == "sslcert" else conninfo)
     if name == "sslrootcert":
         assert (await watched.sample()).condition is Condition.OK
         assert (await watched.knock()).knock is not None

@@ -51,7 +51,7 @@ def test_an_application_that_gets_series_of_its_own_has_not_grown_by_all_that_it
     """Nor does `other` grow by what is summed in it from now on."""
 
     def shape(at: float) -> Holders:
-        return tenants(60, 10)(at) | {"slow": 9 if at < 600 else 24}
+        return {**tenants(60, 10)(at), "slow": 9 if at < 600 else 24}
 
     state = after(samples(shape, 620, limits=LIMITS))
     rates = growth_rates(state)

@@ -141,23 +141,29 @@ def firing() -> Json:
 
 
 def who() -> Json:
-    """Return the applications that hold most."""
-    most = f"topk(6, {by_application(of_one('pgheadroom_connections'))})"
+    """Return the applications that hold most, and those that an alert may speak of."""
+    connections = by_application(of_one("pgheadroom_connections"))
     growth = f"max by (application_name) ({of_one('pgheadroom_application_growth')})"
     verdict = (
         f"max by (application_name, verdict) ({of_one('pgheadroom_application_verdict')} == 1)"
+    )
+    climbing = f"max by (application_name) ({of_one('pgheadroom_application_climbing_seconds')})"
+    most = (
+        f"{connections} and on (application_name)"
+        f" (topk(6, {connections}) or topk(3, {growth} > 0) or topk(3, {climbing} > 0))"
     )
     coloured = {"type": "color-text"}
     return table(
         "Who takes them?",
         what_to_do(
-            "The applications with most connections, by how much they grow a minute, and what"
-            " their curve looks like. Follow the name of one that climbs or storms.",
+            "The applications with most connections, and those that grow or climb most: by how much"
+            " they grow a minute, and what their curve looks like. Follow the name of one that"
+            " climbs or storms.",
             "PostgresApplicationLeaking",
         ),
         rows(most),
-        rows(f"{PER_MINUTE} * {growth} and on (application_name) {most}"),
-        rows(f"{verdict} and on (application_name) {most}"),
+        rows(f"{PER_MINUTE} * {growth} and on (application_name) ({most})"),
+        rows(f"{verdict} and on (application_name) ({most})"),
         columns={
             "application_name": "Application",
             "Value #A": "Connections",

@@ -14,7 +14,7 @@ PACKAGE = Path(pgheadroom.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     # nouns
     ("slots", "alert", "thresholds", "history", "strokes", "swings", "durations", "plain"),
-    ("reading", "names", "harmless", "peaks", "finding", "climb", "logins"),
+    ("reading", "names", "harmless", "peaks", "endings", "finding", "climb", "logins"),
     # pure
     (
         "visits",
@@ -44,7 +44,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stream",),
     ("playback", "tape_end", "prometheus_api", "progress_bar", "backtest_jsonl"),
     ("strict", "yaml_file"),
-    ("alert_settings", "tape", "prometheus_history", "chart", "backtest_text"),
+    ("alert_settings", "connection_strings"),
+    ("tape", "prometheus_history", "chart", "backtest_text"),
     ("settings", "backtest_html"),
     ("given",),
     ("objections", "flags"),
@@ -87,7 +88,7 @@ CONFINED = {
     "apscheduler": {"schedule"},
     "prometheus_client": {"exposition", "selfmetrics"},
     "psycopg": {
-        *("libpq", "attempts", "access", "sampler", "settings", "whereabouts"),
+        *("libpq", "attempts", "access", "sampler", "connection_strings", "whereabouts"),
         *("embedded", "demo"),
     },
     "bcrypt": {"web_auth"},
@@ -105,7 +106,8 @@ CONFINED = {
         ),
     },
     "pydantic": {
-        *("settings", "alert_settings", "strict", "flags", "objections", "configuration"),
+        *("settings", "alert_settings", "connection_strings", "strict"),
+        *("flags", "objections", "configuration"),
     },
     "yaml": {"yaml_file", "rules"},
     "rich": {

@@ -16,6 +16,7 @@ from pgheadroom import attempts, libpq, refusal
 from pgheadroom.attempts import Attempt
 from pgheadroom.pending import Arrived, Doors
 from pgheadroom.reading import Condition, Failure, most_telling
+from pgheadroom.slots import RdsReserve
 
 APPLICATION_NAME = "pgheadroom"
 
@@ -34,6 +35,9 @@ class Access:
     password_file: Path | None = None
     """Read before each attempt, so that a rotated password is found."""
     extra_reserved: int = 0
+    rds_reserve: RdsReserve = RdsReserve.AUTO
+    limit_share: float = 0.5
+    """A CONNECTION LIMIT of which this share is used is read, however many limits there are."""
     connect_timeout_seconds: float = 5.0
     """For each address that the connection string leads to."""
     read_timeout_seconds: float = 3.0
@@ -108,7 +112,8 @@ async def resolve(access: Access) -> list[Attempt]:
 def _password(file: Path) -> str:
     """Return what *file* holds; raises OSError, also if that can't be a password."""
     try:
-        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        # Some editors begin a file with a byte-order mark; it is no part of the password.
+        password = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
     if "\0" in password:

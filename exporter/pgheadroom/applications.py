@@ -2,11 +2,14 @@
 
 At most N names at a time, and the same ones as long as possible: a page whose members change with
 every sample costs Prometheus more than one that is twice as long. The rest is summed in ``other``.
+The course of many more is followed, so that whoever climbs is known by name; who is named in an
+alert has a place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from functools import partial
 from operator import add
 from typing import NamedTuple, TypeVar
 
@@ -19,6 +22,8 @@ Pool = tuple[str, str, str]
 """The name of an application, a database and a role."""
 
 _MOST_POOLS = 200
+_FOLLOWED = 4
+"""So many times as many applications are followed as have series of their own."""
 
 Key = TypeVar("Key", bound=Hashable)
 Figure = TypeVar("Figure", int, float)
@@ -41,6 +46,10 @@ class Applications(NamedTuple):
     """Names with series of their own, and when each was last seen, in seconds since the epoch."""
     pools: Mapping[Pool, int] = {}
     """Connections by name, database and role, where those are known."""
+    tracked: Mapping[str, int] = {}
+    """Connections by name of all applications whose course is followed ..."""
+    followed: Mapping[str, float] = {}
+    """... and when each was last seen, in seconds since the epoch."""
 
 
 def count(  # noqa: PLR0913 - the one place where all of it meets
@@ -51,9 +60,10 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     before: Applications,
     at: float,
     most: int,
+    named: Collection[str] = (),
     absence_seconds: float = 600.0,
 ) -> Applications:
-    """Sum *groups* by folded name, at most *most* names beside ``other``.
+    """Sum *groups* by folded name, at most *most* names beside ``other``; *named* come first.
 
     A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
     so that the counts add up to the slots in use.
@@ -76,10 +86,17 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
             pools[pool] = pools.get(pool, 0) + group.count
         if name != given:
             rewritten.add(given)
-    members = elect(totals, before.members, at=at, most=most, absence_seconds=absence_seconds)
+    choose = partial(elect, totals, at=at, absence_seconds=absence_seconds)
+    members = choose(before.members, most=most, named=named)
+    followed = choose(before.followed, most=_FOLLOWED * most)
+    tracked = totals
     # `unnamed` always has its place: logins under way are counted there.
     others = totals.keys() - members.keys() - {UNNAMED}
     if others:
+        known = followed.keys() | {UNNAMED}
+        tracked = _summed(
+            ((name if name in known else OTHER, n) for name, n in totals.items()), add
+        )
         shown = {name: OTHER if name in others else name for name in totals}
         counts = _summed((((shown[name], state), n) for (name, state), n in counts.items()), add)
         totals = _summed(((shown[name], n) for name, n in totals.items()), add)
@@ -88,8 +105,18 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
         totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
+        if tracked is not totals:
+            tracked[UNNAMED] = totals[UNNAMED]
     return Applications(
-        counts, totals, oldest, len(others - {OTHER}), len(rewritten), members, _biggest(pools)
+        counts,
+        totals,
+        oldest,
+        len(others - {OTHER}),
+        len(rewritten),
+        members,
+        _biggest(pools),
+        tracked,
+        followed,
     )
 
 
@@ -119,12 +146,14 @@ def elect(
     at: float,
     most: int,
     absence_seconds: float,
+    named: Collection[str] = (),
 ) -> dict[str, float]:
     """Return who has series of their own now, and when each was last seen.
 
     Who had them keeps them while it is there and for *absence_seconds* afterwards. When all
     *most* places are taken, a newcomer displaces the smallest member only with more than twice
-    its connections; so the page holds who matters, and two of like size do not take turns.
+    its connections; so the page holds who matters, and two of like size do not take turns. Those
+    *named* in an alert get a place whatever they hold, and keep it.
     """
     if totals.keys() == before.keys() and all(totals.values()):
         return dict.fromkeys(before, at)
@@ -135,12 +164,18 @@ def elect(
     }
     newcomers = sorted(
         (name for name in totals if name not in members and name not in (OTHER, UNNAMED)),
-        key=lambda name: (-totals[name], name),
+        key=lambda name: (name not in named, -totals[name], name),
     )
     for name in newcomers:
         if len(members) >= most:
-            weakest = min(members, key=lambda member: (totals.get(member, 0), members[member]))
-            if totals[name] <= 2 * totals.get(weakest, 0) + 1:
+            weakest = min(
+                (member for member in members if member not in named),
+                key=lambda member: (totals.get(member, 0), members[member]),
+                default=None,
+            )
+            if weakest is None:
+                break
+            if name not in named and totals[name] <= 2 * totals.get(weakest, 0) + 1:
                 break
             del members[weakest]
         members[name] = at

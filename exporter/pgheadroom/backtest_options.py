@@ -195,7 +195,8 @@ def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text().strip()
+        # A byte-order mark is no part of a secret.
+        return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         words = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ValueError(f"cannot read {path}: {words}") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pgheadroom.climb import least_rise
 from pgheadroom.forecast import leaking, outlook, seconds_left
 from pgheadroom.growth import growth
+from pgheadroom.names import OTHER
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.tendency import Verdict
@@ -56,7 +57,7 @@ def growth_rates(state: State) -> dict[str, float]:
     since = max(since, began)
     if now - since < _SHORTEST_SECONDS:
         return {}
-    grown = growth(state.course, state.applications.totals, since)
+    grown = _grown(state, since)
     return {name: more / (now - since) for name, more in grown.items()}
 
 
@@ -64,8 +65,9 @@ def climbing_seconds(state: State) -> dict[str, float]:
     """Return for how long each application has climbed without coming back; 0 if it does not."""
     totals = state.applications.totals
     seconds = dict.fromkeys(totals, 0.0)
-    for leak in state.tendencies.leaking(totals):
-        seconds[leak.name] = leak.seconds
+    for leak in state.tendencies.leaking(state.applications.tracked):
+        if leak.name in seconds:
+            seconds[leak.name] = leak.seconds
     return seconds
 
 
@@ -83,11 +85,24 @@ def verdicts(state: State) -> dict[str, Verdict]:
     return found | dict.fromkeys(_grew(state, _STORM_SECONDS), Verdict.STORM)
 
 
+def _grown(state: State, since: float) -> dict[str, float]:
+    """Return by how many connections each application with series of its own grew since *since*.
+
+    ``other`` grew by what those did that are summed in it now.
+    """
+    totals = state.applications.totals
+    shown: dict[str, float] = {}
+    for name, more in growth(state.course, state.applications.tracked, since).items():
+        own = name if name in totals else OTHER
+        shown[own] = shown.get(own, 0.0) + more
+    return shown
+
+
 def _grew(state: State, seconds: float) -> list[str]:
     """Return who took a good part of the slots within the last so many *seconds*."""
     if state.sample is None:
         return []
     limit = state.course.limit
     least = max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
-    grown = growth(state.course, state.applications.totals, state.sample.at - seconds)
+    grown = _grown(state, state.sample.at - seconds)
     return [name for name, more in grown.items() if more >= least]

@@ -85,6 +85,13 @@ def _server(before: Sample | None, after: Sample) -> Iterator[Change]:
         )
     if before is not None and after.breakdown.complete and not before.breakdown.complete:
         yield Change(logging.INFO, "counts are exact: our role may see every session")
+    if before is None and server.shared_reserve:
+        yield Change(
+            logging.INFO,
+            "reserved_connections and rds.rds_superuser_reserved_connections are counted as one"
+            " reserve; set the target's rds_reserve to separate if they are two",
+            {"slots": server.shared_reserve},
+        )
     if before is None and server.version >= PG_16 and not _may_use_reserve(after):
         yield Change(
             logging.INFO,

@@ -32,6 +32,7 @@ from pgheadroom.sampler import Sampler
 from pgheadroom.schedule import Schedule
 from pgheadroom.selfmetrics import SelfMetrics
 from pgheadroom.settings import Settings, TargetSettings, split_address
+from pgheadroom.shortage import least_share
 from pgheadroom.statedir import StateDirectory
 from pgheadroom.step import Policy
 from pgheadroom.web import Site, serve
@@ -58,6 +59,8 @@ def access(settings: Settings, name: str, target: TargetSettings) -> Access:
         conninfo=target.dsn.get_secret_value(),
         password_file=target.password_file,
         extra_reserved=target.extra_reserved,
+        rds_reserve=target.rds_reserve,
+        limit_share=least_share(settings.thresholds),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         read_timeout_seconds=settings.read_timeout_seconds,
         backoff_first_seconds=max(1.0, settings.interval_seconds),

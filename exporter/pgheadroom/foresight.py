@@ -153,8 +153,16 @@ def _expected(
         return
 
 
+def spoken_of(state: State) -> frozenset[str]:
+    """Return the applications that alerts and forecasts speak of, or may speak of next."""
+    names = {alert.application_name for alert in state.alerts}
+    names |= {leak.name for leak in state.tendencies.leaks}
+    names |= {who.application_name for ahead in state.outlook if (who := to_blame(state, ahead))}
+    return frozenset(name for name in names if name is not None)
+
+
 def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Finding]:
-    totals = state.applications.totals
+    totals = state.applications.tracked
     lasting = [
         leak for leak in state.tendencies.leaking(totals) if leak.seconds >= thresholds.leak_seconds
     ]
@@ -173,7 +181,7 @@ def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
     words = (
         f"{state.target}: {leak.name} took {leak.change} connections in the last"
         f" {duration(leak.seconds)}, gave none back, and holds"
-        f" {state.applications.totals[leak.name]}"
+        f" {state.applications.tracked[leak.name]}"
     )
     alone = min((one.seconds for one in ahead if one.application_name == leak.name), default=None)
     words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
@@ -182,7 +190,7 @@ def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
 
 def to_blame(state: State, prospect: Prospect) -> Culprit | None:
     """Return whose growth *prospect* is; None when nobody's."""
-    totals = state.applications.totals
+    totals = state.applications.tracked
     if prospect.application_name is not None:
         name = prospect.application_name
         return Culprit(name, prospect.slots, totals.get(name, 0))

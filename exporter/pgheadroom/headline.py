@@ -18,6 +18,7 @@ from pgheadroom.shortage import NO_SLOT
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.view import severity
+from pgheadroom.wording import biggest
 
 _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
 
@@ -76,11 +77,10 @@ def _who(state: State, now: float) -> str:
         since = duration(round(max(1.0, now - state.outlook[0].since)))
         name = visible(who.application_name)
         return f"{name} took {round(who.took)} in the last {since} and holds {who.holds}"
-    totals = state.applications.totals
-    if not totals:
+    holder = biggest(state.applications.tracked)
+    if holder is None:
         return "nobody holds any"
-    name = max(totals, key=lambda name: (totals[name], name))
-    return f"{visible(name)} holds most: {totals[name]}"
+    return f"{visible(holder)} holds most: {state.applications.tracked[holder]}"
 
 
 def tiers(state: State) -> list[Text]:

@@ -69,7 +69,7 @@ class History(NamedTuple):
                 for number, rung in enumerate(rungs)
             ]
         carried: Bucket | None = Bucket(index, 1, used, used, used, free, spans)
-        most = 2 * max(len(spans), _LEAST_NAMES)
+        most = _LEAST_NAMES + max(len(spans), _LEAST_NAMES)
         for number, rung in enumerate(rungs):
             assert carried is not None  # noqa: S101 - the loop ends when nothing is carried
             rungs[number], carried = _with(rung, carried, most)

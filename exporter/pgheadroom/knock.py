@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +42,10 @@ class UnusableError(Exception):
     """What answered does not speak PostgreSQL's protocol, or not as the settings demand."""
 
 
+class OurFileError(Exception):
+    """A certificate or key of ours cannot be used; the message says which and why."""
+
+
 async def knock(
     attempt: Attempt,
     *,
@@ -57,7 +61,8 @@ async def knock(
 
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``). An answer
     that judges the role, the password or the database counts as let in: whoever is judged has
-    a slot. Raises OSError when it is us who have no descriptor left: that is no news of the server.
+    a slot. Raises OSError when it is us who have no descriptor left, and OurFileError when a file
+    of ours is missing: that is no news of the server.
     """
     at = clock()
     began = time.perf_counter()
@@ -184,14 +189,27 @@ def _tls_context(params: Params) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_REQUIRED
         context.check_hostname = True
     elif mode in _VERIFIED:
-        context.load_verify_locations(cafile=root)
+        with _of_ours(root):
+            context.load_verify_locations(cafile=root)
         context.verify_mode = ssl.CERT_REQUIRED
         context.check_hostname = mode == "verify-full"
-    if "sslcert" in params:
-        context.load_cert_chain(params["sslcert"], params.get("sslkey"))
+    if Path(params.get("sslcert", "")).is_file():  # without it libpq logs in without one
+        certificate, key = params["sslcert"], params.get("sslkey")
+        with _of_ours(f"{certificate} with {key}" if key else certificate):
+            # An empty password, or OpenSSL would ask for one at the terminal and wait.
+            context.load_cert_chain(certificate, key, params.get("sslpassword", ""))
     if _direct(params):
         context.set_alpn_protocols(["postgresql"])
     return context
+
+
+@contextlib.contextmanager
+def _of_ours(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or "not a certificate in PEM form"
+        raise OurFileError(f"cannot use {name}: {why}") from None
 
 
 def startup_message(params: Params) -> bytes:

@@ -160,25 +160,29 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_role_connections",
-        "Client backends of a role that has a CONNECTION LIMIT (the 100 nearest to theirs).",
+        "Client backends of a role that has a CONNECTION LIMIT above 0. Of more than 100 such roles"
+        " these are the ones that use most of theirs, and all that an alert may speak of.",
         ("role",),
         points.limit_uses("roles", "used"),
     ),
     Metric(
         "pgheadroom_role_connection_limit",
-        "The role's CONNECTION LIMIT; superusers, whom it does not bind, are left out.",
+        "The role's CONNECTION LIMIT. Superusers, whom it does not bind, are left out, and so is a"
+        " limit of 0, which locks the role.",
         ("role",),
         points.limit_uses("roles", "limit"),
     ),
     Metric(
         "pgheadroom_database_connections",
-        "Client backends in a database that has a CONNECTION LIMIT (the 100 nearest to theirs).",
+        "Client backends in a database that has a CONNECTION LIMIT above 0. Of more than 100 such"
+        " databases these are the ones that use most of theirs, and all that an alert may speak"
+        " of.",
         ("database",),
         points.limit_uses("databases", "used"),
     ),
     Metric(
         "pgheadroom_database_connection_limit",
-        "The database's CONNECTION LIMIT.",
+        "The database's CONNECTION LIMIT; one of 0, which locks the database, is left out.",
         ("database",),
         points.limit_uses("databases", "limit"),
     ),

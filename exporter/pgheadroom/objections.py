@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from pgheadroom.alert_settings import URLS
+from pgheadroom.connection_strings import CONNECTIONS
 from pgheadroom.given import Given, Location, repeatable
 from pgheadroom.settings import (
     ADDRESSES,
-    CONNECTIONS,
     TARGET_NAMES,
     FoldRule,
     Settings,

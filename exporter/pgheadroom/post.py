@@ -110,7 +110,7 @@ def _prepare(credentials: Credentials) -> tuple[dict[str, str], ssl.SSLContext |
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of a secret
     except OSError as error:
         raise _UnusableFileError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

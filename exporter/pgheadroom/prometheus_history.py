@@ -14,7 +14,7 @@ from pgheadroom.names import UNNAMED, printable
 from pgheadroom.prometheus_api import Labels, PrometheusApi, PrometheusError, Series, selector
 from pgheadroom.reading import Condition, Failure, Group, LimitUse, Reading
 from pgheadroom.recording import MOST_BACKENDS, recorded_sample
-from pgheadroom.slots import Limits
+from pgheadroom.slots import Limits, RdsReserve
 
 _POINTS = 2000  # at once; Prometheus refuses more than 11,000, and all of them are held in memory
 
@@ -279,14 +279,12 @@ def _peer(at: float, frame: Frame, told_by: str) -> Reading | None:
         if labels and value > 0
     )
     defaults = {"superuser": _DEFAULT_SUPERUSER_RESERVED}
-    limits = Limits(
-        _whole(most),
-        *(
-            _whole(frame.get((name,), defaults.get(tier, 0)))
-            for tier, name in _PEER_RESERVES.items()
-        ),
-    )
-    return recorded_sample(at, limits, groups)
+    reserves = {
+        tier: _whole(frame.get((name,), defaults.get(tier, 0)))
+        for tier, name in _PEER_RESERVES.items()
+    }
+    reserves["provider"] -= RdsReserve.AUTO.shared(reserves["reserved"], reserves["provider"])
+    return recorded_sample(at, Limits(_whole(most), *reserves.values()), groups)
 
 
 def _whole(value: float) -> int:

@@ -118,6 +118,8 @@ class Server:
     identifier: str = ""
     """What initdb called the cluster (``system_identifier``), the same on all its standbys; empty
     where the server does not tell."""
+    shared_reserve: int = 0
+    """Slots that ``reserved_connections`` and the provider's setting both name; counted once."""
 
 
 class Sample(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pgheadroom.names import visible
 from pgheadroom.reading import Condition
 
 _TOO_MANY_CONNECTIONS = "53300"
@@ -69,13 +70,20 @@ class Refusal:
 
     @property
     def detail(self) -> str:
-        """Return one line for the log."""
+        r"""Return one line for the log; a newline in what a server said is written ``\u000a``."""
+        if self.sqlstate is not None:
+            return f"{visible(self.text.strip())} (SQLSTATE {self.sqlstate})"
+        # libpq's own words: what comes in further lines is advice for somebody at a terminal.
         first_line, _, _ = self.text.partition("\n")
-        words = " ".join(first_line.split())
-        return f"{words} (SQLSTATE {self.sqlstate})" if self.sqlstate else words
+        return " ".join(first_line.split())
 
 
-_VERBOSE = re.compile(r"^[^\n]*?:\s+((?=[A-Z]*\d)[0-9A-Z]{5}):\s+(.*?)$", re.MULTILINE)
+# A server's message may have several lines; it ends where libpq adds a field in a line of its own.
+_VERBOSE = re.compile(
+    r"^[^\n]*?:\s+((?=[A-Z]*\d)[0-9A-Z]{5}):\s+"
+    r"((?s:.*?))(?=\n(?:[^\s:\"][^\n:]*:  |LINE \d+: )|\s*\Z)",
+    re.MULTILINE,
+)
 _LOCATION = re.compile(r"^[^\n:]+:\s+(\w+), [\w./]+:\d+\s*$", re.MULTILINE)
 _PREFIX = re.compile(r'^connection to server (?:at|on socket) "[^"]*".*? failed: ')
 

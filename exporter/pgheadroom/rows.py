@@ -10,7 +10,7 @@ from pgheadroom.cadence import Pulse
 from pgheadroom.logins import Starting
 from pgheadroom.names import visible
 from pgheadroom.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
-from pgheadroom.slots import Limits, Slots
+from pgheadroom.slots import Limits, RdsReserve, Slots
 
 Row = tuple[bytes | None, ...]
 Part = TypeVar("Part")
@@ -79,6 +79,7 @@ def sample(
     duration_seconds: float,
     announced_pid: int,
     extra_reserved: int = 0,
+    rds_reserve: RdsReserve = RdsReserve.AUTO,
 ) -> tuple[Sample, Starting]:
     """Read the *rows* of a full reading: the sample, and which processes are starting.
 
@@ -86,21 +87,21 @@ def sample(
 
     *announced_pid* is the process id that the connection was told at its start: a pooler tells
     one that is not the backend's. *extra_reserved* is what the provider holds back without
-    saying so in any setting. Raises SenselessError.
+    saying so in any setting; *rds_reserve* is whether it names one reserve twice. Raises
+    SenselessError.
     """
     parts: dict[str, list[Row]] = {}
     for row in rows:
         parts.setdefault(text(row[0]), []).append(row)
     settings = {text(name): _optional(value) for _, name, value, *_ in parts["setting"]}
+    limits, shared = _limits(settings, extra_reserved, rds_reserve)
     groups = tuple(_group(row) for row in parts.get("application", ()))
     visible = sum(group.count for group in groups)
     reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
     found = Sample(
         at=at,
         duration_seconds=duration_seconds,
-        slots=Slots(
-            _limits(settings, extra_reserved), visible=visible, hidden=_count(parts, "hidden")
-        ),
+        slots=Slots(limits, visible=visible, hidden=_count(parts, "hidden")),
         breakdown=Breakdown(
             at=at,
             visible=visible,
@@ -120,6 +121,7 @@ def sample(
             superuser=settings["is_superuser"] == "on",
             reserve=reserve == "true",
             pooled=_count(parts, "pid") != announced_pid,
+            shared_reserve=shared,
         ),
     )
     return found, Starting(_pids(parts["hidden"][0][2]))
@@ -142,16 +144,24 @@ def _count(parts: dict[str, list[Row]], name: str) -> int:
     return _int(parts[name][0][3])
 
 
-def _limits(settings: dict[str, str | None], extra_reserved: int) -> Limits:
+def _limits(
+    settings: dict[str, str | None], extra_reserved: int, rds_reserve: RdsReserve
+) -> tuple[Limits, int]:
+    """Return the limits, and how many slots two settings name that are counted once."""
+
     def number(name: str) -> int:
         return _int(settings.get(name))
 
-    return Limits(
+    reserved = number("reserved_connections")
+    rds_reserved = number("rds.rds_superuser_reserved_connections")
+    shared = rds_reserve.shared(reserved, rds_reserved)
+    limits = Limits(
         max_connections=number("max_connections"),
         superuser_reserved=number("superuser_reserved_connections"),
-        reserved=number("reserved_connections"),
-        provider_reserved=number("rds.rds_superuser_reserved_connections") + extra_reserved,
+        reserved=reserved,
+        provider_reserved=rds_reserved - shared + extra_reserved,
     )
+    return limits, shared
 
 
 def _group(row: Row) -> Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 import structlog
@@ -13,9 +14,10 @@ from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
 from pgheadroom.canary import Canary
 from pgheadroom.changes import changes
-from pgheadroom.knock import knock
+from pgheadroom.endings import Endings
+from pgheadroom.knock import OurFileError, knock
 from pgheadroom.pending import Doors
-from pgheadroom.reading import Condition, Knock, Reading, Visit, most_telling
+from pgheadroom.reading import Condition, Failure, Knock, Reading, Visit, most_telling
 from pgheadroom.refusal import Refusal
 from pgheadroom.session import Session
 from pgheadroom.step import Policy, step
@@ -36,6 +38,8 @@ class Sampler:
         self._canary = Canary(access.canary) if access.canary is not None else None
         self._knocking = False
         self._knocks: Doors[Refusal | None] = Doors()
+        self._cannot_knock = ""
+        self._endings = Endings()
 
     async def sample(self) -> None:
         """Take one reading; knock too when the connection was lost, and when we got in again.
@@ -47,10 +51,21 @@ class Sampler:
             self._publish(reading, self._session)
         knock = self._board.state(self._access.name).knock
         failed = knock is not None and knock.condition is not Condition.OK
-        due = self._session.lost or (self._session.entered and failed)
+        lost = self._session.lost
+        due = lost or (self._session.entered and failed)
         self._session.lost = self._session.entered = False
+        self._tell_end(ended=lost and not isinstance(reading, Failure))
         if due:
             await self.knock()
+
+    def _tell_end(self, *, ended: bool) -> None:
+        """Log that our session *ended* and was begun anew in one reading; or that it is kept."""
+        before, now = self._endings, time.monotonic()
+        self._endings, event = before.add(now) if ended else before.quiet(now)
+        if event:
+            level = logging.WARNING if self._endings.told > before.told else logging.INFO
+            reason = {"reason": self._session.ended_by} if ended else {}
+            log.log(level, event, target=self._access.name, **reason)
 
     async def knock(self) -> None:
         """Knock once: where our session is, or else at the first address that answers."""
@@ -97,17 +112,29 @@ class Sampler:
             # the next reading says it in words.
             return None
         self._knocks.give_up(but=candidates)
+        try:
+            answer = await self._first_answer(candidates)
+        except OurFileError as error:
+            # No page: the next login says it in libpq's words.
+            if str(error) != self._cannot_knock:
+                log.warning("cannot knock", target=self._access.name, reason=str(error))
+            self._cannot_knock = str(error)
+            return None
+        except OSError:
+            return None  # we have no descriptor left: that is no news of the server either
+        self._cannot_knock = ""
+        return answer
+
+    async def _first_answer(self, candidates: list[Attempt]) -> Knock:
+        """Return the first of the *candidates* that lets us in, or else what tells most."""
         answers: list[Knock] = []
         for candidate in candidates:
-            try:
-                answer = await knock(
-                    candidate,
-                    was_alive=self._session.alive,
-                    timeout_seconds=_KNOCK_SECONDS,
-                    pending=self._knocks.at(candidate),
-                )
-            except OSError:
-                return None  # we have no descriptor left: that is no news of the server either
+            answer = await knock(
+                candidate,
+                was_alive=self._session.alive,
+                timeout_seconds=_KNOCK_SECONDS,
+                pending=self._knocks.at(candidate),
+            )
             if answer.condition is Condition.OK:
                 return answer
             answers.append(answer)

@@ -49,6 +49,8 @@ class Session:
         self._not_before = 0.0
         self._was_alive = False
         self._may_use_reserve = False
+        self.ended_by = ""
+        """What the server said when it ended our session last."""
         self.lost = False
         """A connection was lost since this was last set to False: worth a knock."""
         self.entered = False
@@ -95,6 +97,7 @@ class Session:
             if not self._connection.broken and not _ends_session(said.sqlstate):
                 return self._query_failed(said)
             self._drop()
+            self.ended_by = said.detail
             # Ended by order, and not by a crash: then "not now" means that the server goes down.
             self._was_alive = said.sqlstate == _ADMIN_SHUTDOWN
             return await self._read_anew()
@@ -162,7 +165,8 @@ class Session:
         if connection.server_version != self._version:
             self._version = connection.server_version
             # The server gives up a little before we do: then the session is still of use.
-            self._plan = Plan(self._version, self._access.read_timeout_seconds * 0.8)
+            seconds = self._access.read_timeout_seconds * 0.8
+            self._plan = Plan(self._version, seconds, self._access.limit_share)
         self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None
@@ -200,6 +204,7 @@ class Session:
             duration_seconds=seconds,
             announced_pid=connection.backend_pid,
             extra_reserved=self._access.extra_reserved,
+            rds_reserve=self._access.rds_reserve,
         )
         breakdown = sample.breakdown
         if self._last is None:

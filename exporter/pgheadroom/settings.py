@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -27,20 +25,17 @@ from pydantic import (
 )
 
 from pgheadroom.alert_settings import AlertSettings
-from pgheadroom.attempts import is_port
+from pgheadroom.connection_strings import canary_string, connection_string
 from pgheadroom.names import DEFAULT_RULES, Rule
+from pgheadroom.slots import RdsReserve
 from pgheadroom.strict import Strict
-from pgheadroom.whereabouts import address, breaks_off
+from pgheadroom.whereabouts import address
 
 PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
 _NO_CANARY = "canary_password_file is of use only with a canary_dsn"
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
-CONNECTIONS = (
-    "allowed are postgresql://user@host:port/database and key=value pairs, such as host=db1"
-    " dbname=shop user=pgheadroom"
-)
 ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
 TARGET_NAMES = (
     "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
@@ -48,39 +43,6 @@ TARGET_NAMES = (
 TargetName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
 ]
-
-
-def _connection_string(value: SecretStr) -> SecretStr:
-    """Refuse what libpq can't parse, without repeating it: it may hold a password."""
-    if breaks_off(value.get_secret_value()):
-        message = "an @ too many; a password in a URI needs its / written as %2F, its @ as %40"
-        raise ValueError(message)
-    try:
-        ports = str(conninfo_to_dict(value.get_secret_value()).get("port") or "")
-    except ProgrammingError:
-        message = f"not a connection string of libpq; {CONNECTIONS}"
-        raise ValueError(message) from None
-    if not all(port == "" or is_port(port) for port in ports.split(",")):
-        # In a URI that is what a password becomes that has a slash in it.
-        message = (
-            "the port is not a number from 1 to 65535; a password in a URI needs its / written as"
-            " %2F, its @ as %40"
-        )
-        raise ValueError(message)
-    return value
-
-
-def _canary_string(value: SecretStr | None) -> SecretStr | None:
-    """Refuse an empty one, too: the canary would log in as whoever we are, and prove nothing."""
-    if value is None:
-        return None
-    if not value.get_secret_value().strip():
-        message = (
-            "empty is not allowed: allowed is an ordinary role's, such as host=db1 dbname=shop"
-            " user=pgheadroom_canary"
-        )
-        raise ValueError(message)
-    return _connection_string(value)
 
 
 class TargetSettings(Strict):
@@ -101,9 +63,13 @@ class TargetSettings(Strict):
         ge=0,
         le=10_000,
         description="slots that the provider holds back without saying so in a setting of the"
-        " server (15 on Azure, for instance)",
+        " server",
     )
-
+    rds_reserve: RdsReserve = Field(
+        default=RdsReserve.AUTO,
+        description="whether rds.rds_superuser_reserved_connections names the same slots as"
+        " reserved_connections: same, separate, or auto (the same where both are equal)",
+    )
     canary_dsn: SecretStr | None = Field(
         default=None,
         description="connection string of an ordinary role that logs in and leaves at once, again"
@@ -113,8 +79,8 @@ class TargetSettings(Strict):
         default=None, description="file that holds its password; read at each of its logins"
     )
 
-    _dsn = field_validator("dsn")(_connection_string)
-    _canary_dsn = field_validator("canary_dsn")(_canary_string)
+    _dsn = field_validator("dsn")(connection_string)
+    _canary_dsn = field_validator("canary_dsn")(canary_string)
 
     @property
     def address(self) -> str:
@@ -176,7 +142,7 @@ class WatchSettings(Strict):
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
         description="servers to watch: a name each, and a connection string or a mapping of dsn,"
-        " password_file, extra_reserved, canary_dsn, canary_password_file",
+        " password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
@@ -252,9 +218,9 @@ class WatchSettings(Strict):
     @field_validator("dsn")
     @classmethod
     def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else _connection_string(value)
+        return None if value is None else connection_string(value)
 
-    _canary_dsn = field_validator("canary_dsn")(_canary_string)
+    _canary_dsn = field_validator("canary_dsn")(canary_string)
 
     @field_validator("listen")
     @classmethod

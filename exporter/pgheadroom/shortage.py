@@ -62,6 +62,11 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
             yield from _limits(state, "database", uses.databases, thresholds)
 
 
+def least_share(thresholds: Thresholds) -> float:
+    """Return the share in use of a CONNECTION LIMIT below which no alert speaks of it."""
+    return min(thresholds.limit_warning_ratio, thresholds.limit_critical_ratio) / _RELEASE
+
+
 def _exhausted(state: State, *, only_keeps: bool = False) -> Finding:
     return Finding(
         AlertName.EXHAUSTED,

@@ -42,6 +42,25 @@ class Limits:
         return max(0, left)
 
 
+class RdsReserve(enum.StrEnum):
+    """Whether ``rds.rds_superuser_reserved_connections`` is the same as ``reserved_connections``.
+
+    On Amazon RDS from PostgreSQL 16 on both are there, and it is nowhere said to be two reserves.
+    """
+
+    AUTO = "auto"
+    """One reserve where both settings are equal."""
+    SAME = "same"
+    """One reserve, as large as the larger of them."""
+    SEPARATE = "separate"
+
+    def shared(self, reserved: int, rds_reserved: int) -> int:
+        """Return how many slots both settings name, given what they are."""
+        if self is RdsReserve.SAME or (self is RdsReserve.AUTO and reserved == rds_reserved):
+            return min(reserved, rds_reserved)
+        return 0
+
+
 class Slots(NamedTuple):
     """The slots of one server at one moment."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 
 from pgheadroom.reading import PG_17, PG_18
@@ -81,10 +82,12 @@ class Plan:
     alone is prepared once and then only told to execute. Through a pooler, which would lose what
     was prepared, or give its settings to another client, every statement is sent whole and brings
     its settings along, for its own transaction only.
+
+    A CONNECTION LIMIT of which *limit_share* is used is read in any case, however many there are.
     """
 
-    def __init__(self, version: int, statement_timeout_seconds: float) -> None:
-        texts = _texts(version)
+    def __init__(self, version: int, statement_timeout_seconds: float, limit_share: float) -> None:
+        texts = _texts(version, limit_share)
         milliseconds = max(1, round(statement_timeout_seconds * 1000))
         settings = {
             "search_path": "pg_catalog, pg_temp",
@@ -98,8 +101,9 @@ class Plan:
             **{name: f"{before}{text}".encode() for name, text in texts.items()},
             _again=f"{before}{again.format(earlier=_PIDS + '::pg_catalog.int4[]')}".encode(),
         )
-        # So that the server, too, lets go of us soon after the network between us was cut.
-        alone = settings | _KEEPALIVES
+        # So that the server, too, lets go of us soon after the network between us was cut. And our
+        # session is idle from one reading to the next, but never within a transaction.
+        alone = settings | _KEEPALIVES | {"idle_session_timeout": 0}
         session = "".join(f"SET SESSION {name} = {value}; " for name, value in alone.items())
         prepare = [f"PREPARE pgheadroom_{name} AS {text}" for name, text in texts.items()]
         if again:
@@ -113,11 +117,11 @@ class Plan:
         )
 
 
-def _texts(version: int) -> dict[str, str]:
-    full = _text("full")
+def _texts(version: int, limit_share: float) -> dict[str, str]:
+    full = partial(_text("full").format, share=f"{limit_share:.6f}")
     if version < PG_17:
         return {
-            "full": full.format(client=_CLIENT_BY_ADDRESS, hidden=_UNKNOWN, starting=_starting()),
+            "full": full(client=_CLIENT_BY_ADDRESS, hidden=_UNKNOWN, starting=_starting()),
             "pulse": _again(version).format(earlier=_NO_PIDS),
         }
     if version < PG_18:
@@ -126,7 +130,7 @@ def _texts(version: int) -> dict[str, str]:
         hidden = _text("hidden_18").format(client=_CLIENT_BY_NUMBER)
     pulse = _text("pulse_17" if version < PG_18 else "pulse_18")
     return {
-        "full": full.format(client=_CLIENT_BY_NUMBER, hidden=hidden, starting=_NO_PIDS),
+        "full": full(client=_CLIENT_BY_NUMBER, hidden=hidden, starting=_NO_PIDS),
         "pulse": pulse.format(client=_CLIENT_BY_NUMBER, hidden=hidden),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pgheadroom.applications import count
+from pgheadroom.foresight import spoken_of
 from pgheadroom.judge import judge
 from pgheadroom.peaks import Peaks
 from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample, Visit
@@ -65,9 +66,10 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
             before=applications,
             at=sample.at,
             most=policy.most_applications,
+            named=spoken_of(state),
         )
     limit = slots.limits.of(Tier.ORDINARY)
-    course = state.course.add(sample.at, slots.used, applications.totals, limit)
+    course = state.course.add(sample.at, slots.used, applications.tracked, limit)
     return state._replace(
         thresholds=policy.thresholds,
         condition=Condition.OK,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pgheadroom.finding import Words
 from pgheadroom.growth import Culprit, culprit
+from pgheadroom.names import OTHER
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -31,13 +34,22 @@ def blaming(state: State, words: str) -> Words:
     That is the one that grew most over what foretold this; with nothing foretold, the one that
     holds most.
     """
-    totals = state.applications.totals
+    tracked = state.applications.tracked
     if state.outlook:
-        who = culprit(state.course, totals, min(ahead.since for ahead in state.outlook))
+        who = culprit(state.course, tracked, min(ahead.since for ahead in state.outlook))
         if who is not None:
             name = who.application_name
             return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name
-    if not totals:
+    holder = biggest(tracked)
+    if holder is None:
         return words, None
-    name = max(totals, key=lambda name: (totals[name], name))
-    return f"{words} {name} holds most: {totals[name]}.", name
+    return f"{words} {holder} holds most: {tracked[holder]}.", holder
+
+
+def biggest(tracked: Mapping[str, int]) -> str | None:
+    """Return the application that holds most of all *tracked* ones; None without any.
+
+    What is summed in ``other`` is none that somebody could look at.
+    """
+    single = [name for name in tracked if name != OTHER] or list(tracked)
+    return max(single, key=lambda name: (tracked[name], name), default=None)

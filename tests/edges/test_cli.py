@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.fixtures.postgres import MakePostgres
 from tests.servers.clients import Clients
 from tests.servers.headroom import clean_environment, run
 from tests.servers.ports import free_port
@@ -108,6 +109,29 @@ def test_libpqs_variables_are_enough(pg: Postgres) -> None:
     done = run("once", PGHOST="127.0.0.1", PGPORT=str(pg.port), PGUSER="postgres")
     assert done.returncode == 0
     assert f"{address(f'host=127.0.0.1 port={pg.port}')}  ok" in done.stdout
+
+
+@pytest.mark.majors(17)
+def test_a_connection_string_that_ends_with_a_newline(pg: Postgres) -> None:
+    """A secret that was made by echo."""
+    uri = f"postgresql://postgres@127.0.0.1:{pg.port}/postgres\n"
+    done = run("check", PGHEADROOM_DSN=uri, PGHEADROOM_CANARY_DSN=uri)
+    assert done.returncode == 0, done.stdout
+    assert "canary got in" in done.stdout
+
+
+def test_a_file_of_ours_that_is_missing_is_told_once(
+    make_postgres: MakePostgres, tmp_path: Path
+) -> None:
+    """It is no news of the server, which is neither down nor out of reach."""
+    missing = tmp_path / "no-such-root.crt"
+    server = make_postgres(tls=True)
+    done = run("check", "--dsn", server.dsn(sslmode="verify-ca", sslrootcert=str(missing)))
+    assert done.returncode == 1
+    told = f'root certificate file "{missing}" does not exist'
+    assert f"no sample: error: 127.0.0.1:{server.port}: {told}" in " ".join(done.stdout.split())
+    assert done.stdout.count(str(missing)) == 1
+    assert "knock" not in done.stdout
 
 
 def test_a_signal_during_the_imports_ends_it() -> None:

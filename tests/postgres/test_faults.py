@@ -5,6 +5,7 @@ import time
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 from tests.postgres.conftest import Watch, Watcher
 from tests.servers.clients import Clients
 from tests.servers.postgres import Postgres
@@ -122,6 +123,42 @@ async def test_terminated_again_and_again(pg: Postgres, watch: Watcher) -> None:
         assert state.condition is Condition.OK
         assert pg.sql(OURS) == [("1",)]
     assert not state.failures
+
+
+async def test_a_session_that_is_ended_again_and_again_is_told(
+    pg: Postgres, watch: Watcher
+) -> None:
+    watched = watch(pg.dsn())
+    with capture_logs() as log:
+        await watched.sample()
+        for _ in range(5):
+            pg.sql(f"select pg_terminate_backend({watched.backend_pid}, 5000)")
+            assert (await watched.sample()).condition is Condition.OK
+    told = [(line["log_level"], line["event"]) for line in log if "ended" in line["event"]]
+    assert told == [("info", "session ended"), ("warning", "session ended again and again")]
+    reasons = [line["reason"] for line in log if "ended" in line["event"]]
+    assert reasons == ["terminating connection due to administrator command (SQLSTATE 57P01)"] * 2
+
+
+async def test_the_servers_idle_session_timeout_does_not_end_ours(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """Our session is idle from one reading to the next, on purpose."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    pg.sql("create role watcher login in role pg_monitor")
+    pg.sql("alter role watcher set idle_session_timeout = 1000")
+    others = watch(pg.dsn(user="watcher"))
+    await others.sample()
+    pg.reload(idle_session_timeout=200)
+    pids = watched.backend_pid, others.backend_pid
+    idle = clients.admitted(pg.tcp)
+    slower = clients.admitted(pg.tcp, user="watcher")
+    ended = {idle.pid, slower.pid}
+    await auntil(lambda: not ended & set(pg.client_pids()), 10, "end of the idle sessions")
+    for one in (watched, others):
+        assert (await one.sample()).condition is Condition.OK
+    assert (watched.backend_pid, others.backend_pid) == pids
 
 
 async def test_never_more_than_one_connection(

@@ -124,6 +124,27 @@ async def test_a_wrong_password(pg: Postgres, watch: Watcher, tmp_path: Path) ->
     assert knocked.condition is Condition.OK
 
 
+@pytest.mark.majors(14, 18)
+async def test_a_password_file_that_begins_with_a_byte_order_mark(
+    pg: Postgres, watch: Watcher, tmp_path: Path
+) -> None:
+    """Scram leaves it out by itself, md5 does not."""
+    pg.sql("set password_encryption = 'md5'; create role app login password 'right'")
+    pg.access[:0] = ["host all app 127.0.0.1/32 md5"]
+    pg.reload()
+    file = tmp_path / "password"
+    file.write_bytes(b"\xef\xbb\xbfright\r\n")
+    state = await watch(pg.dsn(user="app"), password_file=file).sample()
+    assert state.condition is Condition.OK, state.detail
+
+
+@pytest.mark.majors(14, 18)
+async def test_a_name_with_a_newline_is_told_whole(pg: Postgres, watch: Watcher) -> None:
+    state = await watch(f"postgresql://postgres@127.0.0.1:{pg.port}/shop%0A").sample()
+    assert state.condition is Condition.ERROR
+    assert state.detail.endswith('database "shop\\u000a" does not exist (SQLSTATE 3D000)')
+
+
 async def test_a_password_file_that_is_not_there(
     pg: Postgres, watch: Watcher, tmp_path: Path
 ) -> None:

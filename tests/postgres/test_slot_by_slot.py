@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
+from tests.fixtures.postgres import MakePostgres
 from tests.postgres.conftest import Watch, Watcher
 from tests.servers.clients import Clients
 from tests.servers.postgres import Postgres
@@ -12,7 +13,7 @@ from tests.servers.rawclient import Session
 from tests.servers.wait import auntil
 
 from pgheadroom.reading import Condition
-from pgheadroom.slots import Tier
+from pgheadroom.slots import RdsReserve, Tier
 from pgheadroom.state import State
 
 RESERVED_SINCE = 16
@@ -245,3 +246,42 @@ async def counted_sessions(watched: Watch, database: str) -> tuple[int, int, int
         if found.database == database:
             return found.opened, found.abandoned, found.killed
     raise AssertionError(state.sample.breakdown.sessions)
+
+
+@pytest.mark.majors(15, 16, 18)
+@pytest.mark.parametrize(
+    ("rds_reserved", "rds_reserve", "provider"),
+    [
+        (2, "auto", 0),
+        (2, "separate", 2),
+        (2, "same", 0),
+        (5, "auto", 5),
+        (5, "same", 3),
+        (1, "same", 0),
+    ],
+)
+async def test_a_reserve_that_two_settings_of_rds_name(
+    make_postgres: MakePostgres,
+    watch: Watcher,
+    major: int,
+    rds_reserved: int,
+    rds_reserve: str,
+    provider: int,
+) -> None:
+    """RDS's own setting is a placeholder here, which reads as it does there."""
+    server = make_postgres(major)
+    server.settings["rds.rds_superuser_reserved_connections"] = rds_reserved
+    server.reload()
+    watched = watch(server.dsn(), rds_reserve=RdsReserve(rds_reserve), extra_reserved=1)
+    with capture_logs() as log:
+        state = await watched.sample()
+        await watched.sample()
+    assert state.sample is not None
+    own = 2 if major >= RESERVED_SINCE else 0
+    provider = provider if own else rds_reserved
+    limits = state.sample.slots.limits
+    assert (limits.reserved, limits.provider_reserved) == (own, provider + 1)
+    assert state.sample.slots.limits.of(Tier.ORDINARY) == 20 - 3 - own - provider - 1
+    told = [line["slots"] for line in log if "counted as one reserve" in line["event"]]
+    shared = rds_reserved - provider
+    assert told == ([shared] if shared else [])

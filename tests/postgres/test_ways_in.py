@@ -1,8 +1,10 @@
 """Does every way to a server that libpq knows lead us there too, and a pooler, and odd names?"""
 
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fixtures.postgres import MakePostgres
 from tests.fixtures.programs import MakePgBouncer
 from tests.postgres.conftest import Watcher
@@ -122,6 +124,46 @@ async def test_tls_that_cannot_be_verified(make_postgres: MakePostgres, watch: W
     knocked = (await watched.knock()).knock
     assert knocked is not None
     assert knocked.condition is Condition.ERROR
+
+
+@pytest.mark.parametrize("name", ["sslrootcert", "sslcert"])
+async def test_a_file_of_ours_that_cannot_be_used_is_no_news_of_the_server(
+    make_postgres: MakePostgres, watch: Watcher, tmp_path: Path, name: str
+) -> None:
+    """The reading says it in libpq's words; a knock that cannot be is told once, in the log."""
+    server = make_postgres(tls=True)
+    root, wrong = tmp_path / "root.crt", tmp_path / "wrong.crt"
+    copyfile(str(server.settings["ssl_cert_file"]), root)
+    wrong.write_text("no certificate at all\n")
+    conninfo = server.dsn(sslrootcert=str(root), sslmode="verify-ca")
+    watched = watch(f"{conninfo} sslcert={wrong}" if name == "sslcert" else conninfo)
+    if name == "sslrootcert":
+        assert (await watched.sample()).condition is Condition.OK
+        assert (await watched.knock()).knock is not None
+        root.unlink()
+    known = watched.state.knock
+    with capture_logs() as log:
+        for _ in range(2):
+            assert (await watched.knock()).knock is known
+    (line,) = [line for line in log if line["event"] == "cannot knock"]
+    assert (wrong if name == "sslcert" else root).name in line["reason"]
+    if name == "sslcert":
+        state = await watched.sample()
+        assert state.condition is Condition.ERROR
+        assert wrong.name in state.detail
+
+
+@pytest.mark.majors(17)
+async def test_a_client_certificate_that_is_not_there_is_left_out(
+    make_postgres: MakePostgres, watch: Watcher, tmp_path: Path
+) -> None:
+    """As libpq does; so a knock shows what a login would meet."""
+    server = make_postgres(tls=True)
+    watched = watch(server.dsn(sslmode="require", sslcert=str(tmp_path / "no.crt")))
+    assert (await watched.sample()).condition is Condition.OK
+    knocked = (await watched.knock()).knock
+    assert knocked is not None
+    assert knocked.condition is Condition.OK
 
 
 async def test_a_knock_leaves_no_trace_in_the_servers_log(pg: Postgres, watch: Watcher) -> None:

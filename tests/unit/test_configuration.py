@@ -1,5 +1,6 @@
 """Is every wrong setting told, all of them at once, and no secret with them?"""
 
+import json
 import os
 from pathlib import Path
 
@@ -59,6 +60,36 @@ def test_a_flag_wins_over_a_variable_and_that_over_the_file(
     assert settings.read_timeout_seconds == 7
     dsns = {name: target.dsn.get_secret_value() for name, target in settings.targets.items()}
     assert dsns == {"a": "host=file", "b": "host=variable", "c": "host=flag"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("postgresql://u@h/shop\n", "postgresql://u@h/shop"),
+        ("\ufeff \tpostgresql://u@h/shop \r\n", "postgresql://u@h/shop"),
+        ("host=h dbname=shop\n", "host=h dbname=shop"),
+        ("host=h password='x '\n", "host=h password='x '"),
+        ("host=h password=x\\ \n", "host=h password=x\\ "),
+    ],
+)
+def test_white_space_around_a_connection_string_is_no_part_of_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+) -> None:
+    """A secret that was made by echo ends with a newline, wherever it is given."""
+    both = {"dsn": given, "canary_dsn": given}
+    file.write_text(json.dumps(both | {"targets": {"whole": both, "short": given}}))
+    monkeypatch.setenv("PGHEADROOM_TARGETS__ENVIRONMENT__DSN", given)
+    flags = ("--config", str(file), "--targets", json.dumps({"flag": given}))
+    targets = read(*flags).all_targets({})
+    assert set(targets) == {"default", "whole", "short", "environment", "flag"}
+    assert {target.dsn.get_secret_value() for target in targets.values()} == {kept}
+    for name in ("default", "whole"):
+        canary = targets[name].canary_dsn
+        assert canary is not None
+        assert canary.get_secret_value() == kept
+    assert read("--dsn", given).all_targets({})["default"].dsn.get_secret_value() == kept
+    monkeypatch.setenv("PGHEADROOM_DSN", given)
+    assert read().all_targets({})["default"].dsn.get_secret_value() == kept
 
 
 def test_everything_that_is_wrong_is_told_at_once(file: Path) -> None:

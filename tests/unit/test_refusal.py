@@ -82,6 +82,22 @@ def test_the_log_gets_one_line() -> None:
     assert said.detail == "Connection refused"
 
 
+@pytest.mark.parametrize("ending", ["", "\nLOCATION:  InitPostgres, postinit.c:1010\n"])
+def test_what_a_server_says_is_not_cut_at_a_newline(ending: str) -> None:
+    """A name may hold one: by an error in a secret, say."""
+    said = parse(f'{PREFIX}FATAL:  3D000: database "shop\n" does not exist\nDETAIL:  x{ending}')
+    assert said.detail == 'database "shop\\u000a" does not exist (SQLSTATE 3D000)'
+    knocked = parse_error(b'C3D000\0Mdatabase "shop\n" does not exist\0Dx\0')
+    assert knocked.detail == said.detail
+
+
+def test_lines_that_a_server_adds_to_its_message_are_no_part_of_it() -> None:
+    more = "\nLINE 1: select x\n               ^\nHINT:  Perhaps y.\nORT:  f, parse.c:7\n"
+    said = parse(f"FEHLER:  42703: Spalte x existiert nicht{more}")
+    assert said.detail == "Spalte x existiert nicht (SQLSTATE 42703)"
+    assert said.routine == "f"
+
+
 def test_fields_that_are_none_such_are_left_out() -> None:
     assert parse_error(b"C53300\0Mfull\0RInitProcess\0") == Refusal("53300", "InitProcess", "full")
     assert parse_error(b"C53300\n\0Mfull\0Ra b\0") == Refusal(None, None, "full")

@@ -23,7 +23,8 @@ client AS MATERIALIZED (
 )
 SELECT
     'application' AS part, g.application_name AS name, g.state AS detail, g.count, g.seconds,
-    d.datname AS database, r.rolname AS role
+    COALESCE(d.datname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.datid::pg_catalog.text) AS database,
+    COALESCE(r.rolname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.usesysid::pg_catalog.text) AS role
 FROM (
     SELECT
         c.application_name, c.state, c.datid, c.usesysid, pg_catalog.count(*) AS count,
@@ -36,28 +37,47 @@ LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.usesysid
 UNION ALL
 SELECT 'hidden', NULL, ({starting})::pg_catalog.text, ({hidden}), NULL, NULL, NULL
 UNION ALL
-(
-    /* Only the fullest of many, so that the page stays bounded. */
+/* PostgreSQL itself counts client backends and nothing else for a CONNECTION LIMIT. One of 0 is a lock
+   and no limit. Of many, the fullest are listed, and whatever an alert may speak of. */
+SELECT 'role', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL
+FROM (
     SELECT
-        'role', r.rolname, r.rolconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL, NULL, NULL
-    FROM pg_catalog.pg_roles AS r
-    LEFT JOIN client AS c ON c.usesysid OPERATOR(pg_catalog.=) r.oid
-    WHERE r.rolconnlimit OPERATOR(pg_catalog.>=) 0 AND NOT r.rolsuper
-    GROUP BY r.rolname, r.rolconnlimit
-    ORDER BY r.rolconnlimit OPERATOR(pg_catalog.-) pg_catalog.count(c.pid), r.rolname
-    LIMIT 100
-)
+        o.rolname AS name, o.rolconnlimit AS most, COALESCE(u.used, 0) AS used,
+        pg_catalog.row_number() OVER (
+            ORDER BY COALESCE(u.used, 0)::pg_catalog.float8 OPERATOR(pg_catalog./) o.rolconnlimit DESC,
+            u.used DESC NULLS LAST, o.rolname
+        ) AS place
+    FROM pg_catalog.pg_roles AS o
+    LEFT JOIN (
+        SELECT c.usesysid, pg_catalog.count(*) AS used FROM client AS c GROUP BY c.usesysid
+    ) AS u ON u.usesysid OPERATOR(pg_catalog.=) o.oid
+    WHERE o.rolconnlimit OPERATOR(pg_catalog.>) 0 AND NOT o.rolsuper
+) AS g
+WHERE g.place OPERATOR(pg_catalog.<=) 100
+    OR (
+        g.used OPERATOR(pg_catalog.>) 0
+        AND g.used OPERATOR(pg_catalog.>=) ({share} OPERATOR(pg_catalog.*) g.most)
+    )
 UNION ALL
-(
+SELECT 'database', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL
+FROM (
     SELECT
-        'database', d.datname, d.datconnlimit::pg_catalog.text, pg_catalog.count(c.pid), NULL, NULL, NULL
-    FROM pg_catalog.pg_database AS d
-    LEFT JOIN client AS c ON c.datid OPERATOR(pg_catalog.=) d.oid
-    WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 0
-    GROUP BY d.datname, d.datconnlimit
-    ORDER BY d.datconnlimit OPERATOR(pg_catalog.-) pg_catalog.count(c.pid), d.datname
-    LIMIT 100
-)
+        o.datname AS name, o.datconnlimit AS most, COALESCE(u.used, 0) AS used,
+        pg_catalog.row_number() OVER (
+            ORDER BY COALESCE(u.used, 0)::pg_catalog.float8 OPERATOR(pg_catalog./) o.datconnlimit DESC,
+            u.used DESC NULLS LAST, o.datname
+        ) AS place
+    FROM pg_catalog.pg_database AS o
+    LEFT JOIN (
+        SELECT c.datid, pg_catalog.count(*) AS used FROM client AS c GROUP BY c.datid
+    ) AS u ON u.datid OPERATOR(pg_catalog.=) o.oid
+    WHERE o.datconnlimit OPERATOR(pg_catalog.>) 0
+) AS g
+WHERE g.place OPERATOR(pg_catalog.<=) 100
+    OR (
+        g.used OPERATOR(pg_catalog.>) 0
+        AND g.used OPERATOR(pg_catalog.>=) ({share} OPERATOR(pg_catalog.*) g.most)
+    )
 UNION ALL
 (
     SELECT

@@ -114,17 +114,20 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         len(others - {OTHER}),
         len(rewritten),
         members,
-        _biggest(pools),
+        _biggest(pools, named),
         tracked,
         followed,
     )
 
 
-def _biggest(pools: dict[Pool, int]) -> Mapping[Pool, int]:
-    """Return at most 200 of *pools*; the smallest of more are summed in ``other``."""
+def _biggest(pools: dict[Pool, int], named: Collection[str]) -> Mapping[Pool, int]:
+    """Return at most 200 of *pools*; the smallest of more are summed in ``other``.
+
+    Those of applications that are *named* in an alert come first.
+    """
     if len(pools) <= _MOST_POOLS:
         return pools
-    ordered = sorted(pools, key=lambda pool: (-pools[pool], pool))
+    ordered = sorted(pools, key=lambda pool: (pool[0] not in named, -pools[pool], pool))
     kept = {pool: pools[pool] for pool in ordered[: _MOST_POOLS - 1]}
     rest = sum(pools[pool] for pool in ordered[_MOST_POOLS - 1 :])
     return _summed([*kept.items(), ((OTHER, OTHER, OTHER), rest)], add)

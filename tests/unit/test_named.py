@@ -2,19 +2,24 @@
 
 from tests.unit.histories import (
     HOUR,
+    START,
     Holders,
     Shape,
     after,
     climb,
+    pool,
     ramp,
     samples,
     together,
 )
+from tests.unit.readings import POLICY
 
 from pgheadroom.alert import AlertName
 from pgheadroom.behaviour import climbing_seconds, growth_rates, verdicts
 from pgheadroom.names import OTHER
+from pgheadroom.reading import Group
 from pgheadroom.slots import Limits
+from pgheadroom.step import step
 from pgheadroom.tendency import Verdict
 
 LIMITS = Limits(max_connections=1000, superuser_reserved=3)
@@ -58,3 +63,20 @@ def test_an_application_that_gets_series_of_its_own_has_not_grown_by_all_that_it
     assert "slow" in state.applications.members
     assert round(rates["slow"] * 300) == 15
     assert round(rates[OTHER] * 300) == 0
+
+
+def test_the_pools_of_an_application_that_leaks_are_shown() -> None:
+    """Of more than 200 pools the smallest are summed, but not those that one asks for."""
+    shape = together(pool("web", 500), climb("leaky", 1, 1 / 1200))
+    known = after(samples(shape, 4 * HOUR, 15.0, limits=LIMITS))
+    found = tuple(
+        Group("web", "idle", 2, 1.0, database=f"db{number}", role="web") for number in range(250)
+    )
+    leaky = Group("leaky", "idle", 1, 1.0, database="shop", role="leaky")
+    assert known.sample is not None
+    breakdown = known.sample.breakdown._replace(at=START + 4 * HOUR, groups=(*found, leaky))
+    newest = known.sample._replace(at=START + 4 * HOUR, breakdown=breakdown)
+    pools = step(known, newest, POLICY).applications.pools
+    assert pools["leaky", "shop", "leaky"] == 1
+    assert len(pools) == 200
+    assert sum(pools.values()) == 501

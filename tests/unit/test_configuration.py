@@ -81,15 +81,15 @@ def test_white_space_around_a_connection_string_is_no_part_of_it(
     monkeypatch.setenv("PGHEADROOM_TARGETS__ENVIRONMENT__DSN", given)
     flags = ("--config", str(file), "--targets", json.dumps({"flag": given}))
     targets = read(*flags).all_targets({})
-    assert set(targets) == {"default", "whole", "short", "environment", "flag"}
+    assert set(targets) == {"h", "whole", "short", "environment", "flag"}
     assert {target.dsn.get_secret_value() for target in targets.values()} == {kept}
-    for name in ("default", "whole"):
+    for name in ("h", "whole"):
         canary = targets[name].canary_dsn
         assert canary is not None
         assert canary.get_secret_value() == kept
-    assert read("--dsn", given).all_targets({})["default"].dsn.get_secret_value() == kept
+    assert read("--dsn", given).all_targets({})["h"].dsn.get_secret_value() == kept
     monkeypatch.setenv("PGHEADROOM_DSN", given)
-    assert read().all_targets({})["default"].dsn.get_secret_value() == kept
+    assert read().all_targets({})["h"].dsn.get_secret_value() == kept
 
 
 def test_everything_that_is_wrong_is_told_at_once(file: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_connection_string_without_a_flag_is_not_repeated() -> None:
 
 def test_one_name_is_one_target() -> None:
     (told,) = problems("--dsn", "host=a port=5433", "--targets", "a:5433=host=b")
-    assert told.startswith("settings: dsn leads to a target called a:5433")
+    assert told.startswith("--dsn leads to a target called a:5433")
     assert list(read("--dsn", "host=a", "--targets", "default=host=b").all_targets({})) == [
         *("default", "a")
     ]
@@ -237,7 +237,7 @@ def test_what_libpq_takes_for_a_host_is_no_part_of_a_password(uri: str) -> None:
     (told,) = problems("--dsn", uri)
     assert "%40" in told
     assert SECRET not in told
-    assert problems("--targets", f"a={uri}")[0].startswith("targets.a.dsn: an @ too many")
+    assert problems("--targets", f"a={uri}")[0].startswith("--targets a.dsn: an @ too many")
     allowed = ("postgresql://u%40x:p%40ss%2F@%2Ftmp/a?application_name=a@b", "user=a@b host=/c@d")
     for conninfo in allowed:
         assert read("--dsn", conninfo).dsn is not None

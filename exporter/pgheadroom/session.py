@@ -186,7 +186,10 @@ class Session:
         last = self._last
         wanted = depth(last, self._clock())
         if last is None or wanted is Depth.FULL:
-            return self._took(await self._full(connection))
+            sample = await self._full(connection)
+            if last is None and sample is not None:
+                self._identifier = await _identifier(connection)
+            return self._took(sample)
         if wanted is Depth.NOTHING:
             return None
         pulse = await self._pulse(connection, last.slots.limits.max_connections)
@@ -195,8 +198,6 @@ class Session:
         return self._took(None if pulse is None else carry(last, pulse))
 
     async def _full(self, connection: libpq.Connection) -> Sample | None:
-        if self._last is None:
-            self._identifier = await _identifier(connection)
         table, seconds = await self._ask(connection, self._sql.full)
         sample, starting = rows.sample(
             table,
@@ -216,10 +217,7 @@ class Session:
         else:
             self._cost = self._cost.learn(breakdown.cost_seconds, breakdown.visible)
             cost = min(breakdown.cost_seconds, self._cost.of(breakdown.visible))
-        sample = sample._replace(
-            breakdown=breakdown._replace(cost_seconds=cost),
-            server=replace(sample.server, identifier=self._identifier),
-        )
+        sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
         if self._version >= PG_17:
             return sample
         answer, pulses = await self._explained(
@@ -280,6 +278,8 @@ class Session:
         self._failed = 0
         if sample is None:
             return None
+        if sample.server.identifier != self._identifier:
+            sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
         self._last = sample
         self._was_alive = True
         self._may_use_reserve = sample.server.reserve or sample.server.superuser

@@ -88,8 +88,7 @@ def _told(script: Script) -> str:
 {acts}
    {_clock(script.round_seconds)}  all of it again
 
-  While it is full, {AlertName.RESERVE} may page too, because a login that is refused
-  holds a slot for a moment, and {AlertName.DATABASE} may warn.
+  While it is full, {AlertName.DATABASE} may warn too.
 """
 
 

@@ -27,11 +27,11 @@ above it is a storm."""
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
     """Return the time until no slot is free for each tier, infinite when no end is in sight.
 
-    Empty before there was a sample; 0 while there is no slot for the tier.
+    0 while there is no slot for the tier; before there was a sample, only what a refusal tells.
     """
     sample = state.sample
     if sample is None:
-        return {}
+        return {tier: 0.0 for tier in Tier if state.free(tier) == 0}
     used, seconds = sample.slots.used, {}
     for tier in Tier:
         limit = sample.slots.limits.of(tier)

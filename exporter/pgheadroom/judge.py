@@ -17,8 +17,6 @@ from pgheadroom.state import State
 
 _SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
-_TOLD = 4
-"""Alerts that go on are put in words anew when this rung shows something new: every 16 s."""
 _NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
 _ESTIMATE_HOLD_SECONDS = 60.0
 """A parallel query that is taken for clients is over by then, as a rule."""
@@ -61,7 +59,6 @@ def judge(state: State, now: float) -> State:
         limit,
         thresholds.resolve_hold_seconds,
         unseen,
-        anew=blind or state.course.touched > _TOLD,
     )
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
@@ -102,6 +99,6 @@ def _blind_to(state: State) -> frozenset[AlertName]:
         return _NEVER if state.course.touched > _SLOW else _BY_THE_HOUR
     if state.condition is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
-    if state.sample is None and state.condition not in NO_SLOT:
+    if (state.sample is None or state.recalled) and state.condition not in NO_SLOT:
         return _BY_SAMPLE | {AlertName.UNKNOWN}
     return _BY_SAMPLE

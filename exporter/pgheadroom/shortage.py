@@ -17,7 +17,7 @@ from pgheadroom.reading import Condition, LimitUse
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
-from pgheadroom.wording import blaming, slots
+from pgheadroom.wording import blaming, last_known, slots
 
 NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 _TURNED_AWAY = (Condition.FULL, Condition.POOLER_FULL)
@@ -83,7 +83,7 @@ def _exhausted_words(state: State, none: str) -> Words:
     known = None if state.sample is None else state.sample.slots
     if state.condition in NO_SLOT:
         words += f": the server refuses us ({state.detail})."
-        words += "" if known is None else f" Last known: {slots(known)}."
+        words += "" if state.sample is None else last_known(state.sample)
     elif known is not None:
         words += f": {known.used} are in use, {known.limits.of(Tier.ORDINARY)} is the limit."
     return blaming(state, words)
@@ -126,7 +126,8 @@ def _refused_knock(state: State) -> Iterator[Finding]:
 def _unknown(state: State, thresholds: Thresholds, now: float) -> Iterator[Finding]:
     if state.condition in (None, *NO_SLOT):
         return
-    known = state.sample.at if state.sample is not None else state.since
+    # What was seen before a restart is no measure of how long nothing has been seen since.
+    known = state.since if state.sample is None or state.recalled else state.sample.at
     if known is None:
         return
     blind = now - known
@@ -142,7 +143,7 @@ def _unknown_words(state: State, blind: float) -> Words:
     words = f"No sample of {state.target} for {duration(blind)}: {state.condition}"
     words += f" ({state.detail})." if state.detail else "."
     if state.sample is not None:
-        words += f" Last known: {slots(state.sample.slots)}."
+        words += last_known(state.sample)
     return words, None
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pgheadroom.durations import moment
 from pgheadroom.finding import Words
 from pgheadroom.growth import Culprit, culprit
 from pgheadroom.names import OTHER
+from pgheadroom.reading import Sample
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -18,6 +20,11 @@ def slots(known: Slots) -> str:
     if known.hidden:
         words += f", {known.hidden} are held by logins under way"
     return words
+
+
+def last_known(sample: Sample) -> str:
+    """Return what *sample* told, with when that was, as a sentence that follows another."""
+    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.slots)}."
 
 
 def took(who: Culprit, seconds: str) -> str:

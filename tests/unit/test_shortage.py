@@ -361,7 +361,7 @@ def test_without_samples_nobody_knows(condition: Condition) -> None:
     alert = watch.alert(AlertName.UNKNOWN)
     assert alert is not None
     assert f"No sample of db for 5 min: {condition} (why)." in alert.description
-    assert "Last known: 87 of 97 ordinary slots are free." in alert.description
+    assert "Last known, at 2026-01-01 00:00:00 UTC: 87 of 97 ordinary slots" in alert.description
     watch.sees(calm(301))
     assert watch.alert(AlertName.UNKNOWN)
     assert watch.sees(calm(301 + RESOLVE)) == []

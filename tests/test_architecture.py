@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("judge", "advice"),
     ("step", "view"),
     ("board", "changes", "statements", "rows", "points", "replay"),
-    ("metrics",),
+    ("metrics", "alert_lines"),
     # edges
     ("ceiling",),
     ("libpq", "attempts", "exposition", "selfmetrics", "schedule", "log", "resolver"),

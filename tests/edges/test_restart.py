@@ -84,6 +84,9 @@ def test_what_fired_before_goes_on_firing_since_then(
     until(lambda: daemon.metric(LOW) == 1, 20, "alert")
     # An alert that begins is no matter for the next minute.
     until(lambda: saved(daemon) >= 1, 5, "state on disk")
+    (begins,) = [x for x in daemon.log.read().splitlines() if 'event="alert begins"' in x]
+    assert "level=warning" in begins
+    assert "alertname=PostgresConnectionsLow severity=warning" in begins
     status = daemon.stop(number)
     assert status == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     began = history(state, 4e9).began
@@ -106,6 +109,9 @@ def test_what_fired_before_goes_on_firing_since_then(
     assert remembered <= began
     log = again.log.read()
     assert 'event="state recalled"' in log
+    assert log.count('event="alert fires since before the restart"') == 1
+    assert 'event="alert begins"' not in log
+    assert log.count('event="alert ends" target=db') == 1
     assert "level=error" not in log
     assert "level=warning" not in log
 
@@ -152,11 +158,11 @@ def test_restarted_while_the_server_is_full_it_knows_the_limits_and_the_last_use
     pg: Postgres, make_headroom: MakeHeadroom, clients: Clients, tmp_path: Path
 ) -> None:
     """With their age, on the metrics and in the API; a second restart forgets nothing either."""
-    settings = f'''
+    settings = f"""
 targets: {{db: "{pg.dsn()}"}}
 state_directory: {tmp_path / "state"}
 interval_seconds: 0.2
-'''
+"""
     daemon = make_headroom(settings)
     daemon.ready()
     held, _ = clients.fill(pg.tcp, 6, application_name="checkout")
@@ -170,11 +176,8 @@ interval_seconds: 0.2
     full(pg, clients)
     for _ in range(2):
         daemon = make_headroom(settings)
-        until(
-            lambda: daemon.metric('pgheadroom_target_state{state="full",target="db"}') == 1,
-            10,
-            "full",
-        )  # noqa: B023, E501 - called here only
+        refused = 'pgheadroom_target_state{state="full",target="db"}'
+        until(lambda: daemon.metric(refused) == 1, 10, "refusal")  # noqa: B023 - called here only
         page = daemon.page()
         for line in (
             'pgheadroom_up{target="db"} 0.0',
@@ -185,7 +188,9 @@ interval_seconds: 0.2
             f"{used} 7.0",
             f"{name} 6.0",
         ):
-            assert line in page.splitlines(), [p for p in page.splitlines() if "conn" in p and p[0] != "#"]
+            assert line in page.splitlines(), [
+                p for p in page.splitlines() if "conn" in p and p[0] != "#"
+            ]
         assert 0 < ended - (daemon.metric(sampled) or 0) < 2
         view = json.loads(daemon.page("/api/v1/targets/db"))
         assert view["slots"]["limit"]["ordinary"] == 15

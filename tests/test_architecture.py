@@ -29,8 +29,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("notice", "growth", "forecast", "firing"),
     ("state",),
-    ("wording", "memory"),
-    ("shortage", "foresight", "behaviour", "memory_file"),
+    ("blame", "memory"),
+    ("wording", "behaviour", "standing", "memory_file"),
+    ("shortage", "foresight"),
     ("judge", "advice"),
     ("step", "view"),
     ("board", "changes", "statements", "rows", "points", "replay"),
@@ -74,7 +75,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 
-PURE_FLOORS = 11
+PURE_FLOORS = 12
 """So many floors from the ground up know no clock, no socket, no logger."""
 
 NOT_IN_PURE = {"asyncio", "time", "datetime", "os", "threading", "socket", "random", "structlog"}

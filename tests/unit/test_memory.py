@@ -5,6 +5,7 @@ import gzip
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -422,10 +423,13 @@ def test_which_server_it_was_is_remembered() -> None:
 
 
 def test_what_was_kept_before_servers_were_identified_counts() -> None:
-    document = json.loads(gzip.decompress(pack(remembered(LEAK, 1e7), "db")))
-    assert document["memory"].pop() == ""
-    data = gzip.compress(json.dumps(document).encode())
-    assert unpack(data, "db", 1e7) == unpack(pack(remembered(LEAK, 1e7), "db"), "db", 1e7)
+    """And what was kept between that and the last sample."""
+    document = json.loads(gzip.decompress(FORMAT_1))
+    without = unpack(FORMAT_1, "db", 1e7)
+    assert (len(document["memory"]), without.identifier) == (5, "")
+    document["memory"].append("73")
+    memory = unpack(gzip.compress(json.dumps(document).encode()), "db", 1e7)
+    assert memory == replace(without, identifier="73")
 
 
 @pytest.mark.parametrize("identifier", ["73x", "7" * 21, '7"', "\u0667", "7\n"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.foresight import to_blame
+from pgheadroom.blame import rising, taker
 from pgheadroom.reading import Condition
 from pgheadroom.state import State
 
@@ -34,6 +34,9 @@ _OF_ALERT: dict[AlertName, str] = {
     " each process, closed when the process ends.",
 }
 
+_OF_NOW = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE)
+"""Alerts about what happens now, and so about who takes slots now."""
+
 _OF_CONDITION: dict[Condition, str] = {
     Condition.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
     " instance of the application that grew.",
@@ -61,15 +64,15 @@ def to_do(state: State) -> str:
     blind = state.condition not in (Condition.OK, None)
     told = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
     if told and (not blind or told[0].severity is Severity.CRITICAL):
-        return _of_alert(told[0])
+        return _of_alert(state, told[0])
     if state.condition is None:
         return _WAITING
     if blind:
         return _OF_CONDITION[state.condition]
-    if not state.outlook:
+    if not state.outlook and rising(state) is None:
         return _NOTHING
-    culprit = to_blame(state, state.outlook[0])
-    return _WATCH.format(who=culprit.application_name if culprit else "it")
+    who = taker(state)
+    return _WATCH.format(who=who.application_name if who is not None and who.took else "it")
 
 
 def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:
@@ -80,6 +83,17 @@ def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:
     )
 
 
-def _of_alert(alert: Alert) -> str:
+def _of_alert(state: State, alert: Alert) -> str:
     about = alert.about[1] if alert.about else ""
-    return _OF_ALERT[alert.name].format(who=alert.application_name or "what grew", about=about)
+    who = alert.application_name
+    if alert.name in _OF_NOW and outdated(state, alert):
+        # Its cause is gone for the moment. Who grows now is to be stopped, not who grew then.
+        now = taker(state)
+        who = now.application_name if now is not None and now.took else who
+    return _OF_ALERT[alert.name].format(who=who or "what grew", about=about)
+
+
+def outdated(state: State, alert: Alert) -> bool:
+    """Say whether *alert* speaks of an earlier moment than the newest sample of *state*."""
+    at = None if state.sample is None else state.sample.at
+    return at is not None and alert.told_at is not None and alert.told_at < at

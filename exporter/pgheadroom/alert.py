@@ -85,6 +85,9 @@ class Alert:
     """The application to look at first; None where no application is to blame."""
     about: Label | None = None
     """A label that tells this alert from others of its name: ``("role", "app")``."""
+    told_at: float | None = None
+    """As of when the description is, in seconds since the epoch: when the alert's cause was last
+    seen. None where that is not known, as in a file of an older version."""
 
     @property
     def summary(self) -> str:

@@ -20,7 +20,19 @@ import structlog
 from pgheadroom.alert import Alert
 from pgheadroom.backoff import delay_seconds
 from pgheadroom.board import Board
-from pgheadroom.notice import Form, Key, Notice, Notices, Sent, due, message, news, next_at, noted
+from pgheadroom.notice import (
+    Form,
+    Key,
+    Notice,
+    Notices,
+    Sent,
+    due,
+    message,
+    news,
+    next_at,
+    noted,
+    reworded,
+)
 from pgheadroom.post import Credentials, Outcome, Verdict, post
 from pgheadroom.reading import Condition
 from pgheadroom.selfmetrics import SelfMetrics
@@ -137,7 +149,8 @@ class Alertmanagers:
         self.peers = tuple(Peer(url, form, credentials, own) for url in urls)
         self._form = form
         self._firing: dict[str, tuple[str, tuple[Alert, ...]]] = {}
-        self._notices: Notices = {}
+        self._notices: dict[Key, Notice] = {}
+        """What peers look at too; its figures change under them, what fires does not."""
         if self.peers:
             board.subscribe(self._published)
             board.when_gone(self._gone)
@@ -151,8 +164,19 @@ class Alertmanagers:
         fires = state.server, state.alerts
         before = self._firing.get(state.target)
         self._firing[state.target] = fires
-        if fires != before and (state.alerts or (before and before[1])):
+        if fires == before or not (state.alerts or (before and before[1])):
+            return
+        words = None
+        if before is not None and len(before[1]) == len(state.alerts) and before[0] == state.server:
+            words = reworded(self._notices, state.target, state.alerts, state.server)
+        if words is None:
             self._hold(state.target, *fires)
+            return
+        # As every sample does of every target that is in trouble: nobody is woken for figures.
+        otherwise = any(self._notices[key].wording != one.wording for key, one in words.items())
+        self._notices.update(words)
+        if otherwise:
+            self._pass_on()
 
     def _gone(self, target: str) -> None:
         # Resolved, and not left to expire: nobody watches it any more because somebody said so.
@@ -162,6 +186,10 @@ class Alertmanagers:
 
     def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
         keep = self._form.keep_seconds
-        self._notices = noted(self._notices, target, alerts, time.time(), keep, server)
+        known = noted(self._notices, target, alerts, time.time(), keep, server)
+        self._notices = dict(known)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         for peer in self.peers:
             peer.hear(self._notices)

@@ -5,33 +5,28 @@ Worked out from a state when somebody looks; nothing of it is remembered.
 
 from __future__ import annotations
 
-from pgheadroom.climb import least_rise
+from pgheadroom.blame import (
+    LATELY_SECONDS,
+    SHORTEST_SECONDS,
+    STORM_SECONDS,
+    foremost,
+    grew,
+    grown_since,
+)
 from pgheadroom.forecast import leaking, outlook, seconds_left
-from pgheadroom.growth import growth
-from pgheadroom.names import OTHER
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.tendency import Verdict
-
-GROWTH_SECONDS = 300.0
-"""Growth is told over this time, unless a forecast looks at another."""
-
-_SHORTEST_SECONDS = 10.0
-_STORM_SECONDS = 60.0
-_MANY_RATIO = 0.1
-_MANY_LEAST = 5
-"""Who takes this share of the ordinary slots, and so many of them at least, climbs; within the time
-above it is a storm."""
 
 
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
     """Return the time until no slot is free for each tier, infinite when no end is in sight.
 
-    Empty before there was a sample; 0 while there is no slot for the tier.
+    0 while there is no slot for the tier; before there was a sample, only what a refusal tells.
     """
     sample = state.sample
     if sample is None:
-        return {}
+        return {tier: 0.0 for tier in Tier if state.free(tier) == 0}
     used, seconds = sample.slots.used, {}
     for tier in Tier:
         limit = sample.slots.limits.of(tier)
@@ -46,18 +41,18 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
 def growth_rates(state: State) -> dict[str, float]:
     """Return by how many connections a second each application grows, or shrinks if below 0.
 
-    Over the stretch that the soonest forecast was seen in, so that the one that grows most is the
+    Over the stretch that the foremost forecast was seen in, so that the one that grows most is the
     one to blame; without a forecast, over the last five minutes. Empty before there is a stretch.
     """
     began = state.course.history.began
     if state.sample is None or began is None:
         return {}
     now = state.sample.at
-    since = state.outlook[0].since if state.outlook else now - GROWTH_SECONDS
-    since = max(since, began)
-    if now - since < _SHORTEST_SECONDS:
+    first = foremost(state)
+    since = max(now - LATELY_SECONDS if first is None else first.prospect.since, began)
+    if now - since < SHORTEST_SECONDS:
         return {}
-    grown = _grown(state, since)
+    grown = grown_since(state, since)
     return {name: more / (now - since) for name, more in grown.items()}
 
 
@@ -79,30 +74,7 @@ def verdicts(state: State) -> dict[str, Verdict]:
     for name, verdict in found.items():
         if verdict is Verdict.CLIMBING and name in mended:
             found[name] = Verdict.STABLE
-    for name in _grew(state, GROWTH_SECONDS):
+    for name in grew(state, LATELY_SECONDS):
         if found[name] is Verdict.STABLE:
             found[name] = Verdict.CLIMBING
-    return found | dict.fromkeys(_grew(state, _STORM_SECONDS), Verdict.STORM)
-
-
-def _grown(state: State, since: float) -> dict[str, float]:
-    """Return by how many connections each application with series of its own grew since *since*.
-
-    ``other`` grew by what those did that are summed in it now.
-    """
-    totals = state.applications.totals
-    shown: dict[str, float] = {}
-    for name, more in growth(state.course, state.applications.tracked, since).items():
-        own = name if name in totals else OTHER
-        shown[own] = shown.get(own, 0.0) + more
-    return shown
-
-
-def _grew(state: State, seconds: float) -> list[str]:
-    """Return who took a good part of the slots within the last so many *seconds*."""
-    if state.sample is None:
-        return []
-    limit = state.course.limit
-    least = max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
-    grown = _grown(state, state.sample.at - seconds)
-    return [name for name, more in grown.items() if more >= least]
+    return found | dict.fromkeys(grew(state, STORM_SECONDS), Verdict.STORM)

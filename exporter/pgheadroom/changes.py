@@ -30,7 +30,7 @@ def changes(before: State, after: State) -> Iterator[Change]:
     if after.condition is not before.condition:
         yield _condition(before, after)
     if after.sample is not None and after.sample is not before.sample:
-        yield from _server(before.sample, after.sample)
+        yield from _server(None if before.recalled else before.sample, after.sample)
     if after.knock is not None and after.knock is not before.knock:
         yield from _knock(before.knock, after.knock)
     if after.visits is not before.visits:
@@ -58,7 +58,7 @@ def _condition(before: State, after: State) -> Change:
 
 
 def _blind_seconds(before: State, after: State) -> float | None:
-    if before.sample is None or after.sample is None:
+    if before.sample is None or before.recalled or after.sample is None:
         return None
     return after.sample.at - before.sample.at
 

@@ -41,8 +41,6 @@ class Moment(NamedTuple):
     resolve_hold_seconds: float
     blind_to: frozenset[AlertName] = frozenset()
     """Alerts that nothing can be said of now: they stay as they are."""
-    anew: bool = True
-    """Whether alerts that go on are put in words anew."""
 
 
 def judged(
@@ -81,7 +79,7 @@ def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched 
     least = moment.free if before is None or began is None else min(before.least_free, moment.free)
     return Watched(
         since,
-        None if began is None else _alert(finding, began, alert, moment),
+        None if began is None else _alert(finding, began, moment.at),
         None,
         max(moment.at + finding.lasts_seconds, 0.0 if before is None else before.until),
         least,
@@ -116,8 +114,6 @@ def _gained(least_free: int, moment: Moment) -> bool:
     return moment.free > _GAINED * (least_free + least_rise(moment.limit))
 
 
-def _alert(finding: Finding, since: float, before: Alert | None, moment: Moment) -> Alert:
-    if before is not None and not moment.anew:
-        return before
+def _alert(finding: Finding, since: float, now: float) -> Alert:
     words, application = finding.tell()
-    return Alert(finding.name, finding.severity, since, words, application, finding.about)
+    return Alert(finding.name, finding.severity, since, words, application, finding.about, now)

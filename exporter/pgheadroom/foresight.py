@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from pgheadroom.alert import AlertName, Severity
+from pgheadroom.blame import Foremost, foremost, near, to_blame
 from pgheadroom.climb import least_rise
 from pgheadroom.durations import duration
 from pgheadroom.finding import Finding, Words
 from pgheadroom.forecast import Prospect, Sign
-from pgheadroom.growth import Culprit, culprit
 from pgheadroom.state import State
 from pgheadroom.tendency import Trait
 from pgheadroom.thresholds import Thresholds
@@ -22,28 +22,23 @@ _RELEASE = 1.5
 
 _NEWS_TO_PAGE, _NEWS_TO_WARN = 0.5, 1.5
 """Least rises by which it must be tighter than ever before: one day differs from the next."""
-_COHERENT = 0.6
-"""A climb is the work of an application that took this share of it."""
 _LAST_SLOTS = 0.06
 """Share of the ordinary slots that nobody should get used to being left with."""
 
 _AROUND_SECONDS = 3600.0
+_AT_A_PACE = (Sign.CLIMB, Sign.LEAK)
 
 Ahead = tuple[Prospect, ...]
 
 
-def foreseen(
-    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
-) -> Iterator[Finding]:
+def foreseen(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
     """Yield what of *ahead* is worth a ticket."""
-    yield from _expected(state, ahead, limit, thresholds, now)
+    yield from _expected(state, ahead, limit, thresholds)
     if state.tendencies.leaks:
         yield from _leaking(state, ahead, thresholds)
 
 
-def imminent(
-    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
-) -> Iterator[Finding]:
+def imminent(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
     """Yield the page that *ahead* is worth, given how many slots are in use already."""
     fires = _fires(state, AlertName.IMMINENT, Severity.CRITICAL)
     used = state.sample.slots.used if state.sample is not None else 0
@@ -57,14 +52,14 @@ def imminent(
     paging = [
         prospect
         for prospect in ahead
-        if _near(prospect, thresholds.paging_horizon_seconds)
+        if near(prospect, thresholds.paging_horizon_seconds)
         and _pages(state, prospect, limit, thresholds, fires=fires)
     ]
     if paging:
         yield Finding(
             AlertName.IMMINENT,
             Severity.CRITICAL,
-            partial(_words_of, state, paging, now),
+            partial(_foremost_words, state),
             lasts_seconds=max(prospect.lasts for prospect in paging),
         )
 
@@ -77,11 +72,6 @@ def _come_true(state: State) -> Words:
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
     known = state.watched.get((name, severity, None))
     return known is not None and known.alert is not None
-
-
-def _near(prospect: Prospect, horizon: float) -> bool:
-    # A stroke has no hour: the one that does not fit may come at any time.
-    return prospect.sign is Sign.STROKES or (prospect.next and prospect.seconds <= horizon)
 
 
 def _pages(
@@ -130,9 +120,7 @@ def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
     return total > 0 and 1 - idle / total >= ratio
 
 
-def _expected(
-    state: State, ahead: Ahead, limit: int, thresholds: Thresholds, now: float
-) -> Iterator[Finding]:
+def _expected(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
     horizon = thresholds.forecast_horizon_seconds
     fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
     for prospect in ahead:
@@ -146,7 +134,7 @@ def _expected(
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            partial(_words_of, state, [prospect], now),
+            partial(_expected_words, state, prospect),
             lasts_seconds=prospect.lasts / 2,
             only_keeps=prospect.seconds > horizon,
         )
@@ -188,51 +176,52 @@ def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
     return words, leak.name
 
 
-def to_blame(state: State, prospect: Prospect) -> Culprit | None:
-    """Return whose growth *prospect* is; None when nobody's."""
-    totals = state.applications.tracked
-    if prospect.application_name is not None:
-        name = prospect.application_name
-        return Culprit(name, prospect.slots, totals.get(name, 0))
-    if prospect.sign is Sign.RANGE:  # who made the last peak
-        peak = state.course.history.bucket_at(prospect.until)
-        totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
-    return culprit(state.course, totals, prospect.since)
+def _foremost_words(state: State) -> Words:
+    """Tell of the forecast that tells most, and of no other end than every other output does."""
+    first = foremost(state)
+    assert first is not None  # noqa: S101 - imminent() has looked
+    soonest = state.outlook[0]
+    words = _how(state, first.prospect)
+    if first.prospect.sign in _AT_A_PACE or soonest is not first.prospect:
+        words += f" As it goes on now, the last goes in {duration(soonest.seconds)}."
+    return _blaming(state, words, first)
 
 
-def _words_of(state: State, found: list[Prospect], now: float) -> Words:
-    """Tell of the one of *found* that somebody is to blame for, rather than of all and none.
-
-    Noise may look like a climb for a moment, but then it is nobody's; of two that are somebody's
-    the faster one tells more.
-    """
-    told = [(prospect, to_blame(state, prospect)) for prospect in found]
-    blamed = [(p, who) for p, who in told if who and who.took >= _COHERENT * p.slots]
-    if blamed:
-        return _words(state, *max(blamed, key=lambda one: one[1].took / one[0].lasts), now)
-    return _words(state, *max(told, key=lambda one: one[0].slots), now)
+def _expected_words(state: State, prospect: Prospect) -> Words:
+    words = _how(state, prospect)
+    if prospect.sign in _AT_A_PACE:
+        pace = "As it goes on now"
+        if prospect is not state.outlook[0]:
+            pace = f"At the pace of the last {_since(state, prospect)}"
+        words += f" {pace}, the last goes in {duration(prospect.seconds)}."
+    return _blaming(state, words, Foremost(prospect, to_blame(state, prospect)))
 
 
-def _words(state: State, prospect: Prospect, who: Culprit | None, now: float) -> Words:
-    assert state.sample is not None  # noqa: S101 - foreseen() has looked
+def _how(state: State, prospect: Prospect) -> str:
+    assert state.sample is not None  # noqa: S101 - imminent() and foreseen() have looked
     words = f"{state.target}: {slots(state.sample.slots)}"
-    period = duration(prospect.period)
-    match prospect.sign:
-        case Sign.STROKES:
-            words += f"; use goes up in strokes of {prospect.slots:.0f}, and one more does not fit."
-        case Sign.RANGE if prospect.next:
-            words += (
-                f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
-                f" {prospect.reached}, and the next one does not"
-                f" fit: in {duration(prospect.seconds)}."
-            )
-        case Sign.RANGE:
-            words += (
-                f"; use peaks about every {period}, each time {prospect.slots:.0f} higher, last at"
-                f" {prospect.reached}: too high in {duration(prospect.seconds)}."
-            )
-        case _:
-            words += f"; as it goes on now, the last goes in {duration(prospect.seconds)}."
-    if who is not None:
-        words += " " + took(who, duration(now - prospect.since))
-    return words, None if who is None else who.application_name
+    if prospect.sign in _AT_A_PACE:
+        return f"{words}."
+    if prospect.sign is Sign.STROKES:
+        return (
+            f"{words}; use goes up in strokes of {prospect.slots:.0f}, and one more does not fit."
+        )
+    words += (
+        f"; use peaks about every {duration(prospect.period)}, each time {prospect.slots:.0f}"
+        f" higher, last at {prospect.reached}"
+    )
+    if prospect.next:
+        return f"{words}, and the next one does not fit: in {duration(prospect.seconds)}."
+    return f"{words}: too high in {duration(prospect.seconds)}."
+
+
+def _blaming(state: State, words: str, told: Foremost) -> Words:
+    who = told.culprit
+    if who is None:
+        return words, None
+    return f"{words} {took(who, _since(state, told.prospect))}", who.application_name
+
+
+def _since(state: State, prospect: Prospect) -> str:
+    assert state.sample is not None  # noqa: S101 - _how() has looked
+    return duration(max(1.0, state.sample.at - prospect.since))

@@ -5,20 +5,18 @@ What a person reads who has one second.
 
 from __future__ import annotations
 
-import math
-
 from rich.text import Text
 
+from pgheadroom.advice import by_urgency
 from pgheadroom.behaviour import exhaustion_seconds
+from pgheadroom.blame import taker
 from pgheadroom.durations import duration, moment
-from pgheadroom.foresight import to_blame
 from pgheadroom.lines import visible
 from pgheadroom.reading import Condition
-from pgheadroom.shortage import NO_SLOT
 from pgheadroom.slots import Tier
+from pgheadroom.standing import Standing, standing
 from pgheadroom.state import State
 from pgheadroom.view import severity
-from pgheadroom.wording import biggest
 
 _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
 
@@ -44,43 +42,55 @@ def title(state: State, now: float, width: int) -> Text:
 def headline(state: State, now: float, width: int) -> list[Text]:
     """Say how many slots are left, until when, and who takes them."""
     style = _LOUD.get(severity(state), "reverse")
+    stands = standing(state)
     if state.sample is None:
         waiting = "waiting for the first reading" if state.condition is None else "no sample yet"
+        if stands is Standing.FULL:
+            waiting = "FULL: no slot is free for applications; no sample yet"
         return [Text(f" {waiting} ".ljust(width), style)]
     free, limit = state.free(Tier.ORDINARY), state.sample.slots.limits.of(Tier.ORDINARY)
     first = f" {free} of {limit} ordinary slots are free"
-    if not free:
+    if stands is Standing.FULL:
         first = f" FULL: no slot of {limit} is free for applications"
-    if state.condition not in (Condition.OK, *NO_SLOT):
+    if stands in (Standing.BLIND, Standing.WAITING):
         first = f" Last known: {free} of {limit} ordinary slots free"
-    lines = f"{first}; {_until_when(state, now)} ", f" {_who(state, now)} "
+    lines = f"{first}; {_until_when(state, now)} ", f" {_who(state)} "
     if sum(map(len, lines)) <= width:
         lines = ("".join(lines), "")
     return [Text(line.ljust(width), style) for line in lines if line]
 
 
+_UNTIL = {
+    Standing.FULL: "applications are refused",
+    Standing.BLIND: "nobody knows what is left",
+    Standing.WAITING: "nobody knows what is left",
+    Standing.CLIMBING: "no end foreseen yet",
+    Standing.WELL: "no end in sight",
+}
+
+
 def _until_when(state: State, now: float) -> str:
-    if state.condition is not Condition.OK:
-        return "none to be had" if state.condition in NO_SLOT else "nobody knows what is left"
-    seconds = exhaustion_seconds(state)[Tier.ORDINARY]
-    if seconds == 0:
-        return "applications are refused"
-    if math.isinf(seconds):
-        return "no end in sight"
-    return f"the last goes in {duration(seconds)}, at {moment(now + seconds)[-8:-3]}"
+    stands = standing(state)
+    if stands is Standing.RUNNING_OUT:
+        seconds = exhaustion_seconds(state)[Tier.ORDINARY]
+        return f"the last goes in {duration(seconds)}, at {moment(now + seconds)[-8:-3]}"
+    if stands is Standing.ALARMED:
+        return f"no forecast, but {by_urgency(state.alerts)[0].name} fires"
+    if stands is Standing.FULL and state.condition is not Condition.OK:
+        return "none to be had"
+    return _UNTIL[stands]
 
 
-def _who(state: State, now: float) -> str:
-    """Say who takes slots: who grew most over what is foreseen, else who holds most."""
-    who = to_blame(state, state.outlook[0]) if state.outlook else None
-    if who is not None:
-        since = duration(round(max(1.0, now - state.outlook[0].since)))
-        name = visible(who.application_name)
-        return f"{name} took {round(who.took)} in the last {since} and holds {who.holds}"
-    holder = biggest(state.applications.tracked)
-    if holder is None:
+def _who(state: State) -> str:
+    """Say who takes slots: who grew most over what is foreseen, or of late; else who holds most."""
+    who = taker(state)
+    if who is None:
         return "nobody holds any"
-    return f"{visible(holder)} holds most: {state.applications.tracked[holder]}"
+    name = visible(who.application_name)
+    if not who.took:
+        return f"{name} holds most: {who.holds}"
+    last = duration(who.seconds)
+    return f"{name} took {round(who.took)} in the last {last} and holds {who.holds}"
 
 
 def tiers(state: State) -> list[Text]:

@@ -17,8 +17,6 @@ from pgheadroom.state import State
 
 _SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
-_TOLD = 4
-"""Alerts that go on are put in words anew when this rung shows something new: every 16 s."""
 _NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
 _ESTIMATE_HOLD_SECONDS = 60.0
 """A parallel query that is taken for clients is over by then, as a rule."""
@@ -41,33 +39,27 @@ def judge(state: State, now: float) -> State:
         else:
             leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
         ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
+    if ahead or state.outlook:
+        state = state._replace(outlook=ahead)  # before words are made of it
     findings = [*shortage(state, limit, thresholds, now)]
     blind = state.condition is not Condition.OK
     if not blind:
         if ahead:
-            findings += imminent(state, ahead, limit, thresholds, now)
+            findings += imminent(state, ahead, limit, thresholds)
         if state.course.touched > _SLOW:
-            findings += foreseen(state, ahead, limit, thresholds, now)
+            findings += foreseen(state, ahead, limit, thresholds)
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
     unseen = _blind_to(state)
     if not findings and all(key[0] in unseen for key in state.watched):
-        if not ahead and not state.outlook:
-            return state
-        return state._replace(outlook=ahead)
-    moment = Moment(
-        now,
-        state.free(Tier.ORDINARY) or 0,
-        limit,
-        thresholds.resolve_hold_seconds,
-        unseen,
-        anew=blind or state.course.touched > _TOLD,
-    )
+        return state
+    free = state.free(Tier.ORDINARY) or 0
+    moment = Moment(now, free, limit, thresholds.resolve_hold_seconds, unseen)
     watched = judged(state.watched, findings, moment)
     alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts
-    return state._replace(outlook=ahead, watched=watched, alerts=state.alerts if same else alerts)
+    return state._replace(watched=watched, alerts=state.alerts if same else alerts)
 
 
 def _by_estimate(state: State, finding: Finding) -> Finding:
@@ -102,6 +94,6 @@ def _blind_to(state: State) -> frozenset[AlertName]:
         return _NEVER if state.course.touched > _SLOW else _BY_THE_HOUR
     if state.condition is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
-    if state.sample is None and state.condition not in NO_SLOT:
+    if (state.sample is None or state.recalled) and state.condition not in NO_SLOT:
         return _BY_SAMPLE | {AlertName.UNKNOWN}
     return _BY_SAMPLE

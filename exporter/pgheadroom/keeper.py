@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import structlog
 
 from pgheadroom.board import Board
+from pgheadroom.durations import moment
 from pgheadroom.memory import Memory, recalled, remembered
 from pgheadroom.memory_file import DamagedError, pack, unpack
 from pgheadroom.selfmetrics import SelfMetrics
@@ -76,6 +77,16 @@ class Keeper:
                 targets=len(found),
                 oldest_seconds=round(now - min(memory.at for memory in found.values()), 1),
             )
+        for state in states:
+            for alert in self._board.state(state.target).alerts:
+                log.info(
+                    "alert fires since before the restart",
+                    target=state.target,
+                    alertname=str(alert.name),
+                    severity=str(alert.severity),
+                    since=f"{moment(alert.since)} UTC",
+                    reason=alert.description,
+                )
 
     async def turn(self) -> None:
         """Keep the states that are due; to be called every second."""

@@ -9,7 +9,7 @@ import gzip
 import json
 import re
 import zlib
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from operator import gt
 from typing import Any, NoReturn
@@ -17,12 +17,14 @@ from typing import Any, NoReturn
 from pgheadroom.alert import SEVERITIES
 from pgheadroom.durations import duration
 from pgheadroom.history import RUNGS, SPAN, Bucket, History, Rung
-from pgheadroom.memory import Memory
+from pgheadroom.memory import Last, Memory
 from pgheadroom.plain import Plain, UnfitError, plain, typed
 from pgheadroom.tendency import FIRST, LAST, Tendencies, Trait, Verdict
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when anything that is remembered changes its shape or its meaning."""
+_BEFORE = 1
+"""A format that is read all the same; see _upgraded."""
 
 _LARGEST_BYTES = 64 * 1024 * 1024
 """Unpacked; a thousand applications in every bucket are a quarter of it."""
@@ -62,14 +64,17 @@ def unpack(data: bytes, target: str, now: float) -> Memory:
     document = _document(data)
     if type(document) is not dict or "format" not in document:
         raise DamagedError("it is not a state of pgheadroom")
-    if document["format"] != FORMAT:
-        raise DamagedError(f"it has another format than {FORMAT}, the one that is known here")
+    if document["format"] not in (_BEFORE, FORMAT):
+        raise DamagedError(f"it has another format than {FORMAT}, the newest that is known here")
     if set(document) != _KEYS:
         raise DamagedError("it is incomplete")
     if document["target"] != target:
         raise DamagedError("it is of another target")
     try:
-        memory: Memory = typed(Memory, _whole(document["memory"]))
+        found = document["memory"]
+        if document["format"] == _BEFORE:
+            found = _upgraded(found)
+        memory: Memory = typed(Memory, found)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
         raise DamagedError("something in it has the wrong type") from None
@@ -79,6 +84,19 @@ def unpack(data: bytes, target: str, now: float) -> Memory:
         ahead = duration(memory.at - now)
         raise DamagedError(f"it is {ahead} ahead of our clock, which was set back")
     return memory
+
+
+def _upgraded(found: Plain) -> Plain:
+    """Return what the format before says: alerts without a moment, and no last sample.
+
+    Nor, at first, the cluster's identifier.
+    """
+    try:
+        at, course, tendencies, outlook, watched, *identifier = found
+        now = [[key, [since, one and [*one, None], *rest]] for key, (since, one, *rest) in watched]
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, course, tendencies, outlook, now, *(identifier or [""]), None]
 
 
 def _document(data: bytes) -> Plain:
@@ -154,12 +172,6 @@ def _bucket(found: Plain, names: list[str]) -> Bucket:
     return bucket
 
 
-def _whole(found: Plain) -> Plain:
-    """Return *found* with what its writer did not know yet: the cluster's identifier, the last."""
-    without = len(fields(Memory)) - 1
-    return [*found, ""] if type(found) is list and len(found) == without else found
-
-
 def _check(memory: Memory) -> None:
     """Refuse what has the right types and can't be."""
     if not _IDENTIFIER.fullmatch(memory.identifier):
@@ -172,12 +184,28 @@ def _check(memory: Memory) -> None:
     if course.swings.next is not None and course.swings.next.last not in course.swings.peaks:
         raise DamagedError("its swings are not in order")
     _check_tendencies(memory.tendencies)
+    if memory.last is not None:
+        _check_last(memory.last)
     for key, watched in memory.watched.items():
         alert = watched.alert
         name, severity, about = key
         known = severity in SEVERITIES[name] and (about is None or about[0] in _ABOUT)
         if not known or (alert is not None and alert.key != key):
             raise DamagedError("its alerts are not in order")
+
+
+def _check_last(last: Last) -> None:
+    sample, applications = last
+    limits = sample.slots.limits
+    reserve = (limits.superuser_reserved, limits.reserved, limits.provider_reserved)
+    figures = [limits.max_connections, *reserve, sample.slots.visible, sample.slots.hidden]
+    figures += [use.used for use in (*sample.breakdown.roles, *sample.breakdown.databases)]
+    figures += [*applications.counts.values(), *applications.pools.values()]
+    totals: dict[str, int] = {}
+    for (name, _), count in applications.counts.items():
+        totals[name] = totals.get(name, 0) + count
+    if min(figures) < 0 or totals != dict(applications.totals):
+        raise DamagedError("its last sample is not in order")
 
 
 def _check_tendencies(tendencies: Tendencies) -> None:

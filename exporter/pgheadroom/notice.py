@@ -1,9 +1,9 @@
 """Which alerts is an Alertmanager to be told now, and in which words of its API?
 
-A firing alert is told at once when it is new or its words change, and again on every beat: told no
-more, it would expire. A resolved one is told again for some minutes too, for an Alertmanager whose
-clock is behind ours takes the end for one to come. Figures may change with every sample; they wait
-for the next beat.
+A firing alert is told at once when it is new, soon when its words change, and again on every beat:
+told no more, it would expire. A resolved one is told again for some minutes too, for an
+Alertmanager whose clock is behind ours takes the end for one to come. Figures change with every
+sample; they wait for the next beat.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import quote
 
 from pgheadroom.alert import Alert, AlertName, Label, Severity
+from pgheadroom.durations import moment
 from pgheadroom.harmless import harmless
 
 Key = tuple[str, str, AlertName, Severity, Label | None]
@@ -28,6 +30,9 @@ RESOLVED_SECONDS = 300.0
 """For so long a resolved alert is told again ..."""
 RESOLVED_BEAT_SECONDS = 30.0
 """... this often at least."""
+WORDS_SECONDS = 15.0
+"""Other words for what fires already wait until so long after the last post of it: two applications
+of like size may be named in turn, sample by sample."""
 BEATS_TO_LIVE = 4
 """So many beats may be lost before a firing alert expires."""
 
@@ -53,7 +58,7 @@ class Form:
         return max(RESOLVED_SECONDS, BEATS_TO_LIVE * self.resend_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notice:
     """An alert of a target as it stands: it fires, or it has resolved."""
 
@@ -69,7 +74,7 @@ class Notice:
         """What makes it the same alert as one of another time."""
         return self.target, self.server, *self.alert.key
 
-    @property
+    @cached_property
     def wording(self) -> tuple[bool, str, str | None]:
         """What is worth telling at once when it changes: all but the figures."""
         alert = self.alert
@@ -86,6 +91,23 @@ class Sent:
 
     at: float
     wording: tuple[bool, str, str | None]
+
+
+def reworded(
+    known: Notices, target: str, alerts: Iterable[Alert], server: str = ""
+) -> Notices | None:
+    """Return the notices that differ from *known* by their words alone; None if others fire.
+
+    *alerts* are all that fire of *target*, a *server*, and as many as before.
+    """
+    found: dict[Key, Notice] = {}
+    for alert in alerts:
+        notice = Notice(target, alert, server=server)
+        before = known.get(notice.key)
+        if before is None or before.resolved_at is not None or before.alert.since != alert.since:
+            return None
+        found[notice.key] = notice
+    return found
 
 
 def noted(
@@ -146,12 +168,13 @@ def _of_interest(notice: Notice, now: float, form: Form) -> bool:
 
 
 def _due_at(notice: Notice, sent: Sent | None, now: float, form: Form) -> float:
-    if sent is None or _told_otherwise(notice, sent):
+    if sent is None or notice.wording[0] != sent.wording[0]:
         return now if _of_interest(notice, now, form) else math.inf
     if sent.at > now:
         return now  # the clock was set back; better once too often than not for hours
     if notice.resolved_at is None:
-        return sent.at + form.resend_seconds
+        again = form.resend_seconds
+        return sent.at + (min(again, WORDS_SECONDS) if _told_otherwise(notice, sent) else again)
     again = sent.at + min(form.resend_seconds, RESOLVED_BEAT_SECONDS)
     return again if again <= notice.resolved_at + RESOLVED_SECONDS else math.inf
 
@@ -177,9 +200,10 @@ def message(notice: Notice, now: float, form: Form) -> Message:
         labels["server"] = notice.server
     if alert.about is not None:
         labels[alert.about[0]] = harmless(alert.about[1])
+    of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
     annotations = {
         "summary": alert.summary,
-        "description": harmless(alert.description, _LONGEST_DESCRIPTION),
+        "description": of + harmless(alert.description, _LONGEST_DESCRIPTION),
         "runbook_url": alert.runbook_url,
     }
     if alert.application_name is not None:

@@ -10,6 +10,7 @@ import structlog
 from psycopg import ProgrammingError
 
 from pgheadroom.access import Access, resolve
+from pgheadroom.alert_lines import Told, alert_lines, as_told
 from pgheadroom.attempts import Attempt, HostUnknownError
 from pgheadroom.board import Board
 from pgheadroom.canary import Canary
@@ -37,6 +38,7 @@ class Sampler:
         self._session = Session(access)
         self._canary = Canary(access.canary) if access.canary is not None else None
         self._knocking = False
+        self._told: Told | None = None
         self._knocks: Doors[Refusal | None] = Doors()
         self._cannot_knock = ""
         self._endings = Endings()
@@ -151,7 +153,9 @@ class Sampler:
         before = self._board.state(self._access.name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
-        for change in changes(before, after):
+        told = as_told(before.alerts) if self._told is None else self._told
+        lines, self._told = alert_lines(told, after.alerts, reading.at)
+        for change in (*changes(before, after), *lines):
             extra = _pauses(tries) if change.retries and tries is not None else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)
 

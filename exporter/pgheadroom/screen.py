@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pgheadroom import gauge
-from pgheadroom.advice import by_urgency, to_do
+from pgheadroom.advice import by_urgency, outdated, to_do
 from pgheadroom.alert import Alert, Severity
 from pgheadroom.application_table import Order, table
 from pgheadroom.durations import duration, moment
@@ -148,10 +148,16 @@ def _alerts(state: State, now: float, look: Look) -> list[Text]:
     for number, alert in enumerate(alerts[:most]):
         lines.append(_alert(alert, now))
         if number == 0 or look.height > 2 * _LEAST_ROWS * len(alerts) + 24:
-            lines += wrapped(alert.description, look.width, 2, "")
+            lines += wrapped(_description(state, alert), look.width, 2, "")
     if len(alerts) > most:
         lines.append(Text(f"and {len(alerts) - most} alerts more"))
     return lines
+
+
+def _description(state: State, alert: Alert) -> str:
+    if alert.told_at is None or not outdated(state, alert):
+        return alert.description
+    return f"At {moment(alert.told_at)[-8:]}: {alert.description}"
 
 
 def _alert(alert: Alert, now: float) -> Text:

@@ -13,11 +13,11 @@ from pgheadroom.alert import AlertName, Severity
 from pgheadroom.climb import least_rise
 from pgheadroom.durations import duration
 from pgheadroom.finding import Finding, Words
-from pgheadroom.reading import Condition, LimitUse, Sample
+from pgheadroom.reading import Condition, LimitUse
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.thresholds import Thresholds
-from pgheadroom.wording import blaming, slots
+from pgheadroom.wording import blaming, last_known, slots
 
 NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
 _TURNED_AWAY = (Condition.FULL, Condition.POOLER_FULL)
@@ -26,6 +26,8 @@ _RELEASE = 1.25
 _STILL_SHORT = 2
 """Slots that ran out are still short while fewer are free than so many times the least growth."""
 _LEAST_LOGINS = 3
+_RESERVE_HOLD_SECONDS = 10.0
+"""A look at a full server by somebody who may log in there is no news."""
 _UNANSWERED_HOLD_SECONDS = 30.0
 """A login that goes unanswered may be a lost packet; one that is refused is not."""
 _OVER_A_LIMIT = (
@@ -50,7 +52,7 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
             # A few slots that come free for a moment are no end of it.
             yield _exhausted(state, only_keeps=free > 0)
         if free <= 0:
-            yield from _reserve(state, state.sample)
+            yield from _reserve(state, known)
         if free <= _RELEASE * thresholds.low_free_ratio * limit:
             yield _low(state, free, limit, thresholds)
         if known.hidden:
@@ -81,7 +83,7 @@ def _exhausted_words(state: State, none: str) -> Words:
     known = None if state.sample is None else state.sample.slots
     if state.condition in NO_SLOT:
         words += f": the server refuses us ({state.detail})."
-        words += "" if known is None else f" Last known: {slots(known)}."
+        words += "" if state.sample is None else last_known(state.sample)
     elif known is not None:
         words += f": {known.used} are in use, {known.limits.of(Tier.ORDINARY)} is the limit."
     return blaming(state, words)
@@ -124,7 +126,8 @@ def _refused_knock(state: State) -> Iterator[Finding]:
 def _unknown(state: State, thresholds: Thresholds, now: float) -> Iterator[Finding]:
     if state.condition in (None, *NO_SLOT):
         return
-    known = state.sample.at if state.sample is not None else state.since
+    # What was seen before a restart is no measure of how long nothing has been seen since.
+    known = state.since if state.sample is None or state.recalled else state.sample.at
     if known is None:
         return
     blind = now - known
@@ -140,14 +143,19 @@ def _unknown_words(state: State, blind: float) -> Words:
     words = f"No sample of {state.target} for {duration(blind)}: {state.condition}"
     words += f" ({state.detail})." if state.detail else "."
     if state.sample is not None:
-        words += f" Last known: {slots(state.sample.slots)}."
+        words += last_known(state.sample)
     return words, None
 
 
-def _reserve(state: State, sample: Sample) -> Iterator[Finding]:
-    if sample.slots.reserved_used:
+def _reserve(state: State, known: Slots) -> Iterator[Finding]:
+    # An ordinary role's login holds a slot too until it is refused, and those who try again and
+    # again do so in every sample. Only a session that has got in uses the reserve.
+    if known.visible > known.limits.of(Tier.ORDINARY):
         yield Finding(
-            AlertName.RESERVE, Severity.CRITICAL, partial(_reserve_words, state, sample.slots)
+            AlertName.RESERVE,
+            Severity.CRITICAL,
+            partial(_reserve_words, state, known),
+            hold_seconds=_RESERVE_HOLD_SECONDS,
         )
 
 

@@ -32,6 +32,8 @@ class State(NamedTuple):
     """The newest failure in words, while it lasts."""
     sample: Sample | None = None
     """The newest sample: while the server refuses us, the last that there was."""
+    recalled: bool = False
+    """Whether that one was taken before a restart of the daemon; then it has no groups."""
     applications: Applications = Applications()
     peaks: Peaks = Peaks()
     failures: Mapping[Condition, int] = {}
@@ -67,29 +69,27 @@ class State(NamedTuple):
         """Return how many slots a role of *tier* can still get now; None when never known.
 
         A refusal is news about the slots: while the newest reading is one, its word counts more
-        than the last sample's.
+        than the last sample's, and counts without one too.
         """
-        if self.sample is None:
-            return None
-        free = self.sample.slots.free(tier)
         if self.condition is Condition.FULL:
             return 0
         if self.condition is Condition.RESERVED_ONLY:
-            return self._free_of_reserve(tier, free)
-        return free
+            return self._free_of_reserve(tier)
+        return None if self.sample is None else self.sample.slots.free(tier)
 
-    def _free_of_reserve(self, tier: Tier, free: int) -> int:
+    def _free_of_reserve(self, tier: Tier) -> int | None:
         """Return what is free for *tier* when we were told that only reserved slots are left.
 
         Our own role decides how much that tells: refused as an ordinary one, nothing is known of
         the reserve but that some of it is left; refused as a member of
         pg_use_reserved_connections, that too is gone (postinit.c, InitPostgres).
         """
-        assert self.sample is not None  # noqa: S101 - free() has looked
+        if self.sample is None:
+            return 0 if tier is Tier.ORDINARY else None
         refused = [Tier.ORDINARY]
         if self.sample.server.reserve:
             refused.append(Tier.RESERVED)
         if tier in refused:
             return 0
         limits = self.sample.slots.limits
-        return min(free, limits.of(tier) - limits.of(refused[-1]))
+        return min(self.sample.slots.free(tier), limits.of(tier) - limits.of(refused[-1]))

@@ -58,7 +58,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
     before = state.sample
     applications = state.applications
     slots = sample.slots
-    if before is None or sample.full or slots.hidden != before.slots.hidden:
+    if before is None or state.recalled or sample.full or slots.hidden != before.slots.hidden:
         applications = count(
             sample.breakdown.groups,
             slots.hidden,
@@ -76,6 +76,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         since=state.since if state.condition is Condition.OK else sample.at,
         detail="",
         sample=sample,
+        recalled=False,
         identifier=sample.server.identifier or state.identifier,
         applications=applications,
         # A peak of what may be parallel workers would say that slots ran out when none did.

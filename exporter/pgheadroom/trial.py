@@ -88,8 +88,8 @@ def _told(script: Script) -> str:
 {acts}
    {_clock(script.round_seconds)}  all of it again
 
-  While it is full, {AlertName.RESERVE} may page too, because a login that is refused
-  holds a slot for a moment, and {AlertName.DATABASE} may warn.
+  While it is full, {AlertName.DATABASE} may warn too. What fires is a line of log
+  below, when it begins, changes and ends.
 """
 
 

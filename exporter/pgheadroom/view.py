@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pgheadroom.advice import by_urgency, to_do
 from pgheadroom.alert import Alert, Severity
 from pgheadroom.behaviour import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
-from pgheadroom.foresight import to_blame
+from pgheadroom.blame import foremost, taker
 from pgheadroom.history import Bucket, History
 from pgheadroom.peaks import WINDOWS
 from pgheadroom.reading import Condition, LimitUse, Sample, Visit
 from pgheadroom.slots import Slots, Tier
+from pgheadroom.standing import standing
 from pgheadroom.state import State
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
@@ -61,7 +62,9 @@ def summary_view(state: State) -> View:
         "state_since": state.since,
         "detail": state.detail,
         "severity": severity(state),
+        "standing": str(standing(state)),
         "to_do": to_do(state),
+        "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
         "server": None if sample is None else _server(sample),
         "slots": None if sample is None else _slots(state, sample.slots, sample.at),
@@ -152,18 +155,23 @@ def _slots(state: State, slots: Slots, at: float) -> View:
 
 
 def _forecast(state: State) -> View:
-    soonest = state.outlook[0] if state.outlook else None
-    who = None if soonest is None else to_blame(state, soonest)
+    first = foremost(state)
+    prospect, who = (None, None) if first is None else first
     return {
         "exhaustion_seconds": {
             str(tier): _finite(seconds) for tier, seconds in exhaustion_seconds(state).items()
         },
-        "sign": None if soonest is None else str(soonest.sign),
-        "since": None if soonest is None else soonest.since,
+        "sign": None if prospect is None else str(prospect.sign),
+        "since": None if prospect is None else prospect.since,
         "application_name": None if who is None else who.application_name,
         "took": None if who is None else who.took,
         "holds": None if who is None else who.holds,
     }
+
+
+def _taker(state: State) -> View | None:
+    who = taker(state)
+    return None if who is None else dict(who._asdict())
 
 
 def _applications(state: State) -> list[Json]:
@@ -210,6 +218,7 @@ def _alert(alert: Alert) -> View:
         "since": alert.since,
         "summary": alert.summary,
         "description": alert.description,
+        "told_at": alert.told_at,
         "application_name": alert.application_name,
         "about": dict([alert.about]) if alert.about else {},
         "runbook_url": alert.runbook_url,

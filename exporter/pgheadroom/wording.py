@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from pgheadroom.blame import taker
+from pgheadroom.durations import moment
 from pgheadroom.finding import Words
-from pgheadroom.growth import Culprit, culprit
-from pgheadroom.names import OTHER
+from pgheadroom.growth import Culprit
+from pgheadroom.reading import Sample
 from pgheadroom.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -20,6 +20,11 @@ def slots(known: Slots) -> str:
     return words
 
 
+def last_known(sample: Sample) -> str:
+    """Return what *sample* told, with when that was, as a sentence that follows another."""
+    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.slots)}."
+
+
 def took(who: Culprit, seconds: str) -> str:
     """Return what *who* took within *seconds*, a duration in words, and holds now."""
     return (
@@ -31,25 +36,13 @@ def took(who: Culprit, seconds: str) -> str:
 def blaming(state: State, words: str) -> Words:
     """Return *words* with the application to look at first.
 
-    That is the one that grew most over what foretold this; with nothing foretold, the one that
-    holds most.
+    That is the one that grew most over what foretold this, or of late; else the one that holds
+    most.
     """
-    tracked = state.applications.tracked
-    if state.outlook:
-        who = culprit(state.course, tracked, min(ahead.since for ahead in state.outlook))
-        if who is not None:
-            name = who.application_name
-            return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name
-    holder = biggest(tracked)
-    if holder is None:
+    who = taker(state)
+    if who is None:
         return words, None
-    return f"{words} {holder} holds most: {tracked[holder]}.", holder
-
-
-def biggest(tracked: Mapping[str, int]) -> str | None:
-    """Return the application that holds most of all *tracked* ones; None without any.
-
-    What is summed in ``other`` is none that somebody could look at.
-    """
-    single = [name for name in tracked if name != OTHER] or list(tracked)
-    return max(single, key=lambda name: (tracked[name], name), default=None)
+    name = who.application_name
+    if not who.took:
+        return f"{words} {name} holds most: {who.holds}.", name
+    return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name

@@ -6,12 +6,14 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from tests.servers import http
 from tests.servers.headroom import clean_environment, run, without_server
 from tests.servers.log import Log
@@ -33,6 +35,16 @@ CALM_NAMES = {CHECKOUT, REPORTS, CLEANER}
 SECONDS = 60.0
 ALERT = 'pgheadroom_alert{{alertname="{}",severity="critical",target="demo"}} 1.0'
 NONE_LEFT = 'pgheadroom_slots_free{target="demo",tier="ordinary"} 0.0'
+
+LogLines = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def log() -> Iterator[LogLines]:
+    """Return the list to which every line of log is added."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
 
 incidents = pytest.mark.parametrize("script", [LEAK, STORM, ROLLING], ids=lambda s: s.name)
 
@@ -112,9 +124,9 @@ def test_times_are_in_order_and_fit_a_terminal(script: Script) -> None:
     ("script", "speed", "culprit"), [(LEAK, 8.0, NEST), (STORM, 3.0, LAUNCH)], ids=["leak", "storm"]
 )
 async def test_a_real_server_gets_full_and_that_is_paged_before(
-    script: Script, speed: float, culprit: str
+    script: Script, speed: float, culprit: str, log: LogLines
 ) -> None:
-    """As anybody sees it who reads /metrics, several times as fast as in the demo."""
+    """As anybody sees it who reads /metrics or the log, several times as fast as in the demo."""
     port = free_port()
     settings = Settings(listen=f"{LOOPBACK}:{port}", interval_seconds=0.2)
     async with embedded_server(script.max_connections) as server:
@@ -139,6 +151,13 @@ async def test_a_real_server_gets_full_and_that_is_paged_before(
                 metrics = (await asyncio.to_thread(http.get, f"{address}/metrics")).decode()
                 assert f'application_name="{culprit}"' in metrics
                 await auntil(partial(refuses, server), SECONDS, "refusal")
+                begun = {line["alertname"]: line for line in log if line["event"] == "alert begins"}
+                assert {AlertName.IMMINENT, AlertName.EXHAUSTED} <= begun.keys()
+                imminent = begun[AlertName.IMMINENT]
+                assert (imminent["target"], imminent["severity"]) == ("demo", "critical")
+                assert imminent["application_name"] == culprit
+                assert "the last goes in" in imminent["reason"]
+                assert len([line for line in log if line["event"].startswith("alert ")]) < 12
         finally:
             playing.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,6 +1,8 @@
 """Does a restart of the daemon forget anything that matters: what fires, since when, what was?"""
 
+import json
 import signal
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +84,9 @@ def test_what_fired_before_goes_on_firing_since_then(
     until(lambda: daemon.metric(LOW) == 1, 20, "alert")
     # An alert that begins is no matter for the next minute.
     until(lambda: saved(daemon) >= 1, 5, "state on disk")
+    (begins,) = [x for x in daemon.log.read().splitlines() if 'event="alert begins"' in x]
+    assert "level=warning" in begins
+    assert "alertname=PostgresConnectionsLow severity=warning" in begins
     status = daemon.stop(number)
     assert status == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     began = history(state, 4e9).began
@@ -104,6 +109,9 @@ def test_what_fired_before_goes_on_firing_since_then(
     assert remembered <= began
     log = again.log.read()
     assert 'event="state recalled"' in log
+    assert log.count('event="alert fires since before the restart"') == 1
+    assert 'event="alert begins"' not in log
+    assert log.count('event="alert ends" target=db') == 1
     assert "level=error" not in log
     assert "level=warning" not in log
 
@@ -139,3 +147,73 @@ def test_systemd_says_where(pg: Postgres, make_headroom: MakeHeadroom, tmp_path:
     assert "pgheadroom_state_saved_timestamp_seconds" not in silent.page()
     assert silent.stop() == 0
     assert {file.name for file in silent.folder.iterdir()} == {"log", "pgheadroom.yaml"}
+
+
+def full(server: Postgres, clients: Clients) -> None:
+    """Take every slot there is, with none left for us to come back to."""
+    fill(clients, server, 1000)
+
+
+def test_restarted_while_the_server_is_full_it_knows_the_limits_and_the_last_use(
+    pg: Postgres, make_headroom: MakeHeadroom, clients: Clients, tmp_path: Path
+) -> None:
+    """With their age, on the metrics and in the API; a second restart forgets nothing either."""
+    settings = f"""
+targets: {{db: "{pg.dsn()}"}}
+state_directory: {tmp_path / "state"}
+interval_seconds: 0.2
+"""
+    daemon = make_headroom(settings)
+    daemon.ready()
+    held, _ = clients.fill(pg.tcp, 6, application_name="checkout")
+    used = 'pgheadroom_slots_used{target="db"}'
+    until(lambda: daemon.metric(used) == 7, 5, "six sessions and our own")
+    name = 'pgheadroom_connections{application_name="checkout",state="idle",target="db"}'
+    until(lambda: daemon.metric(name) == 6, 5, "their name")
+    sampled = 'pgheadroom_sample_timestamp_seconds{target="db"}'
+    assert daemon.stop() == 0
+    ended = time.time()
+    full(pg, clients)
+    for _ in range(2):
+        daemon = make_headroom(settings)
+        refused = 'pgheadroom_target_state{state="full",target="db"}'
+        until(lambda: daemon.metric(refused) == 1, 10, "refusal")  # noqa: B023 - called here only
+        page = daemon.page()
+        for line in (
+            'pgheadroom_up{target="db"} 0.0',
+            'pgheadroom_max_connections{target="db"} 20.0',
+            'pgheadroom_slots_limit{target="db",tier="ordinary"} 15.0',
+            'pgheadroom_slots_free{target="db",tier="ordinary"} 0.0',
+            'pgheadroom_slots_free{target="db",tier="superuser"} 0.0',
+            f"{used} 7.0",
+            f"{name} 6.0",
+        ):
+            assert line in page.splitlines(), [
+                p for p in page.splitlines() if "conn" in p and p[0] != "#"
+            ]
+        assert 0 < ended - (daemon.metric(sampled) or 0) < 2
+        view = json.loads(daemon.page("/api/v1/targets/db"))
+        assert view["slots"]["limit"]["ordinary"] == 15
+        assert view["slots"]["free"]["ordinary"] == 0
+        assert view["sample"]["time"] == daemon.metric(sampled)
+        told = {alert["alertname"]: alert["description"] for alert in view["alerts"]}
+        assert "Last known, at " in told["PostgresConnectionsExhausted"]
+        assert daemon.stop() == 0
+    assert held
+    clients.close()
+    daemon = make_headroom(settings)
+    until(lambda: daemon.metric(used) == 1, 10, "sample")
+    assert (daemon.metric(sampled) or 0) > ended
+
+
+def test_started_while_the_server_is_full_it_serves_what_the_refusal_says(
+    pg: Postgres, make_headroom: MakeHeadroom, clients: Clients
+) -> None:
+    full(pg, clients)
+    daemon = make_headroom(f'targets: {{db: "{pg.dsn()}"}}')
+    daemon.ready()
+    page = daemon.page()
+    for tier in ("ordinary", "reserved", "superuser"):
+        assert f'pgheadroom_slots_free{{target="db",tier="{tier}"}} 0.0' in page
+        assert f'pgheadroom_exhaustion_seconds{{target="db",tier="{tier}"}} 0.0' in page
+    assert "pgheadroom_slots_limit{" not in page

@@ -89,9 +89,11 @@ async def test_a_restart_finds_what_the_end_has_left(tmp_path: Path, log: LogLin
         assert found.course.history == state.course.history
         assert found.alerts == state.alerts
     assert other.board.state("new") == State("new")
-    (line,) = log
+    line, fires = log
     assert (line["event"], line["targets"]) == ("state recalled", 2)
     assert line["oldest_seconds"] < 60
+    assert (fires["event"], fires["target"]) == ("alert fires since before the restart", "a")
+    assert fires["alertname"] == str(ALERT.name)
 
 
 async def test_what_was_kept_as_default_is_the_unnamed_targets(

@@ -16,6 +16,7 @@ from tests.postgres.conftest import Watcher
 from tests.servers.clients import Clients
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
+from tests.servers.storm import Storm
 from tests.servers.wait import auntil
 
 from pgheadroom.reading import Condition
@@ -23,14 +24,14 @@ from pgheadroom.slots import Tier
 
 
 async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watcher) -> None:
-    """Nothing is known of the limits, but the state and the knock say what is the matter."""
+    """Nothing is known of the limits, but that nothing is free, as the refusal says."""
     clients.fill(pg.tcp)
     watched = watch(pg.dsn())
     assert (await watched.sample()).condition is Condition.FULL
     state = await watched.knock()
     assert state.knock is not None
     assert state.knock.condition is Condition.FULL
-    assert state.free(Tier.ORDINARY) is None
+    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
     clients.close()
 
     async def sampled() -> bool:
@@ -67,6 +68,33 @@ async def test_an_ordinary_role_meets_the_reserve(
     assert state.free(Tier.ORDINARY) == 0
     assert state.sample is known.sample, "the last sample is kept, with its time"
     assert state.sample.slots.limits.max_connections == 20
+
+
+async def test_only_the_reserve_is_left_before_we_come(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create role watcher login in role pg_monitor")
+    clients.fill(pg.tcp, user="watcher")
+    state = await watch(pg.dsn(user="watcher")).sample()
+    assert state.condition is Condition.RESERVED_ONLY
+    assert [state.free(tier) for tier in Tier] == [0, None, None]
+
+
+async def test_logins_that_are_refused_again_and_again_get_into_no_reserve(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    pg.sql("create role app login")
+    watched = watch(pg.dsn())
+    await watched.sample()
+    clients.fill(pg.tcp, user="app")
+    with Storm(pg.unix, "app", 12, 60):
+        ends = time.monotonic() + 4
+        while time.monotonic() < ends:
+            state = await watched.sample()
+            assert state.sample is not None
+            slots = state.sample.slots
+            assert slots.visible <= slots.limits.of(Tier.ORDINARY)
+    assert "remaining connection slots are reserved" in pg.log.read()
 
 
 async def test_a_roles_limit(pg: Postgres, clients: Clients, watch: Watcher) -> None:

@@ -3,7 +3,9 @@
 import copy
 import gzip
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,13 +14,14 @@ from hypothesis import strategies as st
 from tests.unit.readings import POLICY, sample
 
 from pgheadroom.alert import Alert, AlertName, Severity
+from pgheadroom.changes import changes
 from pgheadroom.finding import Key
 from pgheadroom.firing import Watched
 from pgheadroom.history import RUNGS
 from pgheadroom.memory import Memory, recalled, remembered
 from pgheadroom.memory_file import FORMAT, DamagedError, pack, unpack
 from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading, Sample, Visit
-from pgheadroom.slots import Limits
+from pgheadroom.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
 from pgheadroom.tendency import Verdict
@@ -139,7 +142,67 @@ def test_what_fires_is_shown_before_there_is_a_reading() -> None:
     anew = recalled(State("db"), kept(LEAK), 2e6 + 5)
     assert anew.alerts == LEAK.alerts
     assert anew.condition is None
+
+
+def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None:
+    """The limits, the last use, who held it and when that was; and nothing as if it were new."""
+    assert LEAK.sample is not None
+    now = LEAK.sample.at + 1000
+    anew = step(
+        recalled(State("db"), kept(LEAK, now), now), Failure(now, Condition.FULL, "sorry"), POLICY
+    )
+    before = step(LEAK, Failure(now, Condition.FULL, "sorry"), POLICY)
+    assert anew.recalled
+    assert anew.sample is not None
+    assert (anew.sample.at, anew.sample.slots) == (LEAK.sample.at, LEAK.sample.slots)
+    assert anew.applications == before.applications
+    assert [anew.free(tier) for tier in Tier] == [0, 0, 0]
+    told = {alert.name: alert.description for alert in anew.alerts}
+    assert told[AlertName.EXHAUSTED] == next(
+        alert.description for alert in before.alerts if alert.name is AlertName.EXHAUSTED
+    )
+    assert "Last known, at 1970-01-16" in told[AlertName.EXHAUSTED]
+
+
+def test_the_first_sample_of_a_new_life_replaces_the_one_that_was_remembered() -> None:
+    anew = recalled(State("db"), kept(LEAK), 2e6)
+    found = sample(2e6 + 1, limits=LIMITS)
+    state = step(anew, found, POLICY)
+    assert (state.recalled, state.sample) == (False, found)
+    assert state.applications.totals == {"api": 4}
+    assert "server" in [change.event for change in changes(anew, state)]
+
+
+def test_what_was_seen_before_a_restart_does_not_make_one_failure_a_page() -> None:
+    state = recalled(State("db"), kept(after([sample(1e6, limits=LIMITS)])), 2e6)
+    state = after([Failure(2e6 + second, Condition.TIMEOUT, "why") for second in range(59)], state)
+    assert state.alerts == ()
+    state = step(state, Failure(2e6 + 60, Condition.TIMEOUT, "why"), POLICY)
+    (alert,) = state.alerts
+    assert alert.severity is Severity.WARNING
+    assert "Last known, at 1970-01-12 13:46:40 UTC" in alert.description
+
+
+FORMAT_1 = b64decode(
+    "H4sIAAAAAAAEA62T32uDMBDH/5Ujz1lR+wv7OvY2xt7Fh7SmNhATSCJdGfvf902c61bW4qAagxc/d7l873xne+s6"
+    "Edgm5ywI10q8smbLOOtkZ92JbaoiS9cs4xWumv9n1MDBB9dLXuUpzgqByjXWBzP/Mk2v9QDvhfagM3zILjHYEeT3"
+    "m2oe0+HVQ0zkfhMSjQPPNckSgSPiTlxC2av1oXXSP1pj5C4oa/zT20H0PsgGRdk5FdROaJYUgMtZxGq679mJvVjy"
+    "2gZSnvZOSkI7kDBkXaOMcCdyVkuyhprthso1CSdJGepRoGjCKxwkadWpMKOj3NLB6sZTh1NEfoaUsTpmm6p27oIs"
+    "yfNX2s/2GD2FM8q0o/ePs57L/ysa4jEjOunRtWlf2K43bbSr0Z3nsd7DgPSxxVI7YvrWs5gCzadAiynQcgq0ugXF"
+    "5lmm3+sWxQcm5zhfubiqQQpU3ITifkXi+JwX5SjppZ7AJo364xMlzjzxiQQAAA=="
+)
+"""What version 1 of the format made of six samples of a full server."""
+
+
+def test_a_file_of_the_version_before_is_read() -> None:
+    memory = unpack(FORMAT_1, "db", 2e6)
+    anew = recalled(State("db"), memory, 2e6 + 1)
+    (alert,) = anew.alerts
+    assert (alert.name, alert.application_name) == (AlertName.EXHAUSTED, "web")
+    assert alert.told_at is None
+    assert memory.course.limit == 97
     assert anew.sample is None
+    assert unpack(pack(memory, "db"), "db", 2e6) == memory
 
 
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, None)
@@ -276,6 +339,7 @@ def refused(text: bytes) -> str:
         ({"memory": []}, "wrong type"),
         ({"memory": [10**400, *DOCUMENT["memory"][1:]]}, "wrong type"),
         ({"memory": [2e6 + 61, *DOCUMENT["memory"][1:]]}, "1 min 1 s ahead of our clock"),
+        ({"format": 1}, "wrong type"),
         ({"more": 1}, "incomplete"),
     ],
 )
@@ -293,6 +357,8 @@ def test_what_is_not_ours_is_told(change: dict[str, object], reason: str) -> Non
         (b"1" * 10_000, "not JSON"),
         (b'{"format": NaN}', "not JSON"),
         (b'{"format": 1}', "incomplete"),
+        (b'{"format": 1, "target": "db", "memory": 3, "names": [], "rungs": []}', "wrong type"),
+        (b'{"format": 1, "target": "db", "memory": [[3]], "names": [], "rungs": []}', "wrong type"),
         (b" " * (65 << 20), "more than 64 MiB"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
@@ -357,10 +423,13 @@ def test_which_server_it_was_is_remembered() -> None:
 
 
 def test_what_was_kept_before_servers_were_identified_counts() -> None:
-    document = json.loads(gzip.decompress(pack(remembered(LEAK, 1e7), "db")))
-    assert document["memory"].pop() == ""
-    data = gzip.compress(json.dumps(document).encode())
-    assert unpack(data, "db", 1e7) == unpack(pack(remembered(LEAK, 1e7), "db"), "db", 1e7)
+    """And what was kept between that and the last sample."""
+    document = json.loads(gzip.decompress(FORMAT_1))
+    without = unpack(FORMAT_1, "db", 1e7)
+    assert (len(document["memory"]), without.identifier) == (5, "")
+    document["memory"].append("73")
+    memory = unpack(gzip.compress(json.dumps(document).encode()), "db", 1e7)
+    assert memory == replace(without, identifier="73")
 
 
 @pytest.mark.parametrize("identifier", ["73x", "7" * 21, '7"', "\u0667", "7\n"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pgheadroom.alert import SEVERITIES, SUMMARIES, Alert, AlertName, Severity
 from pgheadroom.notice import (
     RESOLVED_SECONDS,
+    WORDS_SECONDS,
     Form,
     Key,
     Notice,
@@ -23,6 +24,7 @@ from pgheadroom.notice import (
     news,
     next_at,
     noted,
+    reworded,
 )
 
 T = 1_700_000_000.0
@@ -79,16 +81,54 @@ def test_what_was_told_waits_for_the_beat() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(LOW, description="9 of 97 slots are left, and it is climbing."),
-        replace(LOW, application_name="api-*"),
         replace(LOW, severity=Severity.CRITICAL),
         replace(LOW, about=("role", "app")),
     ],
 )
-def test_other_words_are_due_at_once(changed: Alert) -> None:
+def test_what_is_another_alert_is_due_at_once(changed: Alert) -> None:
     known = firing(LOW)
     after = firing(changed, before=known, at=T + 1)
     assert (AlertName.LOW, True) in names(due(after, sent(known, T), T + 1, FORM))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(LOW, description="9 of 97 slots are left, and it is climbing."),
+        replace(LOW, application_name="api-*"),
+    ],
+)
+def test_other_words_are_due_soon(changed: Alert) -> None:
+    """Not at once: two applications of like size may be named in turn, sample by sample."""
+    known = firing(LOW)
+    after = firing(changed, before=known, at=T + 1)
+    assert due(after, sent(known, T), T + WORDS_SECONDS - 0.1, FORM) == []
+    assert next_at(after, sent(known, T), T + 1, FORM) == T + WORDS_SECONDS
+    assert names(due(after, sent(known, T), T + WORDS_SECONDS, FORM)) == [(AlertName.LOW, True)]
+    assert names(due(after, sent(known, T), T + 16, FORM)) == [(AlertName.LOW, True)]
+    quick = Form(resend_seconds=2.0)
+    assert next_at(after, sent(known, T), T + 1, quick) == T + 2
+
+
+def test_a_notice_says_as_of_when_it_is() -> None:
+    told = replace(LOW, told_at=T + 61)
+    (notice,) = firing(told).values()
+    annotations = message(notice, T + 300, FORM)["annotations"]
+    assert isinstance(annotations, dict)
+    assert annotations["description"] == "At 2023-11-14 22:14:21 UTC: 9 of 97 slots are left."
+
+
+def test_words_alone_are_told_from_another_alert() -> None:
+    known = firing(LOW, EXHAUSTED)
+    other = replace(LOW, description="8 of 97 slots are left.", told_at=T + 1)
+    found = reworded(known, "db", [other, EXHAUSTED])
+    assert found is not None
+    assert [notice.alert for notice in found.values()] == [other, EXHAUSTED]
+    assert found.keys() == known.keys()
+    for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=("role", "app"))]):
+        assert reworded(known, "db", alerts) is None
+    assert reworded(known, "other", [LOW]) is None
+    assert reworded(firing(before=known), "db", [LOW]) is None
 
 
 def test_other_figures_wait_for_the_beat() -> None:

@@ -130,19 +130,40 @@ def test_exhausted_is_told_when_it_was_one_refusal_between_samples() -> None:
     assert watch.sees(calm(2 + RESOLVE)) == []
 
 
+def reserve(at: float, used: int, *, hidden: int = 0) -> Sample:
+    """Return a reading of a server of 92 ordinary slots and 8 in reserve."""
+    return reading(START + at, {"web": used - hidden}, RESERVE, hidden=hidden)
+
+
 def test_the_reserve_in_use_says_how_much_and_what_is_left() -> None:
     watch = Watch()
-    full = reading(START, {"web": 92}, RESERVE)
-    assert (AlertName.RESERVE, CRITICAL) not in watch.sees(full)
-    assert (AlertName.RESERVE, CRITICAL) in watch.sees(reading(START + 1, {"web": 94}, RESERVE))
+    watch.sees(reserve(0, 92))
+    watch.over(reserve(second, 94) for second in range(1, 11))
+    assert watch.alert(AlertName.RESERVE) is None
+    watch.sees(reserve(11, 94))
     alert = watch.alert(AlertName.RESERVE)
     assert alert is not None
     assert "2 of 8 reserved slots are in use" in alert.description
     assert "6 slots are left to log in with" in alert.description
-    watch.sees(reading(START + 2, {"web": 92}, RESERVE))
+    watch.sees(reserve(12, 92))
     assert watch.alert(AlertName.RESERVE)
-    watch.sees(reading(START + 2 + RESOLVE, {"web": 92}, RESERVE))
+    watch.sees(reserve(12 + RESOLVE, 92))
     assert watch.alert(AlertName.RESERVE) is None
+
+
+def test_a_look_at_a_full_server_as_a_superuser_pages_nobody_about_the_reserve() -> None:
+    watch = Watch()
+    watch.over(reserve(second, 93 if second % 10 else 92) for second in range(600))
+    assert watch.alert(AlertName.RESERVE) is None
+
+
+def test_logins_that_are_refused_and_tried_again_do_not_use_the_reserve() -> None:
+    """Each holds a slot until it is told so: in every sample of a storm, and nobody gets in."""
+    watch = Watch()
+    watch.over(reserve(second, 97, hidden=5) for second in range(60))
+    assert watch.alert(AlertName.RESERVE) is None
+    watch.over(reserve(60 + second, 97, hidden=4) for second in range(11))
+    assert watch.alert(AlertName.RESERVE)
 
 
 def test_low_waits_for_its_hold() -> None:
@@ -340,7 +361,7 @@ def test_without_samples_nobody_knows(condition: Condition) -> None:
     alert = watch.alert(AlertName.UNKNOWN)
     assert alert is not None
     assert f"No sample of db for 5 min: {condition} (why)." in alert.description
-    assert "Last known: 87 of 97 ordinary slots are free." in alert.description
+    assert "Last known, at 2026-01-01 00:00:00 UTC: 87 of 97 ordinary slots" in alert.description
     watch.sees(calm(301))
     assert watch.alert(AlertName.UNKNOWN)
     assert watch.sees(calm(301 + RESOLVE)) == []

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.readings import POLICY, SERVER, sample
 
 from pgheadroom.alert import AlertName
+from pgheadroom.behaviour import exhaustion_seconds
 from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading
 from pgheadroom.slots import Tier
 from pgheadroom.state import State
@@ -55,10 +56,15 @@ def test_other_failures_say_nothing_about_the_slots(condition: Condition) -> Non
     assert after(sample(), failure(condition)).free(Tier.ORDINARY) == 11
 
 
-def test_nothing_is_known_of_a_server_that_refused_from_the_start() -> None:
-    state = after(failure(Condition.FULL))
-    assert state.free(Tier.ORDINARY) is None
-    assert state.sample is None
+def test_of_a_server_that_refused_from_the_start_is_known_what_the_refusal_says() -> None:
+    full, reserved = after(failure(Condition.FULL)), after(failure(Condition.RESERVED_ONLY))
+    assert [full.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [reserved.free(tier) for tier in Tier] == [0, None, None]
+    assert exhaustion_seconds(full) == dict.fromkeys(Tier, 0.0)
+    assert exhaustion_seconds(reserved) == {Tier.ORDINARY: 0.0}
+    assert full.sample is None
+    assert after(failure(Condition.AUTH)).free(Tier.ORDINARY) is None
+    assert exhaustion_seconds(after(failure(Condition.AUTH))) == {}
 
 
 def test_a_condition_keeps_its_beginning_while_it_lasts() -> None:
@@ -107,7 +113,9 @@ def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Read
     sampled = any(not isinstance(reading, Failure | Knock) for reading in found)
     for tier in Tier:
         free = state.free(tier)
-        assert (free is not None) == sampled
+        told = state.condition is Condition.FULL
+        told |= state.condition is Condition.RESERVED_ONLY and tier is Tier.ORDINARY
+        assert (free is not None) == (sampled or told)
         assert free is None or free >= 0
     assert sum(state.failures.values()) == sum(isinstance(r, Failure) for r in found)
 

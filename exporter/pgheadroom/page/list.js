@@ -40,7 +40,8 @@ function show() {
   const words = tally.map(([number, severity]) => `${number} ${severity}`).join(", ");
   say($("tally"), `${plural(shown.length, "target")}: ${words}`);
   say($("pulse"), "live");
-  const lead = full.length ? `FULL ${full[0].target}` : worst === "ok" ? "all is well" : words;
+  const well = shown.every((view) => view.standing === "well");
+  const lead = full.length ? `FULL ${full[0].target}` : well ? "all is well" : worst === "ok" ? "use climbs" : words;
   document.title = `${lead} · pgheadroom`;
   const now = shown.filter((view) => view.severity !== "ok").map((view) => `${view.target}: ${state(view)}.`);
   const news = [words, ...now.slice(0, 5)].join(". ");
@@ -73,13 +74,14 @@ function update(tr, view) {
   const mini = tr.querySelector(".mini");
   mini.hidden = !view.slots;
   if (view.slots) gauge(mini, view.slots);
-  say(tr.querySelector(".free strong"), view.slots ? String(view.slots.free.ordinary) : "–");
+  say(tr.querySelector(".free strong"), view.slots ? String(view.slots.free.ordinary) : isFull(view) ? "0" : "–");
   const seen = isBlind(view) ? ", last seen" : "";
   say(tr.querySelector(".free small"), view.slots ? ` of ${view.slots.limit.ordinary}${seen}` : "");
   const [when] = until(view);
   say(tr.querySelector(".until"), when);
-  const blamed = view.forecast?.application_name ?? view.alerts.find((alert) => alert.application_name)?.application_name;
-  say(tr.querySelector(".who"), blamed ?? "");
+  // Who only holds most is no news while all is well.
+  const blamed = view.taker && (view.taker.took || view.alerts.length || isFull(view));
+  say(tr.querySelector(".who"), blamed ? view.taker.application_name : "");
   const [first, ...more] = view.alerts;
   say(tr.querySelector(".alerts"), first ? first.summary + (more.length ? ` And ${more.length} more.` : "") : "");
 }

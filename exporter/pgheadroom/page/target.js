@@ -6,7 +6,7 @@ import { gauge, legend } from "./gauge.js";
 import { History } from "./history.js";
 import { listen, mood } from "./live.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
-import { clock, duration, growth, isBlind, isFull, plural, roughly, state, title, until } from "./words.js";
+import { clock, description, duration, growth, isBlind, isFull, plural, roughly, taker, title, until, worst } from "./words.js";
 
 const { root, target } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -14,9 +14,6 @@ const name = encodeURIComponent(target);
 
 const HOUR = 3600;
 const LEAST_SPAN = 120;
-const GROWTH_SPAN = 300; // the daemon tells growth over this time
-const LEAST_TAKEN = 3; // connections, and a share of the slots, that are worth a name
-const LEAST_SHARE = 0.1;
 
 const history = new History();
 let view = null;
@@ -59,14 +56,14 @@ function show(data) {
 
 function headline() {
   const slots = view.slots;
-  say($("state"), state(view));
-  say($("free"), slots ? String(slots.free.ordinary) : "–");
+  say($("state"), worst(view));
+  say($("free"), slots ? String(slots.free.ordinary) : isFull(view) ? "0" : "–");
   const free = isBlind(view) ? "slots were free" : "slots free";
   say($("of"), slots ? `of ${slots.limit.ordinary} ${free}` : free);
   const [when, because] = until(view);
   say($("until"), when);
   say($("sign"), because);
-  const [who, took] = taker();
+  const [who, took] = taker(view);
   say($("who"), who);
   say($("took"), took);
   say($("others"), slots ? reach(slots) : "");
@@ -75,30 +72,10 @@ function headline() {
 // For whom there is room, and for whom there is more.
 function reach(slots) {
   if (isBlind(view)) return `when last seen, at ${clock(view.sample.time)}`;
+  if (view.state !== "ok") return `other figures are of ${clock(view.sample.time)}, when last seen`;
   const { reserved, superuser } = slots.free;
   const more = slots.reserve.reserved ? `${reserved} for reserved roles, ` : "";
   return `for ordinary roles (${more}${superuser} for superusers)`;
-}
-
-// Who takes the slots: whom the forecast blames, else who grew by much, else who holds most.
-function taker() {
-  const { forecast, applications, slots } = view;
-  if (!forecast || !applications.length) return ["–", ""];
-  if (forecast.application_name !== null) {
-    const last = roughly(view.sample.time - forecast.since);
-    const took = `took ${Math.round(forecast.took)} in the last ${last}`;
-    return [forecast.application_name, `${took}, holds ${forecast.holds}`];
-  }
-  const known = view.sample.time - (history.points[0]?.time ?? view.sample.time);
-  const span = Math.min(GROWTH_SPAN, Math.max(1, Math.round(known)));
-  const took = (one) => Math.round((one.growth_per_second ?? 0) * span);
-  const grown = applications.reduce((most, one) => (took(one) > took(most) ? one : most));
-  if (took(grown) >= Math.max(LEAST_TAKEN, LEAST_SHARE * slots.limit.ordinary)) {
-    const words = `took ${took(grown)} in the last ${roughly(span)}, holds ${grown.connections}`;
-    return [grown.application_name, words];
-  }
-  const [biggest] = applications;
-  return [biggest.application_name, `holds most: ${biggest.connections} of ${slots.used}`];
 }
 
 function todo() {
@@ -118,7 +95,7 @@ function todo() {
     (element, alert) => {
       say(element.querySelector(".badge"), alert.severity);
       say(element.querySelector("strong"), alert.summary);
-      say(element.querySelector(".description"), alert.description);
+      say(element.querySelector(".description"), description(view, alert));
       say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);
     },
   );
@@ -133,7 +110,7 @@ function runbook(alert) {
 // What a screen reader says by itself: a change of state or of the alerts, not each second's figures.
 function news() {
   const alerts = view.alerts.map((alert) => `${alert.severity}: ${alert.summary}`);
-  const words = [`${target} ${state(view)}.`, ...alerts].join(" ");
+  const words = [`${target} ${worst(view)}.`, ...alerts].join(" ");
   if (words === told) return;
   told = words;
   const slots = isBlind(view) ? null : view.slots;

@@ -73,23 +73,24 @@ const STATES = {
   unreachable: "unreachable",
 };
 
-export function isFull(view) {
-  const free = view.slots && view.slots.free.ordinary;
-  return view.state === "full" || view.state === "reserved_only" || (view.state === "ok" && free === 0);
-}
+export const isFull = (view) => view.standing === "full";
 
 // Whether the figures are not of now: the server is gone, or does not let us see.
-export function isBlind(view) {
-  return view.state !== "ok" && !isFull(view);
-}
+export const isBlind = (view) => view.standing === "blind" || view.standing === "waiting";
 
+// How the target stands, in a few words.
 export function state(view) {
   if (view.state !== "ok") return STATES[view.state] ?? view.state;
   if (isFull(view)) return "full for ordinary roles";
-  if (view.forecast.exhaustion_seconds.ordinary !== null) {
-    return view.severity === "ok" ? "use climbs" : "slots run out";
-  }
-  return view.severity === "ok" ? "all is well" : STATES.ok;
+  if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : "slots run out";
+  if (view.standing === "climbing") return "use climbs";
+  return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
+}
+
+// The same for who sees nothing else: never less than the worst that fires.
+export function worst(view) {
+  const [alert] = view.alerts;
+  return alert && !isFull(view) && !isBlind(view) ? alert.summary.replace(/\.$/, "") : state(view);
 }
 
 const SIGNS = {
@@ -102,13 +103,15 @@ const SIGNS = {
 // Until when there are slots for ordinary roles: a short answer, and what it rests on.
 export function until(view) {
   const forecast = view.forecast;
-  if (!forecast || isBlind(view)) return ["unknown", ""];
-  const seconds = forecast.exhaustion_seconds.ordinary;
-  if (seconds === null || seconds === undefined) {
+  if (isFull(view)) return ["none is left", "ordinary roles are turned away"];
+  if (isBlind(view)) return ["unknown", ""];
+  if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
+  if (view.standing !== "running_out") {
     const peak = view.slots.peak["5m"];
-    return ["no end in sight", peak === null ? "" : `at most ${peak} in use in the last 5 min`];
+    const end = view.standing === "climbing" ? "no end foreseen yet" : "no end in sight";
+    return [end, peak === null ? "" : `at most ${peak} in use in the last 5 min`];
   }
-  if (seconds === 0) return ["none is left", "ordinary roles are turned away"];
+  const seconds = forecast.exhaustion_seconds.ordinary;
   const at = clock(view.sample.time + seconds, { seconds: seconds < 600 });
   const sign = SIGNS[forecast.sign] ?? "";
   const since = forecast.since === null ? "" : ` since ${clock(forecast.since, { seconds: false })}`;
@@ -120,6 +123,22 @@ export function title(view) {
   if (isFull(view)) return `FULL ${view.target}`;
   if (view.state !== "ok") return `${view.state.replaceAll("_", " ")} · ${view.target}`;
   const seconds = view.forecast.exhaustion_seconds.ordinary;
-  const left = view.severity === "critical" && seconds ? `, ${roughly(seconds)}` : "";
-  return `${view.slots.free.ordinary} free${left} · ${view.target}`;
+  const pages = view.severity === "critical";
+  const left = pages && seconds ? `, ${roughly(seconds)}` : "";
+  return `${pages ? "PAGE · " : ""}${view.slots.free.ordinary} free${left} · ${view.target}`;
+}
+
+// Who takes the slots, and how that is seen.
+export function taker(view) {
+  const who = view.taker;
+  if (!who) return ["–", ""];
+  const name = who.application_name;
+  if (!who.took) return [name, `holds most: ${who.holds} of ${view.slots.used}`];
+  return [name, `took ${Math.round(who.took)} in the last ${roughly(who.seconds)}, holds ${who.holds}`];
+}
+
+// What an alert says, with its moment when that is not the one of the figures.
+export function description(view, alert) {
+  const earlier = view.sample && alert.told_at !== null && alert.told_at < view.sample.time;
+  return earlier ? `At ${clock(alert.told_at)}: ${alert.description}` : alert.description;
 }

@@ -1,0 +1,449 @@
+"""Do all outputs of one moment tell one story: slots, time left, severity, and who it is?
+
+Incidents are played reading by reading, and everything that is shown of the states in between is
+read: the API, the words of the page, the screen of `top`, what an alert says, the metrics.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+from tests.unit.histories import (
+    LIMITS,
+    START,
+    Shape,
+    climb,
+    let_in,
+    mountains,
+    pile_up,
+    pool,
+    ramp,
+    reading,
+    samples,
+    staircase,
+    together,
+)
+from tests.unit.readings import POLICY
+
+import pgheadroom
+from pgheadroom.alert import SEVERITIES, Alert, AlertName
+from pgheadroom.board import Board
+from pgheadroom.demo import Script
+from pgheadroom.demo_scripts import LEAK, ROLLING, STORM
+from pgheadroom.durations import duration
+from pgheadroom.exposition import Exposition, Format
+from pgheadroom.memory import recalled, remembered
+from pgheadroom.memory_file import pack, unpack
+from pgheadroom.notice import Form, Notice, message
+from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample
+from pgheadroom.screen import Look, screen
+from pgheadroom.slots import Limits, Tier
+from pgheadroom.state import State
+from pgheadroom.step import step
+from pgheadroom.view import target_view
+
+RESERVE: Final = Limits(max_connections=100, superuser_reserved=3, reserved=2)
+CALM: Final = pool("checkout-api", 12, noise=2)
+TALL: Final = Look(width=220, height=200)
+OF_NOW: Final = {AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE}
+NODE: Final = Path(sys.executable).parent / "node"
+WORDS: Final = Path(pgheadroom.__file__).parent / "page" / "words.js"
+
+
+def scripted(script: Script, every: float = 1.0) -> Iterator[Reading]:
+    """Yield what a demo does to a server, as the daemon would read it: our own session stays."""
+    most = LIMITS.of(Tier.ORDINARY)
+    for number in range(int(script.round_seconds / every)):
+        after = number * every
+        wanted = {"pgheadroom": 1, **script.wanted(after, seed=1)}
+        folded: dict[str, int] = {}
+        for name, count in let_in(wanted, most).items():
+            shown = POLICY.fold(name)
+            folded[shown] = folded.get(shown, 0) + count
+        refused = sum(wanted.values()) > most
+        yield reading(START + after, folded, hidden=2 if refused and number % 2 else 0)
+        if number % 15 == 14:
+            condition = Condition.RESERVED_ONLY if refused else Condition.OK
+            yield Knock(START + after + 0.1, 0.003, condition, "sorry" if refused else "")
+
+
+def refused(shape: Shape, seconds: float, blind: float, condition: Condition) -> Iterator[Reading]:
+    """Yield *shape*, then failures, then *shape* again."""
+    yield from samples(shape, seconds, limits=RESERVE)
+    for second in range(int(blind)):
+        yield Failure(START + seconds + second, condition, "why")
+    yield from samples(shape, 20, limits=RESERVE, start=seconds + blind)
+
+
+LEAKY: Final = together(CALM, climb("nest-api", 0, 0.5, begins=30))
+STORMY: Final = together(CALM, pile_up("launch-fn", 2, 4, 60, most=20))
+INCIDENTS: Final[dict[str, list[Reading]]] = {
+    "calm": [*samples(CALM, 120)],
+    "leak": [*scripted(LEAK)],
+    "storm": [*scripted(STORM)],
+    "rolling": [*scripted(ROLLING)],
+    "a storm that fits": [*samples(STORMY, 400)],
+    "two at once": [*samples(together(LEAKY, climb("jobs", 0, 1.5, begins=150)), 260)],
+    "a storm upon a leak": [
+        *samples(together(climb("slow", 5, 1 / 300), CALM), 3 * 3600, 15.0),
+        *samples(
+            together(climb("slow", 5, 1 / 300), CALM, climb("burst", 0, 1.0, begins=10830)),
+            90,
+            start=10800.0,
+        ),
+    ],
+    "deploys": [*samples(together(CALM, staircase("pods", 12, 120.0, 60)), 900)],
+    "mountains": [*samples(together(CALM, mountains("batch", 30, 9, 600)), 5 * 600, 2.0)],
+    "goes back": [
+        *samples(together(CALM, ramp("x", 0, 80, 60, 200), ramp("x", 0, -60, 260, 280)), 700)
+    ],
+    "refuses us": [*refused(LEAKY, 260, 30, Condition.FULL)],
+    "refused as an ordinary role": [*refused(LEAKY, 210, 30, Condition.RESERVED_ONLY)],
+    "lost": [*refused(LEAKY, 200, 70, Condition.TIMEOUT)],
+    "full from the start": [Failure(START + at, Condition.FULL, "sorry") for at in range(9)],
+    "absent from the start": [Failure(START + at, Condition.AUTH, "no") for at in range(70)],
+}
+
+
+class Outputs:
+    """Everything that is shown of one state."""
+
+    def __init__(self, state: State, now: float) -> None:
+        self.state = state
+        self.view: Any = json.loads(json.dumps(target_view(state), allow_nan=False))
+        self.screen = _drawn(state, now)
+        self.metrics = _metrics(state)
+        self.posts = {alert: _posted(state, alert, now) for alert in state.alerts}
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return the value of a metric; None if it has no such series."""
+        key = (f"pgheadroom_{name}", *sorted({"target": "db", **labels}.items()))
+        return self.metrics.get(key)
+
+
+def _drawn(state: State, now: float) -> str:
+    output = io.StringIO()
+    console = Console(file=output, width=TALL.width, height=TALL.height, legacy_windows=False)
+    console.print(screen(state, now, TALL))
+    return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+
+
+def _metrics(state: State) -> dict[tuple[object, ...], float]:
+    board = Board(["db"])
+    board.publish(state)
+    text = Exposition(board).page(Format.TEXT).decode()
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def _posted(state: State, alert: Alert, now: float) -> str:
+    annotations = message(Notice(state.target, alert), now, Form())["annotations"]
+    assert isinstance(annotations, dict)
+    return annotations["description"]
+
+
+def played(found: Iterable[Reading], state: State | None = None) -> Iterator[Outputs]:
+    """Yield what is shown after each reading at which something may have changed."""
+    state = state or State("db")
+    for number, one in enumerate(found):
+        state = step(state, one, POLICY)
+        near = state.alerts or state.outlook or state.condition is not Condition.OK
+        if number % (7 if near else 61) == 0:
+            yield Outputs(state, one.at)
+
+
+@cache
+def seen_of(incident: str) -> list[Outputs]:
+    """Return what is shown during one of the incidents."""
+    return [*played(INCIDENTS[incident])]
+
+
+def agree(seen: Outputs) -> None:
+    """Check that no two outputs of a state disagree."""
+    _slots_agree(seen)
+    _time_agrees(seen)
+    _severity_agrees(seen)
+    _names_agree(seen)
+
+
+def _slots_agree(seen: Outputs) -> None:
+    state, view = seen.state, seen.view
+    for tier in Tier:
+        assert seen.metric("slots_free", tier=str(tier)) == state.free(tier)
+        if view["slots"]:
+            assert view["slots"]["free"][str(tier)] == state.free(tier)
+    free = state.free(Tier.ORDINARY)
+    head = seen.screen.splitlines()[1]
+    if view["standing"] == "full":
+        assert free == 0
+        assert "FULL" in head
+    elif view["slots"]:
+        limit = view["slots"]["limit"]["ordinary"]
+        assert f"{free} of {limit} ordinary slots" in head
+    for alert, posted in seen.posts.items():
+        told = re.search(r"(\d+) of (\d+) ordinary slots are free", alert.description)
+        if told is None:
+            continue
+        if _of_this_moment(state, alert) and "Last known" not in alert.description:
+            assert int(told[1]) == free, alert.description
+        else:
+            assert re.search(r"[Aa]t \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: ", posted)
+            if _outdated(state, alert):
+                assert re.search(
+                    rf"At \d\d:\d\d:\d\d: {re.escape(alert.description[:40])}", seen.screen
+                )
+
+
+def _of_this_moment(state: State, alert: Alert) -> bool:
+    return state.condition is Condition.OK and not _outdated(state, alert)
+
+
+def _outdated(state: State, alert: Alert) -> bool:
+    assert alert.told_at is not None
+    return state.sample is not None and alert.told_at < state.sample.at
+
+
+def _time_agrees(seen: Outputs) -> None:
+    state, view = seen.state, seen.view
+    head = seen.screen.splitlines()[1]
+    seconds = seen.metric("exhaustion_seconds", tier="ordinary")
+    if view["forecast"]:
+        told = view["forecast"]["exhaustion_seconds"]["ordinary"]
+        assert (math.inf if told is None else told) == seconds
+    match view["standing"]:
+        case "full":
+            assert seconds == 0
+        case "running_out":
+            assert seconds is not None
+            assert f"the last goes in {duration(seconds)}, at" in head
+            assert view["to_do"] != "Nothing to do."
+        case "alarmed":
+            assert seconds == math.inf
+            assert f"no forecast, but {view['alerts'][0]['alertname']} fires" in head
+        case "climbing":
+            assert seconds == math.inf
+            assert "no end foreseen yet" in head
+            assert view["to_do"].startswith("Keep an eye on ")
+        case "well":
+            assert seconds == math.inf
+            assert "no end in sight" in head
+            assert view["to_do"] == "Nothing to do."
+            assert not view["alerts"]
+            verdicts = {one["verdict"] for one in view["applications"]}
+            assert not verdicts & {"storm", "climbing"}
+        case _:
+            assert "nobody knows" in head or not view["slots"]
+    for alert in state.alerts:
+        told = re.search(
+            r"As it goes on now, the last goes in ([^.]*(?:\.\d s)?)\.", alert.description
+        )
+        if told is not None and _of_this_moment(state, alert):
+            assert seconds is not None
+            assert told[1] == duration(seconds), alert.description
+
+
+def _severity_agrees(seen: Outputs) -> None:
+    firing = {(str(alert.name), str(alert.severity)) for alert in seen.state.alerts}
+    worst = "critical" if any(s == "critical" for _, s in firing) else "warning" if firing else None
+    blind = seen.view["state"] != "ok"
+    assert seen.view["severity"] == (worst or ("unknown" if blind else "ok"))
+    assert {(one["alertname"], one["severity"]) for one in seen.view["alerts"]} == firing
+    told = {
+        (str(name), str(severity))
+        for name, severities in SEVERITIES.items()
+        for severity in severities
+        if seen.metric("alert", alertname=str(name), severity=str(severity))
+    }
+    assert told == firing
+    drawn = re.findall(r"^ ?(PAGE|warn) +(\w+)", seen.screen, re.MULTILINE)
+    assert {name for _, name in drawn} == {name for name, _ in firing}
+    assert (worst == "critical") == any(kind == "PAGE" for kind, _ in drawn)
+
+
+def _names_agree(seen: Outputs) -> None:
+    state, view, head = seen.state, seen.view, "\n".join(seen.screen.splitlines()[1:3])
+    who = view["taker"]
+    if who is None:
+        assert view["forecast"] is None or view["forecast"]["application_name"] is None
+        return
+    name = who["application_name"]
+    words = f"{name} took {round(who['took'])}" if who["took"] else f"{name} holds most"
+    assert words in head
+    blamed = view["forecast"]["application_name"]
+    assert blamed in (None, name)
+    for alert in state.alerts:
+        if alert.name in OF_NOW and not _outdated(state, alert) and alert.application_name:
+            assert alert.application_name == name, alert.description
+    worst = view["alerts"][0] if view["alerts"] else None
+    if worst and worst["alertname"] in OF_NOW and who["took"] and view["state"] == "ok":
+        assert name in view["to_do"]
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_no_two_outputs_of_a_moment_disagree(name: str) -> None:
+    found = seen_of(name)
+    assert found
+    for seen in found:
+        agree(seen)
+
+
+def test_the_incidents_are_such() -> None:
+    """All that there is to disagree about happens in them."""
+    standings, names, outdated = set[str](), set[AlertName](), 0
+    for name in INCIDENTS:
+        for seen in seen_of(name):
+            standings.add(seen.view["standing"])
+            names |= {alert.name for alert in seen.state.alerts}
+            outdated += any(_outdated(seen.state, alert) for alert in seen.state.alerts)
+    assert standings == {"full", "blind", "running_out", "alarmed", "climbing", "well"}
+    assert names >= {*OF_NOW - {AlertName.LOW, AlertName.RESERVE}, AlertName.REFUSED}
+    assert names >= {AlertName.EXPECTED, AlertName.LEAKING, AlertName.UNKNOWN}
+    assert outdated > 20
+
+
+def test_a_storm_is_never_well() -> None:
+    """Nothing is foreseen of it, and it took a quarter of the slots within a minute."""
+    seen = [seen for seen in seen_of("a storm that fits") if _storms(seen.view)]
+    assert seen
+    assert {one.view["standing"] for one in seen} <= {"climbing", "running_out", "alarmed"}
+    assert all("launch-fn" in one.view["to_do"] for one in seen)
+
+
+def _storms(view: Any) -> bool:  # noqa: ANN401 - as a program sees it
+    return any(one["verdict"] == "storm" for one in view["applications"])
+
+
+def test_after_a_restart_all_tell_the_same_of_what_is_remembered() -> None:
+    for condition in (Condition.FULL, Condition.TIMEOUT):
+        for seconds in (100, 200, 240):
+            found = [*samples(LEAKY, seconds, limits=RESERVE)]
+            state = State("db")
+            for one in found:
+                state = step(state, one, POLICY)
+            now = found[-1].at + 40
+            memory = unpack(pack(remembered(state, now), "db"), "db", now)
+            anew = recalled(State("db"), memory, now)
+            agree(Outputs(anew, now))
+            failures = [Failure(now + at, condition, "why") for at in range(3)]
+            for seen in played([*failures, *samples(LEAKY, 9, start=seconds + 60)], anew):
+                agree(seen)
+
+
+lives = st.lists(
+    st.tuples(
+        st.sampled_from([1.0, 1.0, 1.0, 2.0, 15.0, 700.0]),
+        st.integers(-12, 14),
+        st.integers(-3, 6),
+        st.sampled_from("ssssssssfukK"),
+    ),
+    max_size=80,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(lives)
+def test_whatever_happens_all_tell_the_same(steps: list[tuple[float, int, int, str]]) -> None:
+    at, held, state = START, {"web": 20, "jobs": 5}, State("db")
+    for number, (pause, more, other, kind) in enumerate(steps):
+        at += pause
+        held = {
+            "web": max(0, min(80, held["web"] + more)),
+            "jobs": max(0, min(18, held["jobs"] + other)),
+        }
+        found: Reading = _life(at, held, kind)
+        state = step(state, found, POLICY)
+        if number % 5 == 4:
+            agree(Outputs(state, at))
+
+
+def _life(at: float, held: dict[str, int], kind: str) -> Sample | Failure | Knock:
+    match kind:
+        case "f":
+            return Failure(at, Condition.FULL, "sorry")
+        case "u":
+            return Failure(at, Condition.UNREACHABLE, "why")
+        case "k":
+            return Knock(at, 0.01, Condition.OK)
+        case "K":
+            return Knock(at, 0.01, Condition.FULL, "sorry")
+    return reading(at, held)
+
+
+SCRIPT: Final = """
+import { readFileSync } from "node:fs";
+const { state, worst, until, title, taker, description } = await import(process.argv[1]);
+const views = JSON.parse(readFileSync(0, "utf8"));
+const told = (view) => ({
+  state: state(view), worst: worst(view), until: until(view), title: title(view),
+  taker: taker(view),
+  alerts: view.alerts.map((alert) => description(view, alert)),
+});
+console.log(JSON.stringify(views.map(told)));
+"""
+
+
+def page_words(views: list[Any]) -> list[dict[str, Any]]:
+    """Return what the page says of each of *views*, by its own script."""
+    done = subprocess.run(
+        [NODE, "--input-type=module", "--eval", SCRIPT, WORDS.as_uri()],
+        input=json.dumps(views),
+        capture_output=True,
+        check=False,
+        text=True,
+        env={"TZ": "UTC"},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_the_page_says_what_the_screen_says() -> None:
+    every = [seen for name in INCIDENTS for seen in seen_of(name)]
+    for seen, told in zip(every, page_words([seen.view for seen in every]), strict=True):
+        view, head = seen.view, seen.screen.splitlines()[1:3]
+        until, _ = told["until"]
+        who, took = told["taker"]
+        fires = bool(view["alerts"])
+        match view["standing"]:
+            case "full":
+                assert until == "none is left"
+                assert told["title"].startswith("FULL ")
+            case "running_out":
+                assert until.startswith("gone in ")
+                assert told["state"] == ("slots run out" if fires else "use climbs")
+            case "alarmed":
+                assert until == "no forecast"
+                assert "well" not in told["state"]
+            case "climbing":
+                assert (told["state"], until) == ("use climbs", "no end foreseen yet")
+            case "well":
+                assert (told["state"], until) == ("all is well", "no end in sight")
+            case _:
+                assert until == "unknown"
+        if fires and view["state"] == "ok" and view["standing"] != "full":
+            assert f"{told['worst']}." == view["alerts"][0]["summary"]
+            assert told["title"].startswith("PAGE · ") == (view["severity"] == "critical")
+        if view["taker"]:
+            assert f"{who} {'took' if took.startswith('took') else 'holds most'}" in "\n".join(head)
+        for alert, words in zip(view["alerts"], told["alerts"], strict=True):
+            old = view["sample"] is not None and alert["told_at"] < view["sample"]["time"]
+            assert words.startswith("At ") == old or alert["description"].startswith("At ")
+            assert words.endswith(alert["description"])

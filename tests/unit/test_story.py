@@ -147,7 +147,10 @@ def _metrics(state: State) -> dict[tuple[object, ...], float]:
     board.publish(state)
     text = Exposition(board).page(Format.TEXT).decode()
     return {
-        (sample.name, *sorted(sample.labels.items())): sample.value
+        (
+            sample.name,
+            *sorted((name, value) for name, value in sample.labels.items() if name != "server"),
+        ): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }

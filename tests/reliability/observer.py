@@ -12,12 +12,14 @@ from tests.servers import rawclient
 from tests.servers.headroom import Headroom
 from tests.servers.postgres import Postgres
 from tests.servers.rawclient import QueryError, Refused, Session
+from tests.servers.wait import until
 
 # Whoever comes by TCP is ours; the clients of these tests use the unix socket. Logins that have
 # yet to tell their name count too, and a lock on pg_database does not stop this one.
 OURS: Final = "select count(*) from pg_stat_get_activity(null) where client_port > 0"
 _PAGE_SECONDS: Final = 0.1
 _COUNT_SECONDS: Final = 0.02
+_COUNTER_SECONDS: Final = 10.0
 _STATE: Final = re.compile(
     r'^pgheadroom_target_state\{server="[^"]*",state="(\w+)",target="faulty"\} 1', re.MULTILINE
 )
@@ -60,7 +62,7 @@ class Observer:
         self.counts: list[list[Count]] = [[] for _ in servers]
         self._daemon = daemon
         self._ended = threading.Event()
-        sessions = [counter or rawclient.admitted(server.unix) for server in servers]
+        sessions = [counter or _counter(server) for server in servers]
         works = [(self._watch_pages, ())] + [
             (self._count, (server, session, counts))
             for server, session, counts in zip(servers, sessions, self.counts, strict=True)
@@ -158,3 +160,13 @@ def _longest_pause(seen: Sequence[tuple[float, float]]) -> float:
     news = [seen[0][0]]
     news += [later[0] for earlier, later in pairwise(seen) if earlier[1] != later[1]]
     return max(later - earlier for earlier, later in pairwise([*news, seen[-1][0]]))
+
+
+def _counter(server: Postgres) -> Session:
+    """Return a superuser's session; clients that are about to be refused may hold its slot."""
+
+    def admitted() -> Session | None:
+        answer = rawclient.connect(server.unix)
+        return None if isinstance(answer, Refused) else answer
+
+    return until(admitted, _COUNTER_SECONDS, "slot for the session that counts")

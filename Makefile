@@ -21,7 +21,7 @@ test: $(VENV)/dev.stamp
 TRUTH_SECONDS ?= 600
 truth: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.parts install --require-all
-	TRUTH_SECONDS=$(TRUTH_SECONDS) REQUIRE_ALL=1 $(BIN)/python -m pytest tests/truth -n $(TEST_WORKERS) -rA $(PYTEST_ARGS)
+	TRUTH_SECONDS=$(TRUTH_SECONDS) REQUIRE_ALL=1 $(BIN)/python -m pytest tests/truth -n 2 -rA $(PYTEST_ARGS)
 
 # Every fault of docs/reliability.md for as long as it says there (ten minutes), and its
 # table written anew.

@@ -37,6 +37,9 @@ SETTINGS: Final[dict[str, Setting]] = {
 }
 CHURNERS: Final = 3
 """Sessions that may come and go between two asks of the oracle."""
+MOST_SHARE: Final = 0.75
+"""The load never takes more of the ordinary slots than this: it justifies no page."""
+_MOST_STALLED: Final = 5
 _TABLES: Final = 8
 _CLOSED: Final = (OSError, HangUpError, QueryError, ProtocolError)
 """How a session ends that somebody terminates, or whose server is restarted."""
@@ -79,9 +82,11 @@ class Director:
         self._oracle = oracle
         self._chance = random.Random(seed)  # noqa: S311 - the same moves each time
         self._on = {kind: threading.Event() for kind in self._kinds()}
+        self._at_work = {kind: threading.Lock() for kind in self._on}
         self._stop = threading.Event()
         self._held: list[Session] = []
         self._stalled = Clients()
+        self._stalls = 0
         self.bugs: list[BaseException] = []
 
     def _kinds(self) -> dict[str, Callable[[Session], None]]:
@@ -116,15 +121,20 @@ class Director:
             raise self.bugs[0]
 
     def switch(self) -> None:
-        """Switch kinds on and off; mostly on, and churn in one phase of three."""
+        """Switch kinds on and off; mostly on, and churn in one phase of three.
+
+        What was switched off does nothing any more when this returns.
+        """
         churn = self._chance.random() < 1 / 3
         for kind, on in self._on.items():
             wanted = churn if kind.startswith("churn") else self._chance.random() < 0.6
             if kind.startswith("refusals"):
                 wanted = wanted and churn  # a refused login comes and goes just as fast
             (on.set if wanted else on.clear)()
-        if not churn:
-            self._oracle.next()  # whoever was still there is gone
+            if not wanted:
+                with self._at_work[kind]:
+                    pass  # it has ended what it was doing
+        self._oracle.next()  # whoever was still there is gone
 
     def move(self) -> None:
         """Open or close a session or a login that hangs, and let the oracle see it."""
@@ -144,17 +154,19 @@ class Director:
                 # Through a session that stays: what comes and goes, the oracle may not see.
                 self._held[0].query(f"select pg_terminate_backend({gone.pid})")
                 gone.close()
-            elif choice < 0.93:
-                self._stalled.stall(self._server.tcp, self._chance.randint(1, 3), user="stalled")
+            elif choice < 0.93 and self._stalls < _MOST_STALLED:
+                more = self._chance.randint(1, _MOST_STALLED - self._stalls)
+                self._stalled.stall(self._server.tcp, more, user="stalled")
+                self._stalls += more
             else:
-                self._stalled.close()
+                self._end_stalled()
         except _CLOSED:
             self._let_go()
         self._oracle.next()
 
     def restart(self) -> None:
         """Restart the server as an operator does, in a hurry; every session is lost."""
-        self._stalled.close()
+        self._end_stalled()
         self._let_go()
         self._server.restart("fast")
         self._oracle.next()
@@ -164,6 +176,10 @@ class Director:
         for on in self._on.values():
             on.set()
         self._let_go()
+
+    def _end_stalled(self) -> None:
+        self._stalled.close()
+        self._stalls = 0
 
     def _let_go(self) -> None:
         while self._held:
@@ -177,7 +193,9 @@ class Director:
                 with self._session("copy" if kind == "subscription" else "postgres") as session:
                     while not self._stop.is_set():
                         self._on[kind].wait()
-                        work(session)
+                        with self._at_work[kind]:
+                            if self._on[kind].is_set():
+                                work(session)
             except _CLOSED:
                 self._stop.wait(0.2)  # until the server is there again
             except BaseException as error:  # noqa: BLE001 - at_work() raises it

@@ -118,11 +118,11 @@ class Oracle:
             rows = self._session.query(_CLIENTS)
             after = dict(_titles(self._server.pid))
         except (OSError, HangUpError, QueryError):
-            # The server is being restarted: there is nothing to be true.
+            # The server is being restarted: the count goes down to nothing and up again.
             if self._session is not None:
                 self._session.close(abruptly=True)
             self._session = None
-            return None
+            return Ask(began, time.time(), 0, 0, {}, {}, {})
         listed = {int(pid or 0) for pid, *_ in rows}
         logging_in = {
             pid

@@ -58,7 +58,11 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
     before = state.sample
     applications = state.applications
     slots = sample.slots
-    if before is None or state.recalled or sample.full or slots.hidden != before.slots.hidden:
+    if (
+        before is None
+        or sample.breakdown.at != before.breakdown.at
+        or slots.hidden != before.slots.hidden
+    ):
         applications = count(
             sample.breakdown.groups,
             slots.hidden,

@@ -123,3 +123,11 @@ def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Read
 @given(readings)
 def test_the_same_readings_make_the_same_state(found: list[Reading]) -> None:
     assert after(*found) == after(*found)
+
+
+def test_a_breakdown_counts_also_where_the_sample_is_of_a_look_after_it() -> None:
+    """On 14 to 16 a full reading may be explained by a later look (see `logins`)."""
+    first = sample(at=1000.0)
+    second = sample(at=1005.0, groups=(Group("worker", "idle", 4, 1.0),))._replace(at=1005.2)
+    state = after(first, second)
+    assert state.applications.totals == {"worker": 4}

@@ -4,13 +4,14 @@ The oracle of the tests: it shares no code with the daemon or with libpq. An adm
 `Session`, a refusal is a `Refused` with the fields as the server sent them; everything else raises.
 """
 
+import contextlib
 import socket
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from tests.servers import wire
-from tests.servers.wire import Address, Row, Wire
+from tests.servers.wire import Address, HangUpError, Row, Wire
 
 _AUTHENTICATION_OK: Final = 0
 _SASL: Final = 10
@@ -98,6 +99,14 @@ class Session:
                 self._line.send(b"X")
             except (BrokenPipeError, ConnectionResetError):
                 abruptly = True  # the server was quicker; there is nobody left to tell
+        self._line.socket.close()
+
+    def leave(self) -> None:
+        """Say goodbye and wait until the server has hung up: the slot is free."""
+        self._line.send(b"X")
+        with contextlib.suppress(HangUpError):  # which is what we wait for
+            for _ in self._line.messages():
+                pass
         self._line.socket.close()
 
     def __enter__(self) -> Self:

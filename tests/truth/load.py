@@ -241,5 +241,5 @@ class Director:
             self._stop.wait(0.005)
 
     def _churn(self, _session: Session) -> None:
-        rawclient.admitted(self._server.unix, user="shop", application_name="churn").close()
+        rawclient.admitted(self._server.unix, user="shop", application_name="churn").leave()
         self._stop.wait(0.002)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.figures import say, spread, table
-from pgheadroom.playback import Playback
+from pgheadroom.storage.recording_reader import Playback
 
 _BAR_SECONDS = 10.0
 _START = 1767225600

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.figures import say, spread, table
-from pgheadroom.course import Course
-from pgheadroom.memory import remembered
-from pgheadroom.memory_file import pack, unpack
+from pgheadroom.forecast.application_trends import Tendencies
+from pgheadroom.forecast.usage import Course
 from pgheadroom.state import State
-from pgheadroom.statedir import StateDirectory
-from pgheadroom.tendency import Tendencies
+from pgheadroom.storage.directory import StateDirectory
+from pgheadroom.storage.snapshot import remembered
+from pgheadroom.storage.snapshot_file import pack, unpack
 
 _BAR_BYTES, _BAR_MILLISECONDS = 150_000, 30.0
 _NOW = 1_767_225_600

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 
 from benchmarks import machine
 from benchmarks.figures import quantile, say, table
-from pgheadroom.cadence import Pulse, carry
-from pgheadroom.names import Folder
-from pgheadroom.reading import Breakdown, Group, Sample, Server
-from pgheadroom.slots import Limits, Slots
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Breakdown, Group, Sample, Server
+from pgheadroom.model.slots import Limits, Slots
+from pgheadroom.postgres.cadence import Pulse, carry
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from dashboards.parts import ORANGE, PURPLE, RED, SOURCE, Json, own
-from pgheadroom.alert import RUNBOOKS
+from pgheadroom.model.alert import RUNBOOKS
 
 Row = str | tuple[int, Sequence[tuple[int, Json | list[Json]]]]
 """A heading, or what stands side by side: the height, and each panel, or those that share its

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pgheadroom.alert import RUNBOOKS
+from pgheadroom.model.alert import RUNBOOKS
 
 Json = dict[str, Any]
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 
 from fuzz.harness import Harness, file_of
-from pgheadroom.memory import Memory, recalled, remembered
-from pgheadroom.memory_file import DamagedError, pack, unpack
-from pgheadroom.names import Folder
-from pgheadroom.reading import Condition, Failure, Group, Knock, Reading
-from pgheadroom.recording import RecordingError, line_of, parse, recorded_sample
-from pgheadroom.slots import Limits
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Condition, Failure, Group, Knock, Reading
+from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.tape_end import TapeError, find_end
+from pgheadroom.storage.recording import RecordingError, line_of, parse, recorded_sample
+from pgheadroom.storage.recording_end import TapeError, find_end
+from pgheadroom.storage.snapshot import Memory, recalled, remembered
+from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack
 
 _POLICY = Policy(Folder().fold)
 _LIMITS = Limits(100, 3, 5)

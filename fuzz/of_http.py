@@ -7,16 +7,16 @@ from typing import Any
 
 from fuzz.harness import Harness
 from fuzz.of_server import done
-from pgheadroom.exposition import Format
-from pgheadroom.names import Folder
-from pgheadroom.prometheus_api import Login, PrometheusApi, PrometheusError
-from pgheadroom.prometheus_history import histories
-from pgheadroom.reading import Sample
-from pgheadroom.recording import line_of, parse
+from pgheadroom.backtest.prometheus import histories
+from pgheadroom.backtest.prometheus_api import Login, PrometheusApi, PrometheusError
+from pgheadroom.metrics.exposition import Format
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.web import accepts_gzip
-from pgheadroom.web_auth import credentials
+from pgheadroom.storage.recording import line_of, parse
+from pgheadroom.web.auth import credentials
+from pgheadroom.web.site import accepts_gzip
 
 _POLICY = Policy(Folder().fold)
 

@@ -16,19 +16,19 @@ from prometheus_client.registry import Collector
 
 from fuzz.harness import Harness
 from pgheadroom import log
-from pgheadroom.api import encoded
-from pgheadroom.exposition import Format, collected, family
-from pgheadroom.harmless import harmless
-from pgheadroom.metrics import TABLE
-from pgheadroom.names import Folder, printable
-from pgheadroom.plain import plain, typed
-from pgheadroom.reading import Group
-from pgheadroom.recording import recorded_sample
-from pgheadroom.rows import text
-from pgheadroom.slots import Limits
+from pgheadroom.metrics.exposition import Format, collected, family
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.names import Folder, printable
+from pgheadroom.model.reading import Group
+from pgheadroom.model.slots import Limits
+from pgheadroom.postgres.rows import text
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.view import target_view
+from pgheadroom.storage.plain import plain, typed
+from pgheadroom.storage.recording import recorded_sample
+from pgheadroom.text import harmless
+from pgheadroom.web.api import encoded
+from pgheadroom.web.view import target_view
 
 _LONGEST = 128
 _FOLDER = Folder()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fuzz.harness import Harness
-from pgheadroom import refusal, rows
-from pgheadroom.knock import UnusableError, admits, message, parse_error
-from pgheadroom.names import Folder
-from pgheadroom.reading import Condition
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Condition
+from pgheadroom.postgres import refusal, rows
+from pgheadroom.postgres.knock import UnusableError, admits, message, parse_error
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fuzz.harness import Harness, file_of
-from pgheadroom.configuration import ConfigurationError, load, load_web
-from pgheadroom.settings import Settings, split_address
+from pgheadroom.config.load import ConfigurationError, load, load_web
+from pgheadroom.config.settings import Settings, split_address
 
 _YAML = (
     *("!!int ", "!!float ", "!!bool ", "!!timestamp ", "!!binary ", "!!set ", "!!omap "),

@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 from pydantic_core import PydanticUndefined
 
-from pgheadroom.metrics import TABLE
-from pgheadroom.reading import Condition
-from pgheadroom.selfmetrics import NAMES
-from pgheadroom.settings import Settings, allowed_range
+from pgheadroom.config.settings import Settings, allowed_range
+from pgheadroom.metrics.own import NAMES
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.reading import Condition
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -29,7 +29,7 @@ for _number in (signal.SIGTERM, signal.SIGINT):
 # One that comes before the daemon can reload waits until it can; every other command lets it in.
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
-from pgheadroom import cli  # noqa: E402 - see above
+from pgheadroom.commands import cli  # noqa: E402 - see above
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
-from pgheadroom.thresholds import Thresholds
 
 Listener = Callable[[State], None]
 GoneListener = Callable[[str], None]

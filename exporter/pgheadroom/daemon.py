@@ -13,30 +13,30 @@ from typing import NoReturn
 import structlog
 
 from pgheadroom import __version__
-from pgheadroom.access import Access
-from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
-from pgheadroom.canary import APPLICATION_NAME as CANARY
-from pgheadroom.configuration import load_web
-from pgheadroom.descriptors import Shortage
-from pgheadroom.exposition import Exposition
-from pgheadroom.fleet import Fleet
-from pgheadroom.jobs import Jobs
-from pgheadroom.keeper import Keeper
-from pgheadroom.names import Folder
-from pgheadroom.notice import Form
-from pgheadroom.notify import Herald
-from pgheadroom.post import Credentials
-from pgheadroom.reload import Reloader, Reread, nothing_to_read
-from pgheadroom.sampler import Sampler
-from pgheadroom.schedule import Schedule
-from pgheadroom.selfmetrics import SelfMetrics
-from pgheadroom.settings import Settings, TargetSettings, split_address
-from pgheadroom.shortage import least_share
-from pgheadroom.statedir import StateDirectory
+from pgheadroom.config.load import load_web
+from pgheadroom.config.settings import Settings, TargetSettings, split_address
+from pgheadroom.judge.slot_rules import least_share
+from pgheadroom.metrics.exposition import Exposition
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.names import Folder
+from pgheadroom.net.descriptors import Shortage
+from pgheadroom.net.http import Credentials
+from pgheadroom.notify.alertmanager import Alertmanagers
+from pgheadroom.notify.notification import Form
+from pgheadroom.notify.systemd import Herald
+from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
+from pgheadroom.postgres.login import Access
 from pgheadroom.step import Policy
-from pgheadroom.web import Site, serve
-from pgheadroom.web_auth import guard
+from pgheadroom.storage.directory import StateDirectory
+from pgheadroom.storage.saver import Keeper
+from pgheadroom.watch.fleet import Fleet
+from pgheadroom.watch.jobs import Jobs
+from pgheadroom.watch.reload import Reloader, Reread, nothing_to_read
+from pgheadroom.watch.sampler import Sampler
+from pgheadroom.watch.schedule import Schedule
+from pgheadroom.web.auth import guard
+from pgheadroom.web.site import Site, serve
 
 log = structlog.get_logger("pgheadroom.daemon")
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgheadroom.alert import Alert
-from pgheadroom.applications import Applications
-from pgheadroom.course import Course
-from pgheadroom.finding import Key
-from pgheadroom.firing import Watched
-from pgheadroom.forecast import Prospect
-from pgheadroom.peaks import Peaks
-from pgheadroom.reading import Condition, Knock, Sample
-from pgheadroom.slots import Tier
-from pgheadroom.tendency import Tendencies
-from pgheadroom.thresholds import Thresholds
-from pgheadroom.visits import Visits
+from pgheadroom.forecast.application_trends import Tendencies
+from pgheadroom.forecast.exhaustion import Prospect
+from pgheadroom.forecast.rolling_max import Peaks
+from pgheadroom.forecast.usage import Course
+from pgheadroom.judge.finding import Key
+from pgheadroom.judge.firing import Watched
+from pgheadroom.model.alert import Alert
+from pgheadroom.model.applications import Applications
+from pgheadroom.model.logins import Visits
+from pgheadroom.model.reading import Condition, Knock, Sample
+from pgheadroom.model.slots import Tier
+from pgheadroom.model.thresholds import Thresholds
 
 
 class State(NamedTuple):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.applications import count
-from pgheadroom.foresight import spoken_of
-from pgheadroom.judge import judge
-from pgheadroom.peaks import Peaks
-from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample, Visit
-from pgheadroom.slots import Tier
+from pgheadroom.forecast.rolling_max import Peaks
+from pgheadroom.judge.forecast_rules import spoken_of
+from pgheadroom.judge.judge import judge
+from pgheadroom.model.applications import count
+from pgheadroom.model.reading import Condition, Failure, Knock, Reading, Sample, Visit
+from pgheadroom.model.slots import Tier
+from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
-from pgheadroom.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)

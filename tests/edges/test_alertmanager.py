@@ -25,14 +25,14 @@ from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import auntil, until
 
-from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.alertmanager import Alertmanagers
 from pgheadroom.board import Board
-from pgheadroom.jobs import Jobs
-from pgheadroom.notice import Form
-from pgheadroom.post import Credentials
-from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.net.http import Credentials
+from pgheadroom.notify.alertmanager import Alertmanagers
+from pgheadroom.notify.notification import Form
 from pgheadroom.state import State
+from pgheadroom.watch.jobs import Jobs
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 NOBODY = "{route: {receiver: nobody}, receivers: [{name: nobody}]}"

@@ -22,7 +22,7 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
-from pgheadroom.stream import MOST_LISTENERS
+from pgheadroom.web.stream import MOST_LISTENERS
 
 pytestmark = pytest.mark.majors(17)
 

@@ -15,8 +15,8 @@ import pytest
 from tests.servers.chromium import Launch
 from tests.servers.headroom import clean_environment, run
 
-from pgheadroom.alert import Severity
-from pgheadroom.thresholds import Thresholds
+from pgheadroom.model.alert import Severity
+from pgheadroom.model.thresholds import Thresholds
 
 START = 1767225600.0  # 2026-01-01 00:00:00 UTC
 HOUR = 3600

@@ -16,8 +16,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
 from pgheadroom import __version__
-from pgheadroom.settings import Settings
-from pgheadroom.whereabouts import address
+from pgheadroom.config.settings import Settings
+from pgheadroom.postgres.whereabouts import address
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 

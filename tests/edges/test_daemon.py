@@ -22,7 +22,7 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
-from pgheadroom.metrics import TABLE
+from pgheadroom.metrics.table import TABLE
 
 pytestmark = pytest.mark.majors(17)
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from pgheadroom.demo import (
+from pgheadroom.demo.load import (
     CALM,
     CHECKOUT,
     CLEANER,
@@ -24,7 +24,7 @@ from pgheadroom.demo import (
     calm,
     play,
 )
-from pgheadroom.embedded import LIMITED_ROLE_CONNECTIONS, EmbeddedServer, embedded_server
+from pgheadroom.demo.server import LIMITED_ROLE_CONNECTIONS, EmbeddedServer, embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

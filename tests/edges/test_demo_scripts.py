@@ -22,12 +22,12 @@ from tests.servers.wait import auntil, until
 from tests.unit.histories import START, fired, replay, samples
 
 from pgheadroom import daemon
-from pgheadroom.alert import AlertName
-from pgheadroom.demo import CALM, CHECKOUT, CLEANER, REPORTS, Script, play
-from pgheadroom.demo_scripts import LAUNCH, LEAK, NEST, ORDERS, ROLLING, SCRIPTS, STORM
-from pgheadroom.embedded import EmbeddedServer, embedded_server
-from pgheadroom.settings import Settings, TargetSettings
-from pgheadroom.slots import Limits, Tier
+from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.demo.load import CALM, CHECKOUT, CLEANER, REPORTS, Script, play
+from pgheadroom.demo.scripts import LAUNCH, LEAK, NEST, ORDERS, ROLLING, SCRIPTS, STORM
+from pgheadroom.demo.server import EmbeddedServer, embedded_server
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.slots import Limits, Tier
 
 LIMITS = Limits(max_connections=100, superuser_reserved=3, reserved=2)
 ORDINARY = LIMITS.of(Tier.ORDINARY)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from pgheadroom import embedded
-from pgheadroom.embedded import EmbeddedServer, EmbeddedUnavailable, embedded_server
+from pgheadroom.demo import server as embedded
+from pgheadroom.demo.server import EmbeddedServer, EmbeddedUnavailable, embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def python_for(user: str) -> str:
             continue
         try:
             tried = subprocess.run(
-                [python, "-c", "import pgheadroom.embedded"],
+                [python, "-c", "import pgheadroom.demo.server"],
                 env=environment(),
                 cwd="/",
                 user=user,

@@ -18,9 +18,9 @@ from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
-from pgheadroom.access import Access
-from pgheadroom.reading import Condition, Failure
-from pgheadroom.session import Session
+from pgheadroom.model.reading import Condition, Failure
+from pgheadroom.postgres.login import Access
+from pgheadroom.postgres.session import Session
 
 pytestmark = pytest.mark.majors(18)
 

@@ -8,7 +8,7 @@ from benchmarks import many_names, soak
 from benchmarks.http_load import ALL
 from benchmarks.scrape_load import QUIET, loads
 
-from pgheadroom.web_limits import Limits
+from pgheadroom.web.limits import Limits
 
 pytestmark = [pytest.mark.postgres, pytest.mark.majors(17)]
 

@@ -19,13 +19,13 @@ from tests.servers.postgres import Postgres
 from tests.servers.process import send
 from tests.servers.wait import auntil, until
 
-from pgheadroom.alert import Alert, AlertName, Severity
 from pgheadroom.board import Board
-from pgheadroom.jobs import Jobs
-from pgheadroom.notify import Herald, beat_seconds, status
-from pgheadroom.reading import Condition
-from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import Condition
+from pgheadroom.notify.systemd import Herald, beat_seconds, status
 from pgheadroom.state import State
+from pgheadroom.watch.jobs import Jobs
 
 WATCHDOG_USEC = "600000"
 BEAT_SECONDS = 0.3

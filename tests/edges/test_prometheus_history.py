@@ -15,7 +15,7 @@ from tests.servers.headroom import run
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.prometheus import Prometheus
 
-from pgheadroom.prometheus_api import Login, PrometheusApi, PrometheusError, selector
+from pgheadroom.backtest.prometheus_api import Login, PrometheusApi, PrometheusError, selector
 
 pytestmark = pytest.mark.prometheus
 

@@ -22,11 +22,11 @@ from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 from tests.unit.readings import sample
 
-from pgheadroom.playback import Playback
-from pgheadroom.reading import Condition, Failure, Group, Knock, Sample
-from pgheadroom.tape import FileTape
-from pgheadroom.tape_end import TapeError
-from pgheadroom.whereabouts import address
+from pgheadroom.model.reading import Condition, Failure, Group, Knock, Sample
+from pgheadroom.postgres.whereabouts import address
+from pgheadroom.storage.recording_end import TapeError
+from pgheadroom.storage.recording_reader import Playback
+from pgheadroom.storage.recording_writer import FileTape
 
 SECONDS = 20.0
 
@@ -368,8 +368,8 @@ def test_a_person_at_a_terminal_is_told_that_it_goes_on(pg: Postgres, tmp_path: 
     """Once a minute; here the minute is made short."""
     ours, theirs = pty.openpty()
     code = (
-        "import sys, pgheadroom.recorder as r; r._PROGRESS_SECONDS = 0.5;"
-        "from pgheadroom import cli; sys.exit(cli.main(sys.argv[1:]))"
+        "import sys, pgheadroom.commands.recorder as r; r._PROGRESS_SECONDS = 0.5;"
+        "from pgheadroom.commands import cli; sys.exit(cli.main(sys.argv[1:]))"
     )
     words = ("record", str(tmp_path / "x"), "--dsn", pg.dsn(), "--log-level", "error")
     recorder = subprocess.Popen(

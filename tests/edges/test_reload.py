@@ -28,9 +28,9 @@ from tests.servers.postgres import Postgres
 from tests.servers.process import send
 from tests.servers.wait import auntil, until
 
-from pgheadroom.configuration import ConfigurationError
+from pgheadroom.config.load import ConfigurationError
+from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.daemon import running
-from pgheadroom.settings import Settings, TargetSettings
 
 pytestmark = pytest.mark.majors(18)
 

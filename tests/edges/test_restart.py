@@ -17,8 +17,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.rawclient import Session
 from tests.servers.wait import until
 
-from pgheadroom.history import History
-from pgheadroom.memory_file import unpack
+from pgheadroom.forecast.history import History
+from pgheadroom.storage.snapshot_file import unpack
 
 pytestmark = [pytest.mark.majors(17), pytest.mark.alertmanager]
 

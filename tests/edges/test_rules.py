@@ -10,7 +10,7 @@ from tests.fixtures.programs import MakePrometheus
 from tests.servers import http
 from tests.servers.wait import until
 
-from pgheadroom.rules import plain, prometheus_rule
+from pgheadroom.commands.rules import plain, prometheus_rule
 
 ALERTS: Final = Path(__file__).parents[2] / "alerts"
 TESTS: Final = sorted(ALERTS.glob("tests/*.test.yml"))

@@ -25,7 +25,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.prometheus import Prometheus
 from tests.servers.wait import until
 
-from pgheadroom.whereabouts import address
+from pgheadroom.postgres.whereabouts import address
 
 ROOT: Final = Path(__file__).parents[2]
 SLOTS: Final = {"full": 20, "calm": 40}

@@ -16,16 +16,16 @@ import pytest
 import structlog
 from tests.servers.wait import until
 
-from pgheadroom.alert import Alert, AlertName, Severity
 from pgheadroom.board import Board
-from pgheadroom.course import Course
-from pgheadroom.firing import Watched
-from pgheadroom.keeper import Keeper
-from pgheadroom.memory import remembered
-from pgheadroom.memory_file import pack, unpack
-from pgheadroom.selfmetrics import SelfMetrics
+from pgheadroom.forecast.usage import Course
+from pgheadroom.judge.firing import Watched
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.state import State
-from pgheadroom.statedir import LARGEST_BYTES, InUseError, StateDirectory
+from pgheadroom.storage.directory import LARGEST_BYTES, InUseError, StateDirectory
+from pgheadroom.storage.saver import Keeper
+from pgheadroom.storage.snapshot import remembered
+from pgheadroom.storage.snapshot_file import pack, unpack
 
 LogLines = list[MutableMapping[str, Any]]
 

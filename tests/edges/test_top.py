@@ -128,10 +128,10 @@ def test_it_ends_at_once_while_nobody_answers(pg: Postgres) -> None:
 def test_a_crash_gives_the_terminal_back_and_tells(pg: Postgres) -> None:
     """A mistake of ours is not hidden behind a screen."""
     code = (
-        "import sys, pgheadroom.top as t\n"
+        "import sys, pgheadroom.commands.live as t\n"
         "def broken(state, now, look): raise ZeroDivisionError('a mistake')\n"
         "t.screen = broken\n"
-        "from pgheadroom import cli; sys.exit(cli.main(sys.argv[1:]))"
+        "from pgheadroom.commands import cli; sys.exit(cli.main(sys.argv[1:]))"
     )
     environment = clean_environment(TERM="xterm-256color")
     with Tty([sys.executable, "-c", code, "top", "--dsn", pg.dsn()], environment) as tty:

@@ -32,7 +32,7 @@ from tests.servers.scratch import make_folder, remove_folder
 from tests.servers.tls import make_certificate
 from tests.servers.wait import until
 
-from pgheadroom.web_auth import MOST_CHECKS
+from pgheadroom.web.auth import MOST_CHECKS
 
 pytestmark = pytest.mark.majors(17)
 

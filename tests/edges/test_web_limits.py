@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from tests.servers.wait import auntil
 
-from pgheadroom.web_limits import Door, Limits, Pieces
+from pgheadroom.web.limits import Door, Limits, Pieces
 
 LARGE = bytes(range(256)) * 64 * 1024  # more than the kernel's buffers at both ends hold
 ASK = b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -19,10 +19,10 @@ from tests.servers.alertmanager import Alertmanager
 from tests.servers.postgres import Postgres
 from tests.servers.wait import until
 
-from pgheadroom.configuration import load
-from pgheadroom.dashboards import NAMES as DASHBOARDS
-from pgheadroom.embedded_binaries import newest_install
-from pgheadroom.settings import PREFIX, Settings
+from pgheadroom.commands.dashboards import NAMES as DASHBOARDS
+from pgheadroom.config.load import load
+from pgheadroom.config.settings import PREFIX, Settings
+from pgheadroom.demo.binaries import newest_install
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from tests.servers.ports import LOOPBACK, free_port
 
-from pgheadroom.settings import DEFAULT_PORT, PREFIX
+from pgheadroom.config.settings import DEFAULT_PORT, PREFIX
 
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")

@@ -48,7 +48,7 @@ def test_the_list_of_licences_is_that_of_the_packages() -> None:
 
 
 def test_the_library_of_the_page_is_the_one_that_is_named() -> None:
-    page = ROOT / "exporter" / "pgheadroom" / "page"
+    page = ROOT / "exporter" / "pgheadroom" / "web" / "static"
     named, version = licenses.PAGE.split()
     assert f"{named} (v{version})" in (page / "uplot.js").read_text()[:200]
     assert "The MIT License" in (page / "uplot.LICENSE").read_text()

@@ -9,7 +9,7 @@ import pytest
 from tests.needs import need
 from tests.servers.headroom import run
 
-from pgheadroom.configuration import load
+from pgheadroom.config.load import load
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT: Final = FOLDER / "pgheadroom.service"

@@ -74,8 +74,10 @@ def test_nothing_but_the_package_is_in_it(wheel: Path) -> None:
 def test_what_is_no_code_is_installed_too(installed: Path) -> None:
     package = installed / "pgheadroom"
     assert (package / "py.typed").is_file()
-    queries = {path.name for path in (package / "queries").glob("*.sql")}
-    assert queries == {path.name for path in (ROOT / PACKAGE / "queries").glob("*.sql")}
+    queries = {path.name for path in (package / "postgres" / "queries").glob("*.sql")}
+    assert queries == {
+        path.name for path in (ROOT / PACKAGE / "postgres" / "queries").glob("*.sql")
+    }
     assert queries
 
 
@@ -91,19 +93,19 @@ def test_it_runs(installed: Path, tmp_path: Path, command: tuple[str, ...]) -> N
 
 def test_what_runs_is_what_was_installed(installed: Path, tmp_path: Path) -> None:
     """With its queries, which are read when the package is imported."""
-    script = "import pgheadroom.statements as it; print(it.__file__)"
+    script = "import pgheadroom.postgres.statements as it; print(it.__file__)"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert Path(answer.strip()).is_relative_to(installed)
 
 
 def test_the_rules_that_were_installed_are_printed(installed: Path, tmp_path: Path) -> None:
-    script = "from pgheadroom.rules import main; main([])"
+    script = "from pgheadroom.commands.rules import main; main([])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert answer == (ROOT / RULES).read_text()
 
 
 def test_the_dashboards_that_were_installed_are_written(installed: Path, tmp_path: Path) -> None:
-    script = "from pgheadroom.dashboards import main; main(['made'])"
+    script = "from pgheadroom.commands.dashboards import main; main(['made'])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert len(answer.splitlines()) == 4
     written = {file.name: file.read_text() for file in (tmp_path / "made").iterdir()}

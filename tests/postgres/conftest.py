@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pgheadroom.access import Access
 from pgheadroom.board import Board
-from pgheadroom.names import Folder
-from pgheadroom.sampler import Sampler
-from pgheadroom.session import Session
+from pgheadroom.model.names import Folder
+from pgheadroom.postgres.login import Access
+from pgheadroom.postgres.session import Session
 from pgheadroom.state import State
 from pgheadroom.step import Policy
+from pgheadroom.watch.sampler import Sampler
 
 TARGET = "db"
 

@@ -14,11 +14,11 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.wait import auntil, until
 
-from pgheadroom.access import Access
-from pgheadroom.alert import AlertName
-from pgheadroom.canary import APPLICATION_NAME, Canary
-from pgheadroom.reading import Condition, Failure, Visit
-from pgheadroom.slots import Tier
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.reading import Condition, Failure, Visit
+from pgheadroom.model.slots import Tier
+from pgheadroom.postgres.canary import APPLICATION_NAME, Canary
+from pgheadroom.postgres.login import Access
 
 pytestmark = pytest.mark.majors(15, 18)
 

@@ -12,8 +12,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.rawclient import Session
 from tests.servers.wait import auntil
 
-from pgheadroom.reading import Condition, Failure
-from pgheadroom.slots import Tier
+from pgheadroom.model.reading import Condition, Failure
+from pgheadroom.model.slots import Tier
 
 OURS = "select count(*) from pg_stat_activity where application_name = 'pgheadroom'"
 

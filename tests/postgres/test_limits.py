@@ -8,7 +8,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.rawclient import Refused
 from tests.servers.wait import auntil
 
-from pgheadroom.reading import LimitUse
+from pgheadroom.model.reading import LimitUse
 
 
 async def uses(watched: Watch, kind: str) -> dict[str, tuple[int, int]]:

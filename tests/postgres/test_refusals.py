@@ -19,8 +19,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.storm import Storm
 from tests.servers.wait import auntil
 
-from pgheadroom.reading import Condition
-from pgheadroom.slots import Tier
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
 
 
 async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watcher) -> None:

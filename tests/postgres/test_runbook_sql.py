@@ -20,7 +20,7 @@ from tests.servers.process import send
 from tests.servers.rawclient import Refused, Session
 from tests.servers.wait import until
 
-from pgheadroom.embedded_binaries import newest_install
+from pgheadroom.demo.binaries import newest_install
 
 FOLDER: Final = Path(__file__).parents[2] / "alerts" / "runbooks"
 RESERVED_SINCE: Final = 16

@@ -12,8 +12,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.rawclient import Session
 from tests.servers.wait import auntil
 
-from pgheadroom.reading import Condition
-from pgheadroom.slots import RdsReserve, Tier
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import RdsReserve, Tier
 from pgheadroom.state import State
 
 RESERVED_SINCE = 16

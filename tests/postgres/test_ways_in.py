@@ -13,8 +13,8 @@ from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.unit.test_exposition import parsed, published
 
-from pgheadroom.exposition import Format
-from pgheadroom.reading import Condition
+from pgheadroom.metrics.exposition import Format
+from pgheadroom.model.reading import Condition
 
 
 @pytest.mark.majors(14, 18)

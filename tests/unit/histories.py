@@ -15,10 +15,10 @@ from itertools import chain
 
 from tests.unit.readings import POLICY, SERVER
 
-from pgheadroom.alert import AlertName
-from pgheadroom.reading import Breakdown, Group, Reading, Sample
-from pgheadroom.replay import Account, Episode, Replay
-from pgheadroom.slots import Limits, Slots, Tier
+from pgheadroom.backtest.replay import Account, Episode, Replay
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.reading import Breakdown, Group, Reading, Sample
+from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pgheadroom.names import Folder
-from pgheadroom.reading import Breakdown, Group, Sample, Server
-from pgheadroom.slots import Limits, Slots
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Breakdown, Group, Sample, Server
+from pgheadroom.model.slots import Limits, Slots
 from pgheadroom.step import Policy
 
 POLICY = Policy(Folder().fold)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.unit.histories import START, after, climb, pool, reading, samples, together
 
-from pgheadroom.advice import by_urgency, to_do
-from pgheadroom.alert import SEVERITIES, Alert, AlertName, Severity
-from pgheadroom.reading import FAILURES, Condition, Failure
+from pgheadroom.judge.advice import by_urgency, to_do
+from pgheadroom.model.alert import SEVERITIES, Alert, AlertName, Severity
+from pgheadroom.model.reading import FAILURES, Condition, Failure
 from pgheadroom.state import State
 
 CALM = after([reading(START, {"web": 5})])

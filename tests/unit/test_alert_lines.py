@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.unit.histories import START, climb, let_in, pool, reading, samples, together
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.alert_lines import CULPRIT_SECONDS, Told, alert_lines, as_told
-from pgheadroom.changes import Change
-from pgheadroom.reading import Condition, Failure, Reading
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import Condition, Failure, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
+from pgheadroom.watch.alert_lines import CULPRIT_SECONDS, Told, alert_lines, as_told
+from pgheadroom.watch.changes import Change
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 

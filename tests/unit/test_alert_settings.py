@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pgheadroom.configuration import ConfigurationError, load
-from pgheadroom.settings import Settings
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import Settings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 

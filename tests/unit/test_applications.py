@@ -5,9 +5,9 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.applications import STARTING, Applications, count
-from pgheadroom.names import OTHER, UNNAMED, Folder
-from pgheadroom.reading import Group
+from pgheadroom.model.applications import STARTING, Applications, count
+from pgheadroom.model.names import OTHER, UNNAMED, Folder
+from pgheadroom.model.reading import Group
 
 names = st.sampled_from([f"app{chr(97 + n)}" for n in range(20)] + ["", OTHER, UNNAMED])
 groups = st.lists(

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from pgheadroom.backoff import again_seconds, delay_seconds, longest_delay_seconds
-from pgheadroom.reading import FAILURES, Condition
+from pgheadroom.model.reading import FAILURES, Condition
+from pgheadroom.net.backoff import again_seconds, delay_seconds, longest_delay_seconds
 
 
 @pytest.mark.parametrize("condition", FAILURES)

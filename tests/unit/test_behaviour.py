@@ -21,11 +21,11 @@ from tests.unit.histories import (
     together,
 )
 
-from pgheadroom.behaviour import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
-from pgheadroom.reading import Condition, Failure, Sample
-from pgheadroom.slots import Limits, Tier
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
+from pgheadroom.model.reading import Condition, Failure, Sample
+from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
-from pgheadroom.tendency import Verdict
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import sample
 
-from pgheadroom.cadence import DEFAULT_PACE, Cost, Depth, Pulse, carry, depth, moved
-from pgheadroom.reading import Group
-from pgheadroom.slots import Limits
+from pgheadroom.model.reading import Group
+from pgheadroom.model.slots import Limits
+from pgheadroom.postgres.cadence import DEFAULT_PACE, Cost, Depth, Pulse, carry, depth, moved
 
 LARGE = Limits(max_connections=5000, superuser_reserved=3)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.climb import Climb, least_rise
-from pgheadroom.course import Course
+from pgheadroom.forecast.climb import Climb, least_rise
+from pgheadroom.forecast.usage import Course
 
 LIMIT = 97
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pgheadroom.configuration import ConfigurationError, load
-from pgheadroom.settings import Settings, split_address
-from pgheadroom.whereabouts import address
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import Settings, split_address
+from pgheadroom.postgres.whereabouts import address
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.curve import REST, Curve
+from pgheadroom.backtest.curve import REST, Curve
 
 
 def curve(totals: list[int]) -> Curve:

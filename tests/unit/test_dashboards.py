@@ -9,10 +9,10 @@ from typing import Any, Final
 import pytest
 from dashboards import write
 
-from pgheadroom import selfmetrics
-from pgheadroom.alert import RUNBOOKS, SEVERITIES
-from pgheadroom.dashboards import NAMES, main, text
-from pgheadroom.metrics import TABLE
+from pgheadroom.commands.dashboards import NAMES, main, text
+from pgheadroom.metrics import own as selfmetrics
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.alert import RUNBOOKS, SEVERITIES
 
 ROOT: Final = Path(__file__).parents[2]
 DASHBOARDS: Final[list[dict[str, Any]]] = write.dashboards()

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 from tests.servers.wait import auntil
 
-from pgheadroom import descriptors
-from pgheadroom.descriptors import Shortage
+from pgheadroom.net import descriptors
+from pgheadroom.net.descriptors import Shortage
 
 
 def complaint(number: int, **more: object) -> dict[str, Any]:

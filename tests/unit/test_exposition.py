@@ -14,14 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from tests.unit.readings import POLICY, SERVER, sample
 
 from pgheadroom.board import Board
-from pgheadroom.exposition import Exposition, Format, collected, end
-from pgheadroom.metrics import TABLE, Metric
-from pgheadroom.names import Folder
-from pgheadroom.reading import Condition, Failure, Group, Knock, LimitUse, Sessions, Visit
-from pgheadroom.selfmetrics import NAMES, SelfMetrics
+from pgheadroom.metrics.exposition import Exposition, Format, collected, end
+from pgheadroom.metrics.own import NAMES, SelfMetrics
+from pgheadroom.metrics.table import TABLE, Metric
+from pgheadroom.model.names import Folder
+from pgheadroom.model.reading import Condition, Failure, Group, Knock, LimitUse, Sessions, Visit
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.web import compress
+from pgheadroom.web.site import compress
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.alert import Alert, AlertName, Label, Severity
-from pgheadroom.finding import Finding, Key, Words
-from pgheadroom.firing import Moment, Watched, judged
+from pgheadroom.judge.finding import Finding, Key, Words
+from pgheadroom.judge.firing import Moment, Watched, judged
+from pgheadroom.model.alert import Alert, AlertName, Label, Severity
 
 
 def saying(words: str) -> Callable[[], Words]:

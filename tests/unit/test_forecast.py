@@ -22,9 +22,9 @@ from tests.unit.histories import (
     together,
 )
 
-from pgheadroom.forecast import Prospect, Sign, seconds_left
-from pgheadroom.reading import Sample
-from pgheadroom.slots import Tier
+from pgheadroom.forecast.exhaustion import Prospect, Sign, seconds_left
+from pgheadroom.model.reading import Sample
+from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
 LIMIT = LIMITS.of(Tier.ORDINARY)

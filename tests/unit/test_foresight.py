@@ -34,10 +34,10 @@ from tests.unit.histories import (
     without,
 )
 
-from pgheadroom.alert import AlertName
-from pgheadroom.reading import Sample
-from pgheadroom.replay import Account
-from pgheadroom.slots import Limits
+from pgheadroom.backtest.replay import Account
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.reading import Sample
+from pgheadroom.model.slots import Limits
 
 BIG = Limits(max_connections=200, superuser_reserved=3)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.course import Course
-from pgheadroom.growth import Culprit, culprit, growth
-from pgheadroom.names import UNNAMED
+from pgheadroom.forecast.growth import Culprit, culprit, growth
+from pgheadroom.forecast.usage import Course
+from pgheadroom.model.names import UNNAMED
 
 names = st.sampled_from(["a", "b", "c", UNNAMED])
 holders = st.dictionaries(names, st.integers(0, 90), max_size=4)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.harmless import harmless
+from pgheadroom.text import harmless
 
 # What Slack, Discord, Mattermost, Teams, mail and Markdown act upon.
 ACTIVE = re.compile(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.history import RUNGS, SPAN, History, Span
+from pgheadroom.forecast.history import RUNGS, SPAN, History, Span
 
 NEWEST_WIDTH = 1 << (RUNGS - 1)
 KEPT_SECONDS = (SPAN - 2) * NEWEST_WIDTH

@@ -21,9 +21,9 @@ from tests.unit.histories import (
 )
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import SEVERITIES, SUMMARIES, AlertName, Severity
-from pgheadroom.reading import FAILURES, Condition, Failure, Knock, Reading, Sample
-from pgheadroom.slots import Limits, Tier
+from pgheadroom.model.alert import SEVERITIES, SUMMARIES, AlertName, Severity
+from pgheadroom.model.reading import FAILURES, Condition, Failure, Knock, Reading, Sample
+from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
 

@@ -5,7 +5,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.logins import Answer, Logins, Starting
+from pgheadroom.postgres.starting import Answer, Logins, Starting
 
 
 def look(*pids: int, clients: tuple[int, ...] = (), others: tuple[int, ...] = ()) -> Starting:

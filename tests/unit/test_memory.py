@@ -13,19 +13,28 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.readings import POLICY, sample
 
-from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.changes import changes
-from pgheadroom.finding import Key
-from pgheadroom.firing import Watched
-from pgheadroom.history import RUNGS
-from pgheadroom.memory import Memory, recalled, remembered
-from pgheadroom.memory_file import FORMAT, DamagedError, pack, unpack
-from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading, Sample, Visit
-from pgheadroom.slots import Limits, Tier
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.forecast.history import RUNGS
+from pgheadroom.judge.finding import Key
+from pgheadroom.judge.firing import Watched
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import (
+    FAILURES,
+    Condition,
+    Failure,
+    Group,
+    Knock,
+    Reading,
+    Sample,
+    Visit,
+)
+from pgheadroom.model.slots import Limits, Tier
+from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.tendency import Verdict
-from pgheadroom.thresholds import Thresholds
+from pgheadroom.storage.snapshot import Memory, recalled, remembered
+from pgheadroom.storage.snapshot_file import FORMAT, DamagedError, pack, unpack
+from pgheadroom.watch.changes import changes
 
 LIMITS = Limits(100, 3)
 NAMES = ("web", "worker", 'a "b" \\ \n', "größe \N{PILE OF POO}", "\ud800", "<!here>")

@@ -14,13 +14,13 @@ from tests.unit.histories import (
 )
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import AlertName
-from pgheadroom.behaviour import climbing_seconds, growth_rates, verdicts
-from pgheadroom.names import OTHER
-from pgheadroom.reading import Group
-from pgheadroom.slots import Limits
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.judge.figures import climbing_seconds, growth_rates, verdicts
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.names import OTHER
+from pgheadroom.model.reading import Group
+from pgheadroom.model.slots import Limits
 from pgheadroom.step import step
-from pgheadroom.tendency import Verdict
 
 LIMITS = Limits(max_connections=1000, superuser_reserved=3)
 

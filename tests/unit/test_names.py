@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.names import DEFAULT_RULES, OTHER, UNNAMED, Folder, Rule, printable
+from pgheadroom.model.names import DEFAULT_RULES, OTHER, UNNAMED, Folder, Rule, printable
 
 fold = Folder().fold
 

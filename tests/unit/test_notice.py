@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.alert import SEVERITIES, SUMMARIES, Alert, AlertName, Severity
-from pgheadroom.notice import (
+from pgheadroom.model.alert import SEVERITIES, SUMMARIES, Alert, AlertName, Severity
+from pgheadroom.notify.notification import (
     RESOLVED_SECONDS,
     WORDS_SECONDS,
     Form,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgheadroom.configuration import ConfigurationError, load
-from pgheadroom.connection_strings import CONNECTIONS
-from pgheadroom.given import kind_of
-from pgheadroom.settings import ADDRESSES, FoldRule, Settings, TargetSettings
+from pgheadroom.config.connection_strings import CONNECTIONS
+from pgheadroom.config.given import kind_of
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings, TargetSettings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 DSN = f"postgresql://u:{SECRET}@h/d?x=1"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.peaks import WINDOWS, Peaks
+from pgheadroom.forecast.rolling_max import WINDOWS, Peaks
 
 samples = st.lists(st.tuples(st.floats(0.1, 40.0), st.integers(0, 1000)), min_size=1, max_size=60)
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from pgheadroom.attempts import Attempt
-from pgheadroom.pending import Arrived, Doors, Pending
+from pgheadroom.net.pending import Arrived, Doors, Pending
+from pgheadroom.postgres.addresses import Attempt
 
 
 class Server:
@@ -64,7 +64,7 @@ async def test_one_that_did_not_arrive_is_begun_anew() -> None:
 
 
 async def test_patience_ends_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgheadroom.pending._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("pgheadroom.net.pending._PATIENCE_SECONDS", 0.0)
     server, pending = Server(), Pending[str]()
     with pytest.raises(TimeoutError):
         await pending.within(0.001, server.login)
@@ -75,7 +75,7 @@ async def test_who_is_given_up_again_and_again_is_given_up_ever_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After 20, 40, 80, 160 ms, where each time 20 would be fifteen logins."""
-    monkeypatch.setattr("pgheadroom.pending._PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr("pgheadroom.net.pending._PATIENCE_SECONDS", 0.02)
     server, pending = Server(), Pending[str]()
     end = time.monotonic() + 0.3
     while time.monotonic() < end:

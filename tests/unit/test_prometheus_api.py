@@ -4,7 +4,7 @@ import pytest
 from fuzz.of_http import Answered, prometheus
 from fuzz.of_server import done
 
-from pgheadroom.prometheus_api import PrometheusError
+from pgheadroom.backtest.prometheus_api import PrometheusError
 
 
 def answered(data: str) -> Answered:

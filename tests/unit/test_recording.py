@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import sample
 
-from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, LimitUse, Sample
-from pgheadroom.recording import RecordingError, line_of, parse, recorded_sample
-from pgheadroom.slots import Limits
+from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, LimitUse, Sample
+from pgheadroom.model.slots import Limits
+from pgheadroom.storage.recording import RecordingError, line_of, parse, recorded_sample
 
 PLAIN = {
     "time": 1767225600.25,

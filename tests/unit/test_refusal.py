@@ -2,9 +2,9 @@
 
 import pytest
 
-from pgheadroom.knock import parse_error
-from pgheadroom.reading import Condition
-from pgheadroom.refusal import Refusal, condition, parse
+from pgheadroom.model.reading import Condition
+from pgheadroom.postgres.knock import parse_error
+from pgheadroom.postgres.refusal import Refusal, condition, parse
 
 PREFIX = 'connection to server at "127.0.0.1", port 5432 failed: '
 

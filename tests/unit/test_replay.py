@@ -8,9 +8,9 @@ import pytest
 from tests.unit.histories import START, reading
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.reading import Condition, Failure, Knock, Reading
-from pgheadroom.replay import Account, Episode, Replay, Shortage
+from pgheadroom.backtest.replay import Account, Episode, Replay, Shortage
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import Condition, Failure, Knock, Reading
 
 
 def played(readings: Iterable[Reading]) -> Account:

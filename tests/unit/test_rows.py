@@ -2,8 +2,8 @@
 
 import pytest
 
-from pgheadroom import rows
-from pgheadroom.logins import Starting
+from pgheadroom.postgres import rows
+from pgheadroom.postgres.starting import Starting
 
 GOOD = (b"12", b"1767229198.5", b"3")
 OLDER = (b"12", b"1767229198.5", b"{41,42}", b"{40}", b"{40,39}")

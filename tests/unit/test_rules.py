@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from pgheadroom.alert import RUNBOOKS, SEVERITIES, SUMMARIES
-from pgheadroom.metrics import TABLE
-from pgheadroom.rules import main
-from pgheadroom.selfmetrics import NAMES
-from pgheadroom.thresholds import Thresholds
+from pgheadroom.commands.rules import main
+from pgheadroom.metrics.own import NAMES
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.alert import RUNBOOKS, SEVERITIES, SUMMARIES
+from pgheadroom.model.thresholds import Thresholds
 
 ALERTS: Final = Path(__file__).parents[2] / "alerts"
 FILE: Final = ALERTS / "pgheadroom.rules.yml"

@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from pgheadroom.alert import RUNBOOKS, AlertName
-from pgheadroom.metrics import TABLE
-from pgheadroom.reading import FAILURES
-from pgheadroom.selfmetrics import NAMES
-from pgheadroom.settings import Settings
+from pgheadroom.config.settings import Settings
+from pgheadroom.metrics.own import NAMES
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.alert import RUNBOOKS, AlertName
+from pgheadroom.model.reading import FAILURES
 
 FOLDER: Final = Path(__file__).parents[2] / "alerts" / "runbooks"
 TEXTS: Final = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.md"))}

@@ -14,13 +14,13 @@ from rich.console import Console
 from tests.unit.histories import START, Shape, after, climb, pool, reading, samples, together
 from tests.unit.readings import POLICY, older_server
 
-from pgheadroom import gauge
-from pgheadroom.application_table import Order
-from pgheadroom.reading import Condition, Failure, Knock, LimitUse
-from pgheadroom.screen import Look, screen
-from pgheadroom.slots import Limits, Slots, Tier
+from pgheadroom.model.reading import Condition, Failure, Knock, LimitUse
+from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
+from pgheadroom.terminal import bars
+from pgheadroom.terminal.applications import Order
+from pgheadroom.terminal.screen import Look, screen
 
 LIMITS = Limits(max_connections=100, superuser_reserved=3, reserved=2)
 HOSTILE = ["[bold red]x[/]", "\x1b[2J\x1b[31mred", "a\nb\rc", "\u202egnp.exe", "[/]", "日本語" * 9]
@@ -80,8 +80,8 @@ def test_a_full_server() -> None:
     page = shown(looked(LEAK, 260))
     assert "FULL: no slot of 95 is free for applications; applications are refused" in page
     assert "PAGE  PostgresConnectionsExhausted" in page
-    assert f"{gauge.FREE} free 0" in page
-    assert f"{gauge.FREE}{gauge.FREE}" not in page
+    assert f"{bars.FREE} free 0" in page
+    assert f"{bars.FREE}{bars.FREE}" not in page
 
 
 def refused(condition: Condition, detail: str) -> State:
@@ -95,7 +95,7 @@ def test_a_server_that_refuses_us_is_full_with_its_last_figures() -> None:
     assert "FULL: no slot of 95 is free for applications; none to be had" in page
     assert "full: sorry, too many clients already; figures are of 00:00:59, 12 s ago" in page
     assert "free for applications 0, pg_use_reserved_connections 0, superusers 0" in page
-    assert f"{gauge.FREE}{gauge.FREE}" not in page
+    assert f"{bars.FREE}{bars.FREE}" not in page
     assert "checkout-api" in page
 
 
@@ -231,28 +231,28 @@ def test_the_bar_is_as_wide_as_said_and_hides_nothing(
 ) -> None:
     slots = Slots(LIMITS, visible, hidden)
     free = slots.free(Tier.ORDINARY)
-    bar = gauge.bar(slots, free, width, "green").plain
+    bar = bars.bar(slots, free, width, "green").plain
     assert len(bar) == width
     reserve = LIMITS.max_connections - slots.used - free
     for count, character in (
-        (visible, gauge.USED),
-        (hidden, gauge.HIDDEN),
-        (free, gauge.FREE),
-        (max(0, reserve), gauge.RESERVE),
+        (visible, bars.USED),
+        (hidden, bars.HIDDEN),
+        (free, bars.FREE),
+        (max(0, reserve), bars.RESERVE),
     ):
         assert (character in bar) == (count > 0)
 
 
 def test_the_curve_shows_a_climb_a_gap_and_nothing_before_it_began() -> None:
     state = looked(climb("x", 5, 0.3), 200)
-    rows = gauge.curve(state.course.history, at(state), 300.0, 95, (60, 3))
+    rows = bars.curve(state.course.history, at(state), 300.0, 95, (60, 3))
     assert [len(row) for row in rows] == [60] * 3
     bottom = rows[-1]
     assert bottom.startswith(" " * 18)
     assert bottom.endswith("█" * 10)
     levels = [sum(" ▁▂▃▄▅▆▇█".index(row[column]) for row in rows) for column in range(20, 60)]
     assert levels == sorted(levels)
-    later = gauge.curve(state.course.history, at(state) + 100, 300.0, 95, (60, 3))
+    later = bars.curve(state.course.history, at(state) + 100, 300.0, 95, (60, 3))
     assert all(row.endswith(" " * 18) for row in later)
 
 

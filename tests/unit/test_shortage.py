@@ -9,12 +9,12 @@ import pytest
 from tests.unit.histories import START, reading
 from tests.unit.readings import POLICY
 
-from pgheadroom.alert import Alert, AlertName, Severity
-from pgheadroom.reading import Condition, Failure, Knock, LimitUse, Reading, Sample, Visit
-from pgheadroom.slots import Limits
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import Condition, Failure, Knock, LimitUse, Reading, Sample, Visit
+from pgheadroom.model.slots import Limits
+from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.thresholds import Thresholds
 
 RESOLVE = POLICY.thresholds.resolve_hold_seconds
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.slots import Limits, Slots, Tier
+from pgheadroom.model.slots import Limits, Slots, Tier
 
 counts = st.integers(min_value=0, max_value=20_000)
 limits = st.builds(

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import POLICY, SERVER, sample
 
-from pgheadroom.alert import AlertName
-from pgheadroom.behaviour import exhaustion_seconds
-from pgheadroom.reading import FAILURES, Condition, Failure, Group, Knock, Reading
-from pgheadroom.slots import Tier
+from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, Reading
+from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
 

@@ -40,28 +40,28 @@ from tests.unit.histories import (
 from tests.unit.readings import POLICY
 
 import pgheadroom
-from pgheadroom.alert import SEVERITIES, Alert, AlertName
 from pgheadroom.board import Board
-from pgheadroom.demo import Script
-from pgheadroom.demo_scripts import LEAK, ROLLING, STORM
+from pgheadroom.demo.load import Script
+from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
-from pgheadroom.exposition import Exposition, Format
-from pgheadroom.memory import recalled, remembered
-from pgheadroom.memory_file import pack, unpack
-from pgheadroom.notice import Form, Notice, message
-from pgheadroom.reading import Condition, Failure, Knock, Reading, Sample
-from pgheadroom.screen import Look, screen
-from pgheadroom.slots import Limits, Tier
+from pgheadroom.metrics.exposition import Exposition, Format
+from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
+from pgheadroom.model.reading import Condition, Failure, Knock, Reading, Sample
+from pgheadroom.model.slots import Limits, Tier
+from pgheadroom.notify.notification import Form, Notice, message
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.view import target_view
+from pgheadroom.storage.snapshot import recalled, remembered
+from pgheadroom.storage.snapshot_file import pack, unpack
+from pgheadroom.terminal.screen import Look, screen
+from pgheadroom.web.view import target_view
 
 RESERVE: Final = Limits(max_connections=100, superuser_reserved=3, reserved=2)
 CALM: Final = pool("checkout-api", 12, noise=2)
 TALL: Final = Look(width=220, height=200)
 OF_NOW: Final = {AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE}
 NODE: Final = Path(sys.executable).parent / "node"
-WORDS: Final = Path(pgheadroom.__file__).parent / "page" / "words.js"
+WORDS: Final = Path(pgheadroom.__file__).parent / "web" / "static" / "words.js"
 
 
 def scripted(script: Script, every: float = 1.0) -> Iterator[Reading]:

@@ -6,9 +6,9 @@ from typing import Any
 from tests.unit.readings import POLICY, sample
 
 from pgheadroom.board import Board
-from pgheadroom.reading import Condition, Failure, Group
+from pgheadroom.model.reading import Condition, Failure, Group
 from pgheadroom.step import step
-from pgheadroom.stream import All, One
+from pgheadroom.web.stream import All, One
 
 FLEET = [f"db{number}" for number in range(450)]
 

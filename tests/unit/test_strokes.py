@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.strokes import Strokes
+from pgheadroom.forecast.jumps import Strokes
 
 LEAST = 4.0
 

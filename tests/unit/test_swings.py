@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.swings import Swings, prominence
+from pgheadroom.forecast.cycles import Swings, prominence
 
 PROMINENCE = prominence(97)
 

@@ -21,8 +21,8 @@ from tests.unit.histories import (
     together,
 )
 
-from pgheadroom.history import SPAN, History
-from pgheadroom.tendency import FIRST, Tendencies, Verdict
+from pgheadroom.forecast.application_trends import FIRST, Tendencies, Verdict
+from pgheadroom.forecast.history import SPAN, History
 
 EVERY = 30.0
 

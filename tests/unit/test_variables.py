@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgheadroom.variables import of_platform, read_variables
+from pgheadroom.config.variables import of_platform, read_variables
 
 # As kubelet's envvars.FromServices makes them of a Service `pgheadroom` with a port named http.
 KUBERNETES = {

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import POLICY, sample
 
-from pgheadroom.changes import changes
-from pgheadroom.reading import FAILURES, Condition, Reading, Visit
+from pgheadroom.model.logins import BOUNDS, Durations, Visits
+from pgheadroom.model.reading import FAILURES, Condition, Reading, Visit
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.visits import BOUNDS, Durations, Visits
+from pgheadroom.watch.changes import changes
 
 SUPERUSER = "its role is a superuser"
 

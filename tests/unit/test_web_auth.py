@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 from tests.servers.guarded_headroom import hashed
 
-from pgheadroom.web_auth import MOST_CHECKS, Logins, TooManyLoginsError, credentials
+from pgheadroom.web.auth import MOST_CHECKS, Logins, TooManyLoginsError, credentials
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgheadroom.web_config import ClientCertificate, Tls, WebConfig, web_config
+from pgheadroom.web.config import ClientCertificate, Tls, WebConfig, web_config
 
 FOLDER = Path("/etc/pgheadroom")
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
-from pgheadroom.settings import TARGET_NAMES
-from pgheadroom.whereabouts import LONGEST, address
+from pgheadroom.config.settings import TARGET_NAMES
+from pgheadroom.postgres.whereabouts import LONGEST, address
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pgheadroom.configuration import ConfigurationError, load
-from pgheadroom.settings import Settings
-from pgheadroom.yaml_file import read_mapping
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.yaml_file import read_mapping
 
 ANCHORED = """
 x-base: &base

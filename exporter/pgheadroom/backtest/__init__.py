@@ -1,0 +1,1 @@
+"""Runs the daemon's step over the past and reports what would have fired."""

@@ -1,0 +1,31 @@
+"""What would have fired, as JSON Lines: one object for each alert that begins to fire or resolves.
+
+``time`` is in seconds since the epoch; ``state`` is ``firing`` or ``resolved``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from pgheadroom.backtest.replay import Account
+
+
+def lines(account: Account) -> Iterator[str]:
+    """Yield the changes of a history in order of time, each a line without its end."""
+    for change in account.changes:
+        alert = change.alert
+        said: dict[str, str | float | None] = {
+            "time": change.at,
+            "target": account.name,
+            "alert": str(alert.name),
+            "severity": str(alert.severity),
+            "state": "firing" if change.firing else "resolved",
+            "application_name": alert.application_name,
+            "summary": alert.summary,
+            "description": alert.description,
+        }
+        if alert.about is not None:
+            name, value = alert.about
+            said[name] = value
+        yield json.dumps(said)

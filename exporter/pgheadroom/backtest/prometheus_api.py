@@ -1,0 +1,188 @@
+"""What does a Prometheus say: its HTTP API, asked for series and for ranges of values.
+
+Whatever goes wrong is one error whose message says what, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+
+from pgheadroom.model.names import printable
+
+Labels = dict[str, str]
+
+_TIMEOUT_SECONDS = 120.0
+_LOGIN_NEEDED = (401, 403)
+_TOO_MUCH = ("maximum resolution", "too many samples", "too many points", "timed out")
+
+
+class PrometheusError(Exception):
+    """Prometheus could not be asked, or its answer is of no use; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in, if that is needed: by name and password, or by token."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that carries it."""
+        if self.token is not None:
+            return {"Authorization": f"Bearer {self.token}"}
+        if self.username is not None:
+            basic = aiohttp.encode_basic_auth(self.username, self.password or "", encoding="utf-8")
+            return {"Authorization": basic}
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The values of one series in a range of time."""
+
+    labels: Labels
+    values: tuple[tuple[float, float], ...]
+    """(seconds since the epoch, value); points at which there was none, or NaN, are left out."""
+
+
+class PrometheusApi:
+    """One Prometheus; use it as an asynchronous context manager. Raises PrometheusError only."""
+
+    def __init__(self, url: str, login: Login) -> None:
+        parts = _parts(url)
+        if parts is None:
+            raise PrometheusError("--prometheus: not a URL, such as http://prometheus:9090")
+        if "@" in parts.netloc:
+            words = "--prometheus: no login in the URL: use --username and --password-file"
+            raise PrometheusError(words)
+        self._address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._login = login
+        self._session: aiohttp.ClientSession | None = None
+
+    async def series(self, selectors: list[str], start: float, end: float) -> list[Labels]:
+        """Return the label sets of all series that one of *selectors* finds in that time."""
+        fields = [("match[]", selector) for selector in selectors]
+        found = await self._get("series", [*fields, ("start", f"{start}"), ("end", f"{end}")])
+        try:
+            return [_labels(labels) for labels in found]
+        except (TypeError, ValueError):
+            raise self._no_prometheus("list of series") from None
+
+    async def query_range(self, query: str, start: float, end: float, step: float) -> list[Series]:
+        """Return the values of *query* at *start*, every *step* seconds, up to *end*."""
+        fields = [("query", query), ("start", f"{start}"), ("end", f"{end}"), ("step", f"{step}")]
+        found = await self._get("query_range", fields)
+        try:
+            return [_series(one) for one in found["result"]]
+        except (TypeError, KeyError, ValueError, OverflowError):
+            raise self._no_prometheus("range of values") from None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers=self._login.headers, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        assert self._session is not None  # noqa: S101 - made when it was entered
+        await self._session.close()
+
+    async def _get(self, path: str, fields: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - it is JSON
+        assert self._session is not None  # noqa: S101 - used as a context manager
+        try:
+            url = f"{self._address}/api/v1/{path}"
+            async with self._session.get(url, params=fields) as response:
+                status, body = response.status, await response.read()
+        except TimeoutError:
+            raise PrometheusError(
+                f"{self._address}: no answer within {_TIMEOUT_SECONDS:g} s"
+            ) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise PrometheusError(f"cannot reach {self._address}: {_why(error)}") from None
+        return self._data(status, body)
+
+    def _data(self, status: int, body: bytes) -> Any:  # noqa: ANN401 - it is JSON
+        if status in _LOGIN_NEEDED:
+            raise PrometheusError(
+                f"{self._address} does not let us in ({status}): give --username and"
+                " --password-file, or --bearer-token-file"
+            )
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self._no_prometheus(f"JSON but status {status}") from None
+        if not isinstance(answer, Mapping) or "status" not in answer:
+            raise self._no_prometheus("Prometheus's API")
+        if answer["status"] != "success" or "data" not in answer:
+            words = printable(str(answer.get("error", "an error without words")))
+            hint = "; try a shorter --since, a longer --step, or one --target"
+            too_much = any(part in words for part in _TOO_MUCH)
+            raise PrometheusError(f"{self._address}: {words}{hint if too_much else ''}")
+        return answer["data"]
+
+    def _no_prometheus(self, what: str) -> PrometheusError:
+        return PrometheusError(f"{self._address}: the answer is no {what}; is it Prometheus?")
+
+
+def selector(names: str, labels: Mapping[str, str], *more: str) -> str:
+    """Return the PromQL selector of the series whose name matches *names*, with *labels*.
+
+    *more* matchers are added as they are.
+    """
+    matchers = [f'__name__=~"{names}"', *(f"{key}={quoted(labels[key])}" for key in labels), *more]
+    return "{" + ",".join(matchers) + "}"
+
+
+def quoted(value: str) -> str:
+    """Return *value* as a string of PromQL."""
+    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+        value = value.replace(plain, escaped)
+    return f'"{value}"'
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return None
+    return parts if usable and url.isprintable() else None
+
+
+def _series(found: Any) -> Series:  # noqa: ANN401 - it is JSON
+    values = [(float(at), float(value)) for at, value in found["values"]]
+    if not all(0 <= at < math.inf for at, _ in values):
+        raise ValueError
+    return Series(
+        labels=_labels(found["metric"]),
+        values=tuple((at, value) for at, value in values if math.isfinite(value)),
+    )
+
+
+def _labels(found: Any) -> Labels:  # noqa: ANN401 - it is JSON
+    labels = dict(found)
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise TypeError
+    return labels
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or str(error.os_error)
+    return printable(str(error) or type(error).__name__)

@@ -1,0 +1,171 @@
+"""What would have fired: the daemon's own step, driven over a history's readings.
+
+Pure: readings in, one after the other; what fired, when, and how full it was comes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pgheadroom.backtest.curve import Curve
+from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.reading import Condition, Knock, Reading, Sample
+from pgheadroom.model.slots import Limits, Tier
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
+
+SOON_SECONDS = 3600.0
+"""An alert that was over for longer than this when the slots ran out was not about that."""
+
+SAME_SECONDS = 300.0
+"""Two moments without a free slot that are no further apart are one shortage."""
+
+# A server that is down has no free slot either, but it did not run out of them.
+_TELLING = frozenset({Condition.OK, Condition.FULL, Condition.RESERVED_ONLY})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An alert began to fire, or resolved."""
+
+    at: float
+    firing: bool
+    alert: Alert
+
+
+@dataclass(slots=True)
+class Episode:
+    """An alert from its first reading to the one that resolved it."""
+
+    alert: Alert
+    """As it was when it began."""
+    start: float
+    end: float | None = None
+    """None when it still fired at the end of the history."""
+
+    @property
+    def pages(self) -> bool:
+        """Whether a person would have been paged."""
+        return self.alert.severity is Severity.CRITICAL
+
+
+@dataclass(slots=True)
+class Shortage:
+    """From the first to the last reading that found no free slot for an ordinary role.
+
+    A slot may have been free in between, for ``SAME_SECONDS`` at most.
+    """
+
+    start: float
+    end: float
+
+
+@dataclass(slots=True)
+class Account:
+    """What a history came to."""
+
+    name: str
+    first: float | None = None
+    last: float = 0.0
+    samples: int = 0
+    failures: int = 0
+    limits: list[tuple[float, Limits]] = field(default_factory=list)
+    """Each time from which on other limits held."""
+    highest: int = 0
+    highest_at: float = 0.0
+    highest_of: int = 0
+    """The ordinary limit at that moment."""
+    changes: list[Change] = field(default_factory=list)
+    episodes: list[Episode] = field(default_factory=list)
+    shortages: list[Shortage] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    """What a reader should know of the way the history came to be."""
+
+    @property
+    def paged(self) -> bool:
+        """Whether something critical fired."""
+        return any(episode.pages for episode in self.episodes)
+
+    @property
+    def warning(self) -> tuple[Episode, float] | None:
+        """The first page that came in time for a shortage, and how many seconds before it."""
+        for episode in self.episodes:
+            lead = self.lead_seconds(episode) if episode.pages else None
+            if lead:
+                return episode, lead
+        return None
+
+    def lead_seconds(self, episode: Episode) -> float | None:
+        """Return how long after the start of *episode* the last ordinary slot went.
+
+        0 when it had gone already; None when that did not happen, or long after it was over.
+        """
+        over = self.last if episode.end is None else episode.end + SOON_SECONDS
+        for shortage in self.shortages:
+            if shortage.end >= episode.start and shortage.start <= over:
+                return max(0.0, shortage.start - episode.start)
+        return None
+
+
+class Replay:
+    """Steps through one history; give it a *curve* to have the way there kept too."""
+
+    def __init__(self, name: str, policy: Policy, curve: Curve | None = None) -> None:
+        self.account = Account(name)
+        self._state = State(name)
+        self._policy = policy
+        self._curve = curve
+        self._open: dict[object, Episode] = {}
+
+    def add(self, reading: Reading) -> None:
+        """Take one more reading, later than those before."""
+        before = self._state
+        after = self._state = step(before, reading, self._policy)
+        account = self.account
+        if account.first is None:
+            account.first = reading.at
+        account.last = max(account.last, reading.at)
+        if isinstance(reading, Sample):
+            self._sampled(reading, after)
+        elif not isinstance(reading, Knock):
+            account.failures += 1
+            if self._curve is not None:
+                self._curve.gap()
+        self._watch_the_end(reading.at, after)
+        if after.alerts is not before.alerts:
+            self._note(reading.at, before.alerts, after.alerts)
+
+    def _sampled(self, sample: Sample, state: State) -> None:
+        account, slots = self.account, sample.slots
+        account.samples += 1
+        used, ordinary = slots.used, slots.limits.of(Tier.ORDINARY)
+        if not account.limits or account.limits[-1][1] != slots.limits:
+            account.limits.append((sample.at, slots.limits))
+        if used > account.highest or account.samples == 1:
+            account.highest, account.highest_at, account.highest_of = used, sample.at, ordinary
+        if self._curve is not None:
+            most = slots.limits.max_connections
+            self._curve.add(sample.at, state.applications.counts, ordinary, most)
+
+    def _watch_the_end(self, at: float, state: State) -> None:
+        if state.condition not in _TELLING or state.free(Tier.ORDINARY) != 0:
+            return
+        shortages = self.account.shortages
+        if shortages and at - shortages[-1].end <= SAME_SECONDS:
+            shortages[-1].end = at
+        else:
+            shortages.append(Shortage(at, at))
+
+    def _note(self, at: float, before: tuple[Alert, ...], after: tuple[Alert, ...]) -> None:
+        were = {alert.key: alert for alert in before}
+        are = {alert.key: alert for alert in after}
+        account = self.account
+        for key, alert in were.items():
+            if key not in are:
+                account.changes.append(Change(at, firing=False, alert=alert))
+                self._open.pop(key).end = at
+        for key, alert in are.items():
+            if key not in were:
+                account.changes.append(Change(at, firing=True, alert=alert))
+                self._open[key] = episode = Episode(alert, at)
+                account.episodes.append(episode)

@@ -1,0 +1,131 @@
+"""What would have fired, told to a person: when, why, of whom, and how long before the end.
+
+The sentences stand here for the page (``backtest_html``) too, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from pgheadroom.backtest.replay import Account, Episode
+from pgheadroom.durations import duration, moment
+from pgheadroom.model.alert import Severity
+from pgheadroom.model.slots import Tier
+
+_STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow"}
+_INDENT = 4
+_SHORTAGES_TOLD = 5
+
+
+def tell(accounts: Sequence[Account], console: Console) -> None:
+    """Print every history, then the verdict as the last line."""
+    for account in accounts:
+        console.print(Text(account.name, "bold"))
+        for name, value in facts(account):
+            console.print(Text(f"  {name:<9}{value}"))
+        for note in account.notes:
+            console.print(Text.assemble("  ", ("note     ", "yellow"), note))
+        for episode in account.episodes:
+            console.print()
+            _tell_one(account, episode, console)
+        if not account.episodes:
+            console.print(Text("  nothing would have fired", "green"))
+        console.print()
+    paged = any(account.paged for account in accounts)
+    console.print(Text(verdict(accounts), "bold red" if paged else "bold green"))
+
+
+def _tell_one(account: Account, episode: Episode, console: Console) -> None:
+    alert = episode.alert
+    line = Text.assemble(
+        f"  {moment(episode.start)}  ",
+        (f"{alert.severity:<8}", _STYLES[alert.severity]),
+        f"  {title(episode)}",
+    )
+    if alert.application_name is not None:
+        line.append("  of ").append(alert.application_name, "bold")
+    console.print(line)
+    for words in (f"{alert.summary} {alert.description}", length(account, episode)):
+        console.print(Padding(Text(words), (0, 0, 0, _INDENT), expand=False))
+
+
+def facts(account: Account) -> Iterator[tuple[str, str]]:
+    """Yield what a history is: each fact's name and the fact."""
+    if account.first is None:
+        return
+    span = account.last - account.first
+    yield "span", f"{moment(account.first)} to {moment(account.last)} UTC, {duration(span)}"
+    failures = f", {account.failures:,} readings failed" if account.failures else ""
+    yield "samples", f"{account.samples:,}{failures}"
+    for at, limits in account.limits:
+        since = "" if at == account.limits[0][0] else f", from {moment(at)} on"
+        slots = f"{limits.max_connections} slots, {limits.of(Tier.ORDINARY)} of them ordinary"
+        yield "limits", slots + since
+    if account.samples:
+        when = moment(account.highest_at)
+        yield "highest", f"{account.highest} of {account.highest_of} ordinary slots, {when}"
+    for shortage in account.shortages[:_SHORTAGES_TOLD]:
+        words = f"no ordinary slot was free at {moment(shortage.start)}"
+        lasted = shortage.end - shortage.start
+        yield "full", words + (f", and again and again for {duration(lasted)}" if lasted else "")
+    more = len(account.shortages) - _SHORTAGES_TOLD
+    if more > 0:
+        yield "full", f"and {more} more times"
+
+
+def title(episode: Episode) -> str:
+    """Return the name of the alert, and of what it speaks if there are several such."""
+    alert = episode.alert
+    return alert.name if alert.about is None else f"{alert.name} ({' '.join(alert.about)})"
+
+
+def length(account: Account, episode: Episode) -> str:
+    """Say how long it fired, and how long before the last ordinary slot went."""
+    if episode.end is None:
+        fired = f"still fires at the end, after {duration(account.last - episode.start)}"
+    else:
+        fired = f"fired for {duration(episode.end - episode.start)}"
+    lead = lead_words(account, episode)
+    return f"{fired}; {lead}" if lead else fired
+
+
+def lead_words(account: Account, episode: Episode) -> str:
+    """Say how long before the last ordinary slot went it began; empty when that did not happen."""
+    lead = account.lead_seconds(episode)
+    if lead is None:
+        return ""
+    if lead > 0:
+        return f"began {duration(lead)} before the last ordinary slot went"
+    return "began when no ordinary slot was free any more"
+
+
+def verdict(accounts: Sequence[Account]) -> str:
+    """Say in one sentence whether anybody would have been paged, and how early."""
+    pages = [(account, e) for account in accounts for e in account.episodes if e.pages]
+    if not pages:
+        warnings = sum(len(account.episodes) for account in accounts)
+        ran_out = sum(1 for account in accounts if account.shortages)
+        missed = f", though the slots ran out in {ran_out} of the histories" if ran_out else ""
+        count = f"{warnings} {_plural('warning', warnings)}" if warnings else "no warning either"
+        return f"Nobody would have been paged; {count}{missed}."
+    account, first = min(pages, key=lambda page: page[1].start)
+    whom = f", because of {first.alert.application_name}" if first.alert.application_name else ""
+    lead = account.lead_seconds(first)
+    before = f", {duration(lead)} before the last ordinary slot went" if lead else ""
+    where = f" ({account.name})" if len(accounts) > 1 else ""
+    if not lead and account.warning:
+        late, lead = account.warning
+        before = (
+            f"; the one at {moment(late.start)} came {duration(lead)} before the last slot went"
+        )
+        return f"{len(pages)} pages, the first at {moment(first.start)} UTC{where}{whom}{before}."
+    count = "One page," if len(pages) == 1 else f"{len(pages)} pages, the first"
+    return f"{count} at {moment(first.start)} UTC{where}{before}{whom}."
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else word + "s"

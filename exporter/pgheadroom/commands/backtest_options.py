@@ -1,0 +1,211 @@
+"""What is a backtest asked to do: its arguments, or everything that is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pgheadroom.backtest.prometheus_api import Login
+from pgheadroom.config.alerting import AlertSettings
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import Settings, allowed_range
+from pgheadroom.durations import seconds_of, time_of
+from pgheadroom.model.thresholds import Thresholds
+
+PROGRAM = "pgheadroom backtest"
+
+_USAGE = """pgheadroom backtest FILE ... [--format text|jsonl] [--html REPORT]
+       pgheadroom backtest --prometheus URL --since 30d [--until TIME] [--step 15s] [...]"""
+
+_DESCRIPTION = """\
+Tells what would have paged, and when, had pgheadroom watched: the very same judgement as the
+daemon's, over recordings or over the history that a Prometheus already has.
+
+FILE is a recording of `pgheadroom record` (plain or gzip; - is the standard input); each is a
+history of its own. Prometheus is asked for pgheadroom's own series and for postgres_exporter's
+(pg_stat_activity_count, pg_settings_*), so nothing has to be installed to try it."""
+
+_EPILOG = """\
+examples:
+  pgheadroom backtest orders.jsonl.gz
+  pgheadroom backtest --html report.html recordings/*.jsonl
+  pgheadroom backtest --format jsonl --paging-horizon-seconds 1800 orders.jsonl
+  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d --html report.html
+
+Exits 1 if something critical would have fired, 0 if not, 2 if the arguments, a file or
+Prometheus's answer are of no use."""
+
+_THRESHOLDS = tuple(field.name for field in fields(Thresholds))
+_MOST_DAYS = 400.0 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusOptions:
+    """Which history to ask which Prometheus for."""
+
+    url: str
+    start: float
+    end: float
+    step_seconds: float
+    target: str | None
+    login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to play back, how to judge it, and how to tell it."""
+
+    files: tuple[str, ...]
+    prometheus: PrometheusOptions | None
+    as_jsonl: bool
+    html: Path | None
+    settings: Settings
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError([message])
+
+
+def options(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> Options:
+    """Return what *arguments* ask for; thresholds may be set in the environment or a file too.
+
+    Raises ConfigurationError with everything that is wrong; ends the process for ``--help``.
+    """
+    given = _parser().parse_args(arguments)
+    problems: list[str] = []
+    settings: Settings | None = None
+    try:
+        settings = load(_settings_flags(given), program=PROGRAM, description=_DESCRIPTION)
+    except ConfigurationError as error:
+        problems += error.problems
+    prometheus = _prometheus(given, problems, clock)
+    if bool(given.files) is (given.prometheus is not None):
+        problems.append("give FILE ..., or --prometheus URL and --since 30d; --help tells more")
+    if given.files.count("-") > 1:
+        problems.append("the standard input (-) can be read only once")
+    if problems or settings is None:
+        raise ConfigurationError(problems)
+    return Options(
+        files=tuple(given.files),
+        prometheus=prometheus,
+        as_jsonl=given.format == "jsonl",
+        html=given.html,
+        settings=settings,
+    )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a recording; - is stdin")
+    parser.add_argument(
+        "--format",
+        choices=("text", "jsonl"),
+        default="text",
+        help="an account to read (default), or an object a line for each change of an alert",
+    )
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with curves")
+    parser.add_argument(
+        "--config", metavar="FILE", help="the daemon's configuration file, for its thresholds"
+    )
+    past = parser.add_argument_group("history from Prometheus")
+    past.add_argument("--prometheus", metavar="URL", help="its address: http://prometheus:9090")
+    past.add_argument("--since", metavar="WHEN", help="how far back (30d, 12h), or a date or time")
+    past.add_argument("--until", metavar="WHEN", help="the same for the end (default: now)")
+    past.add_argument("--step", default="15s", help="time between samples (default: 15s)")
+    past.add_argument("--target", metavar="NAME", help="only this target, instance or server")
+    past.add_argument("--username", metavar="NAME", help="log in to it by name and password")
+    past.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password")
+    past.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with a token")
+    thresholds = parser.add_argument_group("thresholds, as of the daemon")
+    for name in _THRESHOLDS:
+        field = AlertSettings.model_fields[name]
+        words = f"{field.description} ({allowed_range(name)}, default: {field.default:g})"
+        unit = name.rpartition("_")[2].upper()
+        thresholds.add_argument(_flag(name), metavar=unit, help=words)
+    return parser
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _settings_flags(given: argparse.Namespace) -> list[str]:
+    names = ["config", *_THRESHOLDS]
+    values = {name: getattr(given, name) for name in names}
+    return [f"{_flag(name)}={value}" for name, value in values.items() if value is not None]
+
+
+def _prometheus(
+    given: argparse.Namespace, problems: list[str], clock: Callable[[], float]
+) -> PrometheusOptions | None:
+    if given.prometheus is None:
+        alone = ("since", "until", "target", "username", "password_file", "bearer_token_file")
+        problems += [
+            f"{_flag(name)} needs --prometheus URL" for name in alone if getattr(given, name)
+        ]
+        return None
+    known = len(problems)
+    now = clock()
+    if given.since is None:
+        problems.append("--prometheus needs --since, such as --since 30d")
+    start = _told(problems, "--since", lambda: _when(given.since or "1d", now))
+    end = _told(problems, "--until", lambda: now if not given.until else _when(given.until, now))
+    step = _told(problems, "--step", lambda: seconds_of(given.step))
+    if len(problems) == known:
+        if not start < end:
+            problems.append("--since must lie before --until, and before now")
+        elif end - start > _MOST_DAYS:
+            problems.append("--since: more than 400 days are too many")
+        if not 1 <= step <= 3600:  # noqa: PLR2004 - said in the message
+            problems.append(f"--step: {given.step!r} is not allowed: from 1s to 1h")
+    login = _told(problems, "", lambda: _login(given))
+    if len(problems) > known:
+        return None
+    return PrometheusOptions(given.prometheus, start, end, step, given.target, login)
+
+
+def _when(text: str, now: float) -> float:
+    try:
+        return now - seconds_of(text) if not text.isdigit() else time_of(text)
+    except ValueError:
+        return time_of(text)
+
+
+def _login(given: argparse.Namespace) -> Login:
+    if bool(given.username) is not bool(given.password_file):
+        raise ValueError("--username and --password-file go together")
+    if given.username and given.bearer_token_file:
+        raise ValueError("give --username or --bearer-token-file, not both")
+    return Login(given.username, _secret(given.password_file), _secret(given.bearer_token_file))
+
+
+def _secret(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        # A byte-order mark is no part of a secret.
+        return path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ValueError(f"cannot read {path}: {words}") from None
+
+
+def _told(problems: list[str], flag: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - what *make* makes
+    """Return what *make* makes; add what is wrong with it to *problems*."""
+    try:
+        return make()
+    except ValueError as error:
+        problems.append(f"{flag}: {error}" if flag else str(error))
+        return None

@@ -1,0 +1,134 @@
+"""Does it work, and what is missing: each target tried, each finding with its cure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from pgheadroom.model.reading import PG_16, Condition, Sample
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+
+_CURES = {
+    Condition.AUTH: "check user, password (or password_file, .pgpass) and pg_hba.conf",
+    Condition.HOST_UNKNOWN: "check the host's name in the connection string",
+    Condition.UNREACHABLE: "check host and port, and that the server listens there",
+    Condition.TIMEOUT: "check the way there (firewall?), or raise connect_timeout_seconds",
+    Condition.FULL: "every slot is taken, the superusers' too: end sessions on the server itself",
+    Condition.RESERVED_ONLY: "GRANT pg_use_reserved_connections to our role (16 and newer), or"
+    " free slots",
+    Condition.ROLE_LIMIT: "raise our role's CONNECTION LIMIT, or give us a role of our own",
+    Condition.DATABASE_LIMIT: "connect to a database without a CONNECTION LIMIT, such as postgres",
+    Condition.POOLER_FULL: "name the server itself, not its pooler",
+}
+
+
+class Grade(enum.Enum):
+    """How a finding turned out: the sign to print, and its colour."""
+
+    GOOD = ("ok", "green")
+    MISSING = ("!!", "yellow")
+    BROKEN = ("XX", "bold red")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    grade: Grade
+    words: str
+
+
+def findings(state: State) -> Iterator[Finding]:
+    """Yield what a reading and a knock say about the way a target is set up."""
+    if state.sample is None or state.condition is not Condition.OK:
+        cure = _CURES.get(state.condition) if state.condition else None
+        yield Finding(
+            Grade.BROKEN,
+            f"no sample: {state.condition}: {state.detail}" + (f"; {cure}" if cure else ""),
+        )
+    else:
+        yield from _about(state.sample)
+    if state.knock is not None:
+        if state.knock.condition is Condition.OK:
+            yield Finding(Grade.GOOD, f"knock answered in {state.knock.seconds * 1000:.1f} ms")
+        else:
+            yield Finding(
+                Grade.BROKEN, f"knock refused: {state.knock.condition}: {state.knock.detail}"
+            )
+    yield from _canary(state)
+
+
+def _canary(state: State) -> Iterator[Finding]:
+    visit = state.visits.newest
+    if visit is None:
+        return
+    if visit.condition is not Condition.OK:
+        cure = "; check canary_dsn, canary_password_file and pg_hba.conf"
+        yield Finding(
+            Grade.BROKEN,
+            f"canary not let in: {visit.condition}: {visit.detail}"
+            + (cure if visit.condition is Condition.AUTH else ""),
+        )
+        return
+    yield Finding(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")
+    if visit.privilege:
+        yield Finding(
+            Grade.MISSING,
+            f"the canary proves nothing for ordinary roles: {visit.privilege}; give it a role"
+            " without privileges",
+        )
+
+
+def _about(sample: Sample) -> Iterator[Finding]:
+    server, slots = sample.server, sample.slots
+    limits = slots.limits
+    yield Finding(
+        Grade.GOOD,
+        f"PostgreSQL {server.version_text}, {slots.free(Tier.ORDINARY)} of"
+        f" {limits.of(Tier.ORDINARY)} ordinary slots free (max_connections"
+        f" {limits.max_connections}), read in {sample.duration_seconds * 1000:.1f} ms",
+    )
+    if sample.breakdown.complete:
+        yield Finding(Grade.GOOD, "our role sees every session: counts are exact")
+    else:
+        what = "states and ages are unknown" if sample.exact else "counts are estimates"
+        yield Finding(Grade.MISSING, f"{what}: GRANT pg_monitor TO {server.role};")
+    if server.superuser:
+        yield Finding(
+            Grade.MISSING,
+            "our role is a superuser: pg_monitor and pg_use_reserved_connections would do",
+        )
+    elif server.reserve:
+        yield Finding(Grade.GOOD, "our role may use the reserved slots")
+    elif server.version >= PG_16:
+        yield Finding(
+            Grade.MISSING,
+            "our role is refused when applications are:"
+            f" GRANT pg_use_reserved_connections TO {server.role};"
+            " and set reserved_connections to 1 or more",
+        )
+    if server.reserve and not limits.reserved:
+        yield Finding(Grade.MISSING, "reserved_connections is 0, so no slot is kept for our role")
+    if server.pooled:
+        yield Finding(
+            Grade.MISSING,
+            "through a pooler: when that is full we are refused, and a knock asks the pooler;"
+            " name the server itself",
+        )
+
+
+def report(states: Iterable[State], console: Console) -> bool:
+    """Print the findings of every target; return whether each of them can be sampled."""
+    works = True
+    for state in states:
+        console.print(Text(state.target, "bold"))
+        for finding in findings(state):
+            sign, style = finding.grade.value
+            console.print(Text.assemble("  ", (sign, style), " ", finding.words))
+            works &= finding.grade is not Grade.BROKEN
+    return works

@@ -1,0 +1,143 @@
+"""What does one reading of each target say: as a table for people, or as JSON for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from pgheadroom.board import Board
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.postgres.login import Access
+from pgheadroom.state import State
+from pgheadroom.step import Policy
+from pgheadroom.watch.sampler import Sampler
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+async def read_once(accesses: Iterable[Access], policy: Policy) -> tuple[State, ...]:
+    """Read every target once, all at the same time, knock at it and send its canary."""
+    accesses = list(accesses)
+    board = Board(access.name for access in accesses)
+    samplers = [Sampler(access, policy, board) for access in accesses]
+
+    async def both(sampler: Sampler) -> None:
+        try:
+            await sampler.sample()
+            await sampler.knock()
+            await sampler.visit(thorough=True)
+        finally:
+            sampler.close()
+
+    await asyncio.gather(*(both(sampler) for sampler in samplers))
+    return board.states()
+
+
+def as_json(state: State) -> Json:
+    """Return what is known of one target, in JSON's own types."""
+    known: dict[str, Json] = {
+        "target": state.target,
+        "state": str(state.condition),
+        "reason": state.detail or None,
+        "knock": None if state.knock is None else str(state.knock.condition),
+        "canary": None if state.visits.newest is None else str(state.visits.newest.condition),
+    }
+    sample = state.sample
+    if sample is None:
+        return known
+    limits = sample.slots.limits
+    return known | {
+        "time": sample.at,
+        "version": sample.server.version_text,
+        "max_connections": limits.max_connections,
+        "superuser_reserved_connections": limits.superuser_reserved,
+        "reserved_connections": limits.reserved,
+        "provider_reserved_connections": limits.provider_reserved,
+        "limit": {str(tier): limits.of(tier) for tier in Tier},
+        "free": {str(tier): state.free(tier) for tier in Tier},
+        "used": sample.slots.used,
+        "hidden": sample.slots.hidden,
+        "reserved_used": sample.slots.reserved_used,
+        "exact": sample.exact,
+        "pooled": sample.server.pooled,
+        "connections": [
+            [name, kind, count] for (name, kind), count in sorted(state.applications.counts.items())
+        ],
+        "roles": {use.name: [use.used, use.limit] for use in sample.breakdown.roles},
+        "databases": {use.name: [use.used, use.limit] for use in sample.breakdown.databases},
+    }
+
+
+def print_table(states: Iterable[State], console: Console) -> None:
+    """Print *states* to *console*, one block a target."""
+    for state in states:
+        console.print(_block(state))
+        console.print()
+
+
+def _block(state: State) -> Group:
+    good = state.condition is Condition.OK
+    title = Text.assemble(
+        (state.target, "bold"), "  ", (str(state.condition), "green" if good else "bold red")
+    )
+    if state.sample is None:
+        return Group(title, Text(state.detail))
+    server = state.sample.server
+    title.append(f"  PostgreSQL {server.version_text}")
+    if server.in_recovery:
+        title.append(" (standby)")
+    if server.pooled:
+        title.append(" through a pooler")
+    lines = [title]
+    if not state.sample.breakdown.complete:
+        what = "states and ages are unknown" if state.sample.exact else "estimates only"
+        lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
+    return Group(*lines, _slots(state), _applications(state.applications.counts), *_limits(state))
+
+
+def _slots(state: State) -> Table:
+    table = Table("slots", *(str(tier) for tier in Tier), box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    assert state.sample is not None  # noqa: S101 - _block has looked
+    slots = state.sample.slots
+    table.add_row("limit", *(str(slots.limits.of(tier)) for tier in Tier))
+    table.add_row("used", *(str(slots.used) for _ in Tier))
+    table.add_row("free", *(Text(str(state.free(tier)), "bold") for tier in Tier))
+    if slots.hidden:
+        table.add_row("logins under way", *(str(slots.hidden) for _ in Tier))
+    if slots.reserved_used:
+        table.add_row("reserved slots in use", str(slots.reserved_used), style="bold red")
+    return table
+
+
+def _applications(counts: Mapping[tuple[str, str], int]) -> Table:
+    totals: dict[str, int] = {}
+    kinds: dict[str, list[str]] = {}
+    for (name, kind), count in sorted(counts.items(), key=lambda item: -item[1]):
+        totals[name] = totals.get(name, 0) + count
+        kinds.setdefault(name, []).append(f"{count} {kind}")
+    table = Table("application", "connections", "states", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for name in sorted(totals, key=lambda name: (-totals[name], name)):
+        # Text, not str: a name in square brackets is no markup of ours.
+        table.add_row(Text(name), str(totals[name]), Text(", ".join(kinds[name])))
+    return table
+
+
+def _limits(state: State) -> list[Table]:
+    assert state.sample is not None  # noqa: S101 - _block has looked
+    breakdown = state.sample.breakdown
+    tables = []
+    for kind, uses in (("role", breakdown.roles), ("database", breakdown.databases)):
+        if uses:
+            table = Table(f"{kind} with a limit", "used", "limit", box=None, pad_edge=False)
+            for use in uses:
+                table.add_row(Text(use.name), str(use.used), str(use.limit))
+            tables.append(table)
+    return tables

@@ -1,0 +1,157 @@
+"""What does a Prometheus need, to alert on what is exported: print the rules that come with us."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from pgheadroom.metrics.table import TABLE
+from pgheadroom.model.alert import RUNBOOKS
+
+_FILE = "pgheadroom.rules.yml"
+
+_DESCRIPTION = """\
+Prints alerting and recording rules for Prometheus. They need no editing: thresholds are settings
+of the daemon, which exports them beside what it counts."""
+
+_EPILOG = """\
+examples:
+  pgheadroom rules > /etc/prometheus/rules/pgheadroom.rules.yml
+  pgheadroom rules --format prometheusrule | kubectl apply -n monitoring -f -
+  pgheadroom rules --runbooks https://wiki.example.com/runbooks
+  pgheadroom rules --labels team,region
+"""
+
+LABELS = ("cluster", "namespace", "env")
+"""The labels of a scrape that go along into alerts anyhow."""
+
+# In the forms in which they stand in the file: in PromQL, and in the templates of texts.
+_FORMS: tuple[Callable[[Sequence[str]], str], ...] = (
+    ", ".join,
+    lambda names: ",".join(f"{name}=%q" for name in names),
+    lambda names: " ".join(f"$labels.{name}" for name in names),
+)
+
+_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TAKEN = frozenset(
+    {
+        *("job", "instance", "target", "server", "alertname", "severity"),
+        *(label for metric in TABLE for label in metric.labels),
+    }
+)
+
+# What a URL is made of (RFC 3986) that means nothing to YAML or to Prometheus's templates, after
+# which /<AlertName>.md still belongs to the path; and no @, before which a password may stand.
+_URL = re.compile(r"https?://[A-Za-z0-9\[][A-Za-z0-9._~:/!$&()*+,;=%\[\]-]*")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the rules as *arguments* ask; return the exit status.
+
+    0 when they are printed. A wrong argument ends the program with 2 and says why, as argparse
+    does.
+    """
+    given = _parser().parse_args(arguments)
+    text = plain(given.runbooks, given.labels)
+    sys.stdout.write(text if given.format == "prometheus" else prometheus_rule(text))
+    return 0
+
+
+def plain(runbooks: str = RUNBOOKS, labels: Sequence[str] = ()) -> str:
+    """Return the rules as Prometheus reads them, with links to runbooks below *runbooks*.
+
+    *labels* of the scrape go along into alerts, and tell servers apart, beside LABELS.
+    """
+    text = _file().replace(f"{RUNBOOKS}/", f"{runbooks.rstrip('/')}/")
+    for form in _FORMS:
+        text = text.replace(form(LABELS), form((*LABELS, *labels)))
+    return text
+
+
+def prometheus_rule(text: str) -> str:
+    """Return the plain rules *text* as the Prometheus Operator's PrometheusRule."""
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "pgheadroom"},
+        "spec": yaml.safe_load(text),
+    }
+    return yaml.dump(resource, Dumper=_Dumper, sort_keys=False, width=100)
+
+
+def _file() -> str:
+    installed = files("pgheadroom") / "alerts" / _FILE
+    if installed.is_file():
+        return installed.read_text(encoding="utf-8")
+    checkout = Path(__file__).parents[3] / "alerts" / _FILE
+    return checkout.read_text(encoding="utf-8")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines, or of one that is long, as a block."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else ">" if len(text) > 100 and " " in text else None  # noqa: PLR2004 - the width of a page
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _url(given: str) -> str:
+    if not _URL.fullmatch(given):
+        raise argparse.ArgumentTypeError(
+            "allowed is http:// or https://, a host and a path, without user, query and fragment"
+        )
+    return given
+
+
+def _labels(given: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(given.split(",")))
+    for name in names:
+        if not _NAME.fullmatch(name) or name in _TAKEN:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is not allowed: a label's name is letters, digits and _, and none that"
+                " series of pgheadroom have; several are parted by commas"
+            )
+    return tuple(name for name in names if name not in LABELS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pgheadroom rules",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--format",
+        choices=("prometheus", "prometheusrule"),
+        default="prometheus",
+        help="a rule file of Prometheus, or a PrometheusRule of its Kubernetes operator"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runbooks",
+        type=_url,
+        default=RUNBOOKS,
+        metavar="URL",
+        help="where the runbooks are: alerts link to URL/<AlertName>.md (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=_labels,
+        default=(),
+        metavar="NAME,NAME",
+        help="more labels of the scrape that go along into alerts and tell servers apart, beside"
+        f" {', '.join(LABELS)}; none by which the daemons of a pair differ",
+    )
+    return parser

@@ -1,0 +1,237 @@
+"""What may a user decide about alerts: from where on, and who is told."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, field_validator
+
+from pgheadroom.config.strict import Strict
+from pgheadroom.model.thresholds import Thresholds
+
+URLS = "allowed are http://HOST:PORT and https://HOST:PORT, a path may follow"
+
+_HOURS, _DAYS = 3600, 86400
+_THRESHOLDS = Thresholds()
+
+
+def _seconds(name: str, most: float, description: str) -> Any:  # noqa: ANN401 - as pydantic's own Field
+    return Field(
+        default=getattr(_THRESHOLDS, name + "_seconds"), ge=0, le=most, description=description
+    )
+
+
+def _ratio(name: str, description: str) -> Any:  # noqa: ANN401
+    return Field(default=getattr(_THRESHOLDS, name + "_ratio"), ge=0, le=1, description=description)
+
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+_LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database")
+
+
+def _url(value: str) -> str:
+    """Return *value* without a slash at its end; refuse what is no plain address of a server.
+
+    Where credentials may stand in it, it is not repeated.
+    """
+    if "@" in value or "?" in value:
+        message = (
+            "a user, a password or a query must not be part of a URL; allowed are"
+            " http://HOST:PORT/PATH and https://HOST:PORT/PATH, credentials have settings of their"
+            " own (alertmanager_username, alertmanager_password_file,"
+            " alertmanager_bearer_token_file)"
+        )
+        raise ValueError(message)
+    if not _is_plain(value):
+        message = f"{value!r} is not allowed: {URLS}"
+        raise ValueError(message)
+    return value.rstrip("/")
+
+
+def urls_of(text: str) -> list[str]:
+    """Return the URLs in *text*, with commas between them."""
+    return [part.strip() for part in text.split(",")]
+
+
+def _is_plain(value: str) -> bool:
+    # urlsplit drops line ends and tabs, wherever they are, before it looks.
+    if not value.isascii() or not value.isprintable() or " " in value or "#" in value:
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and _has_host(parts) and parts.port != 0
+    except ValueError:  # a port that is none, or brackets around no IPv6 address
+        return False
+
+
+def _has_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if parts.netloc.startswith("["):
+        return ipaddress.ip_address(host).version == 6  # noqa: PLR2004 - the one that has brackets
+    return _HOST_NAME.fullmatch(host) is not None
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class AlertSettings(Strict):
+    """From where on something is worth an alert (the settings behind Thresholds), and who hears."""
+
+    paging_horizon_seconds: float = _seconds(
+        "paging_horizon",
+        _DAYS,
+        "page when, as it goes on now, the last ordinary slot goes within this time ...",
+    )
+    paging_floor_ratio: float = _ratio(
+        "paging_floor", "... and at least this share of the ordinary slots is in use ..."
+    )
+    early_floor_ratio: float = _ratio(
+        "early_floor",
+        "... or this share, when the climb has lasted as long as that time, when the connections of"
+        " the application that grows are busy, or when the next stroke or peak does not fit",
+    )
+    busy_ratio: float = _ratio(
+        "busy", "an application's connections are busy when this share of them is not idle"
+    )
+    forecast_horizon_seconds: float = _seconds(
+        "forecast_horizon", 14 * _DAYS, "warn when the last ordinary slot goes within this time"
+    )
+    leak_seconds: float = _seconds(
+        "leak",
+        7 * _DAYS,
+        "an application leaks when it has climbed for this long and not come back",
+    )
+    low_free_ratio: float = _ratio(
+        "low_free", "few slots are left: this share of the ordinary ones or less is free ..."
+    )
+    low_hold_seconds: float = _seconds("low_hold", _DAYS, "... for this long")
+    logins_warning_ratio: float = _ratio(
+        "logins_warning", "warn when logins under way hold this share of the ordinary slots ..."
+    )
+    logins_critical_ratio: float = _ratio("logins_critical", "... page at this share ...")
+    logins_hold_seconds: float = _seconds("logins_hold", _HOURS, "... if they do for this long")
+    limit_warning_ratio: float = _ratio(
+        "limit_warning",
+        "warn when this share of a role's or a database's CONNECTION LIMIT is in use ...",
+    )
+    limit_critical_ratio: float = _ratio("limit_critical", "... page at this share ...")
+    limit_hold_seconds: float = _seconds("limit_hold", _HOURS, "... if it is for this long")
+    blind_warning_seconds: float = _seconds(
+        "blind_warning", _HOURS, "warn when there was no sample for this long"
+    )
+    blind_critical_seconds: float = _seconds(
+        "blind_critical", _DAYS, "page when there was no sample for this long"
+    )
+    resolve_hold_seconds: float = _seconds(
+        "resolve_hold", _DAYS, "an alert resolves when its cause has been gone for this long"
+    )
+
+    alertmanager_urls: list[Url] = Field(
+        default_factory=list,
+        description="Alertmanagers to post alerts to, each one of a cluster, by the address of"
+        " their page; without any, alerts are only shown",
+    )
+    alertmanager_username: str | None = Field(
+        default=None, description="user name for them, with alertmanager_password_file"
+    )
+    alertmanager_password_file: Path | None = Field(
+        default=None, description="file that holds its password; read at each post"
+    )
+    alertmanager_bearer_token_file: Path | None = Field(
+        default=None, description="file that holds a token instead; read at each post"
+    )
+    alertmanager_ca_file: Path | None = Field(
+        default=None,
+        description="certificates of who may vouch for them, in PEM form, in place of those that"
+        " the system trusts; read at each post",
+    )
+    alertmanager_cert_file: Path | None = Field(
+        default=None,
+        description="our own certificate in PEM form, with alertmanager_key_file; read at each"
+        " post",
+    )
+    alertmanager_key_file: Path | None = Field(
+        default=None, description="its key, without a password; read at each post"
+    )
+    alertmanager_resend_seconds: float = Field(
+        default=30.0,
+        ge=5,
+        le=600,
+        description="time from one post to the next while nothing changes; an alert that is not"
+        " told again for four times as long expires",
+    )
+    alert_labels: dict[str, str] = Field(
+        default_factory=dict, description="more labels for every alert that is posted"
+    )
+    external_url: Url | None = Field(
+        default=None,
+        description="where people reach this daemon's pages; alerts that are posted link there",
+    )
+
+    @field_validator("alertmanager_urls", mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        return urls_of(value) if isinstance(value, str) else value
+
+    @field_validator("alertmanager_urls")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        if len({url.partition("://")[2] for url in value}) < len(value):
+            message = "the same address is given twice; allowed is each Alertmanager once"
+            raise ValueError(message)
+        return value
+
+    @field_validator("alert_labels")
+    @classmethod
+    def _labels(cls, value: dict[str, str]) -> dict[str, str]:
+        if problems := list(_wrong_labels(value)):
+            raise ValueError("; ".join(problems))
+        return value
+
+    def misfits(self) -> list[str]:
+        """Say what does not go together."""
+        return [*super().misfits(), *_wrong_credentials(self)]
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The same as the judge takes it."""
+        return Thresholds(**{f.name: getattr(self, f.name) for f in fields(Thresholds)})
+
+
+def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
+    for name, value in labels.items():
+        if name in _OWN_LABELS:
+            own = ", ".join(_OWN_LABELS)
+            yield f"{name!r} is not allowed: an alert has {own} of its own"
+        elif not _LABEL_NAME.fullmatch(name):
+            shown = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
+            yield (
+                f"{shown} is not allowed as a name: letters, digits and _ make one, no digit"
+                " first and not two _"
+            )
+        elif not value:
+            yield f"{name}: '' is not allowed: Alertmanager drops a label without a value"
+
+
+def _wrong_credentials(given: AlertSettings) -> Iterator[str]:
+    for one, other in (
+        ("alertmanager_username", "alertmanager_password_file"),
+        ("alertmanager_cert_file", "alertmanager_key_file"),
+    ):
+        if (getattr(given, one) is None) != (getattr(given, other) is None):
+            present, missing = (one, other) if getattr(given, other) is None else (other, one)
+            yield f"{present} is given without {missing}; allowed are both or neither"
+    if given.alertmanager_bearer_token_file and (
+        given.alertmanager_username or given.alertmanager_password_file
+    ):
+        yield (
+            "alertmanager_bearer_token_file is given and alertmanager_username or"
+            " alertmanager_password_file too; allowed is one way to log in"
+        )

@@ -1,0 +1,118 @@
+"""Where do the settings come from, and what is wrong with them: all of it, in words.
+
+Reads flags, environment and YAML file into Settings, or raises one error that lists every problem.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pgheadroom.config.flags import read_flags
+from pgheadroom.config.given import Given, dotted
+from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_targets, objection
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.variables import read_variables
+from pgheadroom.config.yaml_file import read_mapping
+from pgheadroom.model.names import visible
+from pgheadroom.web.config import WebConfig, web_config
+from pgheadroom.web.tls import server_context
+
+_OF_OTHERS = "x-"
+"""How keys of the file begin that are no settings: a place for anchors, as in a compose file."""
+
+
+class ConfigurationError(Exception):
+    """The settings are not allowed; ``problems`` has one line for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(map(visible, problems))
+        super().__init__("; ".join(self.problems))
+
+
+def load(
+    arguments: Sequence[str],
+    *,
+    program: str,
+    description: str,
+    operands: Sequence[str] = (),
+    epilog: str = "",
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Return the settings that *arguments*, *environment* and file make; they are valid.
+
+    Raises ConfigurationError with every problem there is; ends the process with the help text
+    for ``--help``, as a command does; *operands* are what that names besides settings.
+    """
+    flags, problems = read_flags(
+        arguments, program=program, description=description, operands=operands, epilog=epilog
+    )
+    variables, wrong = read_variables(environment)
+    problems += wrong
+    file = Given({}, dotted, in_text=False)
+    path = flags.values.get("config") or variables.values.get("config")
+    if path:
+        file, wrong = _read_file(Path(path))
+        problems += wrong
+    layers = (file, variables, flags)
+    merged = _merged(layers, problems)
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        problems += [objection(detail, layers) for detail in error.errors(include_url=False)]
+        raise ConfigurationError(problems) from None
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def load_web(path: Path | None) -> tuple[WebConfig, ssl.SSLContext | None]:
+    """Return what the web configuration file at *path* says, and how to serve HTTPS if it says so.
+
+    Raises ConfigurationError with every problem there is.
+    """
+    if path is None:
+        return WebConfig(), None
+    given, problems = read_mapping(path, "sections, such as tls_server_config")
+    config = web_config(given, path.parent, problems)
+    context = None if config.tls is None else server_context(config.tls, problems)
+    if problems:
+        raise ConfigurationError([f"web_config_file: {problem}" for problem in problems])
+    return config, context
+
+
+def _read_file(path: Path) -> tuple[Given, list[str]]:
+    """Return the settings in the file at *path*, and what is wrong with it and with its keys."""
+    read, wrong = read_mapping(path, "settings, such as 'listen: :10187'")
+    unknown = [
+        key for key in read if key not in Settings.model_fields and not key.startswith(_OF_OTHERS)
+    ]
+    problems = [f"config: {problem}" for problem in wrong]
+    problems += [f"{no_such(dotted((key,)))}{meant(key, Settings.model_fields)}" for key in unknown]
+    # A key without a value says nothing, like a variable without one.
+    values = {
+        key: value
+        for key, value in read.items()
+        if key in Settings.model_fields and value is not None
+    }
+    return Given(values, dotted, in_text=False), problems
+
+
+def _merged(layers: Sequence[Given], problems: list[str]) -> dict[str, Any]:
+    """Put *layers* on top of one another, the last one counting most; targets by name."""
+    merged: dict[str, Any] = {}
+    targets: dict[Any, Any] = {}
+    for layer in layers:
+        merged |= layer.values
+        given = layer.values.get("targets", {})
+        if isinstance(given, dict):
+            targets |= given
+        else:
+            problems.append(not_a_mapping_of_targets(given, layer))
+    merged["targets"] = targets
+    return merged

@@ -1,0 +1,302 @@
+"""What may a user decide, where is it said, and is it allowed.
+
+Every setting can be a flag, an environment variable and a key of the YAML file; a flag wins over
+the environment, the environment over the file. What is wrong is told all at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Le
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from pgheadroom.config.alerting import AlertSettings
+from pgheadroom.config.connection_strings import canary_string, connection_string
+from pgheadroom.config.strict import Strict
+from pgheadroom.model.names import DEFAULT_RULES, Rule
+from pgheadroom.model.slots import RdsReserve
+from pgheadroom.postgres.whereabouts import address
+
+PREFIX = "PGHEADROOM_"
+DEFAULT_PORT = 10187
+_NO_CANARY = "canary_password_file is of use only with a canary_dsn"
+_LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
+
+ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
+TARGET_NAMES = (
+    "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
+)
+TargetName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
+]
+
+
+class TargetSettings(Strict):
+    """One server to watch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dsn: SecretStr = Field(
+        default=SecretStr(""),
+        description="libpq connection string or URI; what it leaves out comes from libpq's"
+        " environment, service file and password file",
+    )
+    password_file: Path | None = Field(
+        default=None, description="file that holds the password; read at each attempt to connect"
+    )
+    extra_reserved: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="slots that the provider holds back without saying so in a setting of the"
+        " server",
+    )
+    rds_reserve: RdsReserve = Field(
+        default=RdsReserve.AUTO,
+        description="whether rds.rds_superuser_reserved_connections names the same slots as"
+        " reserved_connections: same, separate, or auto (the same where both are equal)",
+    )
+    canary_dsn: SecretStr | None = Field(
+        default=None,
+        description="connection string of an ordinary role that logs in and leaves at once, again"
+        " and again, as proof that applications get in",
+    )
+    canary_password_file: Path | None = Field(
+        default=None, description="file that holds its password; read at each of its logins"
+    )
+
+    _dsn = field_validator("dsn")(connection_string)
+    _canary_dsn = field_validator("canary_dsn")(canary_string)
+
+    @property
+    def address(self) -> str:
+        """Where the server is, in a few characters without a secret; see ``whereabouts``."""
+        return address(self.dsn.get_secret_value())
+
+    @model_validator(mode="after")
+    def _has_a_canary(self) -> Self:
+        if self.canary_password_file is not None and self.canary_dsn is None:
+            raise ValueError(_NO_CANARY)
+        return self
+
+
+def _shorthand(value: object) -> object:
+    """Let a target be just its connection string."""
+    return {"dsn": value} if isinstance(value, str) else value
+
+
+class FoldRule(Strict):
+    """One more rule by which application names are folded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str = Field(min_length=1, description="regular expression, case ignored")
+    replacement: str = Field(default="*", description="what replaces each match")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            message = f"not a regular expression of Python: {error}"
+            raise ValueError(message) from None
+        return value
+
+    @model_validator(mode="after")
+    def _replaces(self) -> FoldRule:
+        try:
+            re.compile(self.pattern).sub(self.replacement, "")
+            re.compile(self.pattern + "|").sub(self.replacement, "x")
+        except (re.error, IndexError) as error:
+            message = f"replacement {self.replacement!r} does not fit the pattern: {error}"
+            raise ValueError(message) from None
+        return self
+
+
+class WatchSettings(Strict):
+    """What to watch, how often, and where to serve it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: Path | None = Field(default=None, description="YAML file with any of these settings")
+    dsn: SecretStr | None = Field(
+        default=None,
+        description="one server to watch, as a libpq connection string or URI; its target is"
+        " called by its host, and its port if that is not 5432; to name it, use `targets` instead",
+    )
+    targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
+        default_factory=dict,
+        description="servers to watch: a name each, and a connection string or a mapping of dsn,"
+        " password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
+    )
+    canary_dsn: SecretStr | None = Field(
+        default=None,
+        description="with `dsn`: connection string of an ordinary role that logs in and leaves at"
+        " once, again and again, as proof that applications get in",
+    )
+    canary_password_file: Path | None = Field(
+        default=None, description="file that holds its password; read at each of its logins"
+    )
+    demo: bool = Field(
+        default=False,
+        description="when no target is configured, start an embedded PostgreSQL with a small load"
+        " and watch that (needs the extra pgheadroom[demo])",
+    )
+    listen: str = Field(
+        default=f":{DEFAULT_PORT}",
+        description="address to serve HTTP at: HOST:PORT, or :PORT for every interface",
+    )
+    web_config_file: Path | None = Field(
+        default=None,
+        description="YAML file for TLS, client certificates and passwords of the pages, in the"
+        " format that Prometheus's exporters share; --web.config.file is the same",
+    )
+    enable_reload: bool = Field(
+        default=False,
+        description="let POST /-/reload read the configuration again, as SIGHUP does",
+    )
+    interval_seconds: float = Field(
+        default=1.0, ge=0.1, le=60, description="time from one sample to the next"
+    )
+    connect_timeout_seconds: float = Field(
+        default=5.0, ge=0.1, le=60, description="how long an address may take to let us in"
+    )
+    read_timeout_seconds: float = Field(
+        default=3.0, ge=0.1, le=60, description="how long a reading may take, all in all"
+    )
+    backoff_longest_seconds: float = Field(
+        default=15.0, ge=1, le=600, description="longest pause between two attempts to connect"
+    )
+    knock_interval_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        le=3600,
+        description="time from one knock (a login that stops at the server's first answer) to the"
+        " next; 0 turns it off",
+    )
+    canary_interval_seconds: float = Field(
+        default=5.0, ge=1, le=3600, description="time from one login of a canary to the next"
+    )
+    max_applications: int = Field(
+        default=50, ge=1, le=1000, description="application names with series of their own"
+    )
+    fold_rules: list[FoldRule] = Field(
+        default_factory=list,
+        description="more rules to fold application names by, tried before the built-in ones:"
+        " pattern and replacement each",
+    )
+    fold_defaults: bool = Field(
+        default=True,
+        description="fold uuids, pods' hashes, pids, replica numbers, host:port and the like",
+    )
+    state_directory: Path | None = Field(
+        default=None,
+        description="directory to remember each target's history and alerts in over a restart; made"
+        " if it is missing, used by one daemon at a time; without it STATE_DIRECTORY, which systemd"
+        " sets, and without that nothing is remembered",
+    )
+    log_format: Literal["logfmt", "json"] = Field(default="logfmt", description="form of the log")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least serious lines to log"
+    )
+
+    @field_validator("dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else connection_string(value)
+
+    _canary_dsn = field_validator("canary_dsn")(canary_string)
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    def misfits(self) -> list[str]:
+        """Say what does not go together."""
+        problems = super().misfits()
+        unnamed = None if self.dsn is None else TargetSettings(dsn=self.dsn).address
+        if unnamed in self.targets:
+            problems.append(
+                f"dsn leads to a target called {unnamed}, and there is targets.{unnamed}, too;"
+                " give one of them, or give both under targets, with a name each"
+            )
+        if self.canary_dsn is not None and self.dsn is None:
+            problems.append(
+                "canary_dsn is for the server that dsn names, and there is no dsn; of others it is"
+                " targets.NAME.canary_dsn"
+            )
+        if self.canary_password_file is not None and self.canary_dsn is None:
+            problems.append(_NO_CANARY)
+        return problems
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules to fold application names by, in the order to apply them."""
+        own = tuple(
+            Rule(re.compile(rule.pattern, re.IGNORECASE), rule.replacement)
+            for rule in self.fold_rules
+        )
+        return own + (DEFAULT_RULES if self.fold_defaults else ())
+
+    def all_targets(self, environment: Mapping[str, str] = os.environ) -> dict[str, TargetSettings]:
+        """Return the configured targets by name; with none, the one libpq's variables lead to."""
+        found = dict(self.targets)
+        if self.dsn is not None:
+            unnamed = TargetSettings(
+                dsn=self.dsn,
+                canary_dsn=self.canary_dsn,
+                canary_password_file=self.canary_password_file,
+            )
+            found[unnamed.address] = unnamed
+        if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
+            found[TargetSettings().address] = TargetSettings()
+        return found
+
+    def directory_of_state(self, environment: Mapping[str, str] = os.environ) -> Path | None:
+        """Return where to remember over a restart; None if nowhere."""
+        # systemd separates several with colons; the first one is ours.
+        first = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+        return self.state_directory or (Path(first) if first else None)
+
+
+class Settings(AlertSettings, WatchSettings):
+    """Everything that can be set."""
+
+
+def split_address(address: str) -> tuple[str | None, int]:
+    """Take HOST:PORT, [IPv6]:PORT or :PORT apart; no host means every interface."""
+    host, colon, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        message = "an IPv6 address stands in brackets: [::1]:10187"
+        raise ValueError(message)
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
+        raise ValueError(ADDRESSES)
+    return host or None, int(port)
+
+
+def allowed_range(name: str, model: type[BaseModel] = Settings) -> str:
+    """Return the lowest and highest value of *name* in *model*, in words; empty if unbounded."""
+    field = model.model_fields.get(name)
+    bounds = field.metadata if field else []
+    lowest = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
+    highest = next((bound.le for bound in bounds if isinstance(bound, Le)), None)
+    return "" if lowest is None or highest is None else f"{lowest} to {highest}"

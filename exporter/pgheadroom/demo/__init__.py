@@ -1,0 +1,1 @@
+"""Starts a throw-away PostgreSQL and a load to look at."""

@@ -1,0 +1,162 @@
+"""When does the last slot go, and by what is that seen.
+
+Four ways in which slots run out, each with its own sign: a climb that goes on, strokes of which one
+more does not fit, a mountain range that grows, and an application that leaks while others shrink.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pgheadroom.forecast.application_trends import FIRST, Tendencies, Trait
+from pgheadroom.forecast.climb import least_rise
+from pgheadroom.forecast.cycles import Expected
+from pgheadroom.forecast.usage import Course
+
+_TRUST = 3.0
+"""A climb is expected to go on for so many times as long as it has gone on already."""
+_LEAST_GROWTH = 2.0
+_LEAST_GROWTH_RATIO = 0.02
+"""Peaks grow when each is higher by so many slots, and by this share of the limit."""
+_STALE = 4
+"""A climb was last seen so many widths of its rung's buckets ago, at most."""
+_LATE = 4
+"""Buckets of the first rung for tendencies that are the recent past: some eight minutes."""
+_STROKES = 2
+_NEAR = 0.02
+"""A peak that would come as near to the limit is expected to reach it."""
+
+
+class Sign(enum.StrEnum):
+    """By what it is seen that slots run out."""
+
+    CLIMB = "climb"
+    STROKES = "strokes"
+    RANGE = "range"
+    LEAK = "leak"
+
+
+class Prospect(NamedTuple):
+    """One way in which slots may run out. A tuple, because it is made anew with every sample."""
+
+    sign: Sign
+    seconds: float
+    """Until the last one goes; for strokes the earliest that is to be expected."""
+    since: float
+    """When what foretells it began, in seconds since the epoch."""
+    until: float
+    """When the use that it grew to was reached."""
+    slots: float
+    """What a climb took, the size of a stroke, or by how much the peaks grow."""
+    reached: int
+    """The highest use that belongs to it."""
+    next: bool = True
+    """Whether the very next stroke or peak is the one that does not fit."""
+    period: float = 0.0
+    """Seconds from one stroke or peak to the next."""
+    application_name: str | None = None
+    """The application whose leak it is."""
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds it stays true without anything new."""
+        if self.sign in (Sign.CLIMB, Sign.LEAK):
+            return self.until - self.since
+        return 2 * self.period
+
+
+def outlook(
+    course: Course, leaks: Iterable[Prospect], limit: int, used: int, now: float
+) -> tuple[Prospect, ...]:
+    """Return the ways in which *limit* will be reached, *leaks* among them, soonest first.
+
+    *used* slots are in use at *now*.
+    """
+    found = [*_prospects(course, limit, used, now), *leaks]
+    if len(found) > 1:
+        found.sort(key=lambda prospect: prospect.seconds)
+    return tuple(found)
+
+
+def seconds_left(outlook: tuple[Prospect, ...], limit: int, used: int) -> float:
+    """Return the time until *limit* is reached by the *outlook* for it; infinite if it is not."""
+    if used >= limit:
+        return 0.0
+    return outlook[0].seconds if outlook else math.inf
+
+
+def _prospects(course: Course, limit: int, used: int, now: float) -> Iterator[Prospect]:
+    peak = course.swings.expected(now)
+    if peak is not None and peak.growth >= max(_LEAST_GROWTH, _LEAST_GROWTH_RATIO * limit):
+        yield _range(peak, limit, now)
+    if peak is not None and used <= peak.height + least_rise(limit) < limit:
+        return  # the range has made such climbs before, and came back from them
+    yield from _climbs(course, limit, used, now)
+    if len(course.strokes.done) + course.strokes.moving < _STROKES:
+        return
+    stroke = course.strokes.expected(now)
+    if stroke is not None and limit - used < stroke.size:
+        # It may come at any time; half the last gap is early for most. Overdue is not now.
+        seconds = max(stroke.gap / 4, stroke.last + stroke.gap / 2 - now)
+        yield Prospect(
+            Sign.STROKES, seconds, stroke.since, now, stroke.size, used, period=stroke.gap
+        )
+
+
+def leaking(
+    course: Course, tendencies: Tendencies, limit: int, used: int, now: float
+) -> Iterator[Prospect]:
+    """Yield when the applications that leak take the rest, if all others stay as they are.
+
+    So a leak shows that another service's decline hides from whoever looks at the sum.
+    """
+    if not tendencies.leaks:
+        return
+    top = max([used, *[bucket.high for bucket in course.history.rungs[FIRST][-_LATE:]]])
+    for leak in tendencies.leaking(course.totals):
+        if not _goes_on(course, leak, now):
+            continue
+        left = max(0.0, (limit - top) * leak.seconds / leak.change)
+        if left <= _TRUST * leak.seconds:
+            since = now - leak.seconds
+            yield Prospect(
+                Sign.LEAK, left, since, now, leak.change, used, application_name=leak.name
+            )
+
+
+def _goes_on(course: Course, leak: Trait, now: float) -> bool:
+    """Say whether *leak* took, in the last quarter of its time, a third of what it should have."""
+    then = course.history.bucket_at(now - leak.seconds / 4)
+    before = (0, 0) if then is None else then.spans.get(leak.name, (0, 0))
+    return course.totals[leak.name] - sum(before) / 2 >= leak.change / 12
+
+
+def _climbs(course: Course, limit: int, used: int, now: float) -> Iterator[Prospect]:
+    for number, climb in enumerate(course.climbs):
+        # What is known of a coarse rung may be old. Use that came down again has ended the climb,
+        # and so has a gap, or a limit that should have been reached by now.
+        if climb is None or used <= climb.top - climb.rise / 2:
+            continue
+        if now - climb.at > _STALE << number:
+            continue
+        seconds = climb.seconds_left(limit, now)
+        if 0 < seconds <= _TRUST * climb.seconds or used >= limit:
+            yield Prospect(Sign.CLIMB, seconds, climb.since, now, climb.rise, used)
+
+
+def _range(peak: Expected, limit: int, now: float) -> Prospect:
+    rounds = max(1, math.ceil((limit * (1 - _NEAR) - peak.last.height) / peak.growth))
+    seconds = max(0.0, peak.last.at + rounds * peak.period - now)
+    return Prospect(
+        Sign.RANGE,
+        seconds,
+        peak.last.began,
+        peak.last.at,
+        peak.growth,
+        peak.last.height,
+        next=rounds == 1,
+        period=peak.period,
+    )

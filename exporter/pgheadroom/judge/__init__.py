@@ -1,0 +1,1 @@
+"""What fires now, how bad it is and what to do first: State in, alerts out. Pure."""

@@ -1,0 +1,99 @@
+"""What is the first thing to do about a target, by what fires and by why it cannot be read?"""
+
+from __future__ import annotations
+
+from pgheadroom.judge.blame import rising, taker
+from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.reading import Condition
+from pgheadroom.state import State
+
+_NOTHING = "Nothing to do."
+_WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."
+_WAITING = "Wait a moment: the first reading is under way."
+
+_OF_ALERT: dict[AlertName, str] = {
+    AlertName.EXHAUSTED: "Stop {who} from growing: scale it down or roll its last deploy back, then"
+    " end idle sessions of it. Do not restart PostgreSQL: the same pools fill it again.",
+    AlertName.IMMINENT: "Look at {who} now, while there are slots left to log in with: roll its"
+    " last deploy back, scale it down, or end its idle sessions.",
+    AlertName.EXPECTED: "Nothing burns: find out today why {who} takes connections and does not"
+    " give them back.",
+    AlertName.LOW: "Look who holds the slots, and make the pool of {who} smaller, before the next"
+    " deploy needs room for two.",
+    AlertName.REFUSED: "Try to log in yourself, from where the applications run: the answer says"
+    " who turns them away.",
+    AlertName.RESERVE: "Ordinary roles are refused already. Log in while a reserved slot is left,"
+    " and stop {who} from growing.",
+    AlertName.LOGINS: "Find out what logins wait for: the lookup of a host or an account, a lock on"
+    " the catalog, a processor that is busy.",
+    AlertName.ROLE: "Make the pools that log in as {about} smaller, or raise the role's CONNECTION"
+    " LIMIT if the slots allow it.",
+    AlertName.DATABASE: "Make the pools that use {about} smaller, or raise the database's"
+    " CONNECTION LIMIT if the slots allow it.",
+    AlertName.LEAKING: "Nothing burns: count the pools that {who} opens. There should be one in"
+    " each process, closed when the process ends.",
+}
+
+_OF_NOW = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE)
+"""Alerts about what happens now, and so about who takes slots now."""
+
+_OF_CONDITION: dict[Condition, str] = {
+    Condition.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
+    " instance of the application that grew.",
+    Condition.RESERVED_ONLY: "Only reserved slots are left. Log in as a superuser and stop the"
+    " application that grew.",
+    Condition.ROLE_LIMIT: "pgheadroom's own role is at its CONNECTION LIMIT: raise it to 3.",
+    Condition.DATABASE_LIMIT: "The database that pgheadroom logs in to is at its CONNECTION LIMIT:"
+    " raise it, or watch from another database.",
+    Condition.POOLER_FULL: "The pooler in front is full: look at its clients, or point pgheadroom"
+    " at the server itself.",
+    Condition.STARTING: "The server starts up: look into its log if that takes long.",
+    Condition.SHUTTING_DOWN: "The server shuts down: find out who stops it.",
+    Condition.AUTH: "The server does not let pgheadroom in: check its password, its role and"
+    " pg_hba.conf with `pgheadroom check`.",
+    Condition.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
+    Condition.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
+    " and its processor free.",
+    Condition.HOST_UNKNOWN: "The host's name is not known: check DNS and the target's setting.",
+    Condition.UNREACHABLE: "Nobody listens there: look whether PostgreSQL runs, and at firewalls.",
+}
+
+
+def to_do(state: State) -> str:
+    """Return the first thing to do about the target of *state*, in a sentence or two."""
+    blind = state.condition not in (Condition.OK, None)
+    told = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
+    if told and (not blind or told[0].severity is Severity.CRITICAL):
+        return _of_alert(state, told[0])
+    if state.condition is None:
+        return _WAITING
+    if blind:
+        return _OF_CONDITION[state.condition]
+    if not state.outlook and rising(state) is None:
+        return _NOTHING
+    who = taker(state)
+    return _WATCH.format(who=who.application_name if who is not None and who.took else "it")
+
+
+def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:
+    """Return *alerts*, those that page first, and of those the most telling."""
+    order, severities = list(AlertName), list(Severity)
+    return sorted(
+        alerts, key=lambda one: (severities.index(one.severity), order.index(one.name), one.since)
+    )
+
+
+def _of_alert(state: State, alert: Alert) -> str:
+    about = alert.about[1] if alert.about else ""
+    who = alert.application_name
+    if alert.name in _OF_NOW and outdated(state, alert):
+        # Its cause is gone for the moment. Who grows now is to be stopped, not who grew then.
+        now = taker(state)
+        who = now.application_name if now is not None and now.took else who
+    return _OF_ALERT[alert.name].format(who=who or "what grew", about=about)
+
+
+def outdated(state: State, alert: Alert) -> bool:
+    """Say whether *alert* speaks of an earlier moment than the newest sample of *state*."""
+    at = None if state.sample is None else state.sample.at
+    return at is not None and alert.told_at is not None and alert.told_at < at

@@ -1,0 +1,153 @@
+"""Who takes the slots: whom the forecast blames, else who grew of late, else who holds most.
+
+Every output names the same one, because all of them ask here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pgheadroom.forecast.climb import least_rise
+from pgheadroom.forecast.exhaustion import Prospect, Sign
+from pgheadroom.forecast.growth import Culprit, culprit, growth
+from pgheadroom.model.names import OTHER
+from pgheadroom.state import State
+
+LATELY_SECONDS = 300.0
+"""Growth of late is told over this time, unless a forecast looks at another ..."""
+STORM_SECONDS = 60.0
+"""... or it is a storm."""
+SHORTEST_SECONDS = 10.0
+"""Over less than this nothing is told."""
+
+_MANY_RATIO = 0.1
+_MANY_LEAST = 5
+"""Who takes this share of the ordinary slots, and so many of them at least, climbs; within the time
+of a storm it is one."""
+_COHERENT = 0.6
+"""A climb is the work of an application that took this share of it."""
+
+
+class Taker(NamedTuple):
+    """The application to look at first."""
+
+    application_name: str
+    took: float
+    """Connections that it took within *seconds*; 0 if it only holds more than others."""
+    seconds: float
+    holds: int
+
+
+class Foremost(NamedTuple):
+    """The forecast that tells most, and whose growth it is, if it is anybody's."""
+
+    prospect: Prospect
+    culprit: Culprit | None
+
+
+def taker(state: State) -> Taker | None:
+    """Return who takes the slots of *state*; None when nothing is known of applications."""
+    if state.sample is None:
+        return None
+    first = foremost(state)
+    if first is not None and first.culprit is not None:
+        name, took, holds = first.culprit
+        return Taker(name, took, max(1.0, state.sample.at - first.prospect.since), holds)
+    risen = rising(state)
+    tracked = state.applications.tracked
+    if risen is not None or not tracked:
+        return risen
+    # What is summed in `other` is none that somebody could look at.
+    single = [name for name in tracked if name != OTHER] or list(tracked)
+    biggest = max(single, key=lambda name: (tracked[name], name))
+    return Taker(biggest, 0.0, 0.0, tracked[biggest])
+
+
+def rising(state: State) -> Taker | None:
+    """Return who took a good part of the slots of late, or has climbed for long; None if none."""
+    if state.sample is None:
+        return None
+    totals, tracked = state.applications.totals, state.applications.tracked
+    for seconds in (STORM_SECONDS, LATELY_SECONDS):
+        grown = grew(state, seconds)
+        if grown:
+            known = min(seconds, state.sample.at - (state.course.history.began or 0.0))
+            who = culprit(state.course, tracked, state.sample.at - known)
+            # Those that log in just now have no name yet; one that has is told rather.
+            if who is not None and who.took >= _many(state):
+                return Taker(who.application_name, who.took, known, who.holds)
+            name = max(grown, key=lambda name: (grown[name], name))
+            return Taker(name, grown[name], known, totals[name])
+    leak = max(state.tendencies.leaking(tracked), key=lambda one: one.change, default=None)
+    return leak and Taker(leak.name, leak.change, leak.seconds, tracked[leak.name])
+
+
+def grew(state: State, seconds: float) -> dict[str, float]:
+    """Return who took a good part of the slots within the last so many *seconds*, and how many.
+
+    Or since the first sample, when that was later, but for the first seconds after it.
+    """
+    began = state.course.history.began
+    if state.sample is None or began is None:
+        return {}
+    since = max(state.sample.at - seconds, began)
+    if state.sample.at - since < SHORTEST_SECONDS:
+        return {}
+    least = _many(state)
+    return {name: more for name, more in grown_since(state, since).items() if more >= least}
+
+
+def _many(state: State) -> float:
+    limit = state.course.limit
+    return max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
+
+
+def grown_since(state: State, since: float) -> dict[str, float]:
+    """Return by how many connections each application with series of its own grew since *since*.
+
+    ``other`` grew by what those did that are summed in it now.
+    """
+    totals = state.applications.totals
+    shown: dict[str, float] = {}
+    for name, more in growth(state.course, state.applications.tracked, since).items():
+        own = name if name in totals else OTHER
+        shown[own] = shown.get(own, 0.0) + more
+    return shown
+
+
+def foremost(state: State) -> Foremost | None:
+    """Return the forecast of *state* that tells most; None without any.
+
+    Of those within the paging horizon, if there are such, the one that somebody is to blame for:
+    noise may look like a climb for a moment, but then it is nobody's. Of two that are somebody's
+    the faster one tells more.
+    """
+    horizon = state.thresholds.paging_horizon_seconds
+    found = [one for one in state.outlook if near(one, horizon)] or state.outlook
+    told = [Foremost(one, to_blame(state, one)) for one in found]
+    blamed = [
+        (one, who.took / max(1.0, one.prospect.lasts))
+        for one in told
+        if (who := one.culprit) and who.took >= _COHERENT * one.prospect.slots
+    ]
+    if blamed:
+        return max(blamed, key=lambda pair: pair[1])[0]
+    return max(told, key=lambda one: one.prospect.slots, default=None)
+
+
+def near(prospect: Prospect, horizon: float) -> bool:
+    """Say whether *prospect* is to be expected within *horizon* seconds."""
+    # A stroke has no hour: the one that does not fit may come at any time.
+    return prospect.sign is Sign.STROKES or (prospect.next and prospect.seconds <= horizon)
+
+
+def to_blame(state: State, prospect: Prospect) -> Culprit | None:
+    """Return whose growth *prospect* is; None when nobody's."""
+    totals = state.applications.tracked
+    if prospect.application_name is not None:
+        name = prospect.application_name
+        return Culprit(name, prospect.slots, totals.get(name, 0))
+    if prospect.sign is Sign.RANGE:  # who made the last peak
+        peak = state.course.history.bucket_at(prospect.until)
+        totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
+    return culprit(state.course, totals, prospect.since)

@@ -1,0 +1,80 @@
+"""How long will it last, and how does each application behave: growth, climb and verdict.
+
+Worked out from a state when somebody looks; nothing of it is remembered.
+"""
+
+from __future__ import annotations
+
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.forecast.exhaustion import leaking, outlook, seconds_left
+from pgheadroom.judge.blame import (
+    LATELY_SECONDS,
+    SHORTEST_SECONDS,
+    STORM_SECONDS,
+    foremost,
+    grew,
+    grown_since,
+)
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+
+
+def exhaustion_seconds(state: State) -> dict[Tier, float]:
+    """Return the time until no slot is free for each tier, infinite when no end is in sight.
+
+    0 while there is no slot for the tier; before there was a sample, only what a refusal tells.
+    """
+    sample = state.sample
+    if sample is None:
+        return {tier: 0.0 for tier in Tier if state.free(tier) == 0}
+    used, seconds = sample.slots.used, {}
+    for tier in Tier:
+        limit = sample.slots.limits.of(tier)
+        ahead = state.outlook
+        if ahead and limit != state.course.limit:
+            leaks = leaking(state.course, state.tendencies, limit, used, sample.at)
+            ahead = outlook(state.course, leaks, limit, used, sample.at)
+        seconds[tier] = 0.0 if state.free(tier) == 0 else seconds_left(ahead, limit, used)
+    return seconds
+
+
+def growth_rates(state: State) -> dict[str, float]:
+    """Return by how many connections a second each application grows, or shrinks if below 0.
+
+    Over the stretch that the foremost forecast was seen in, so that the one that grows most is the
+    one to blame; without a forecast, over the last five minutes. Empty before there is a stretch.
+    """
+    began = state.course.history.began
+    if state.sample is None or began is None:
+        return {}
+    now = state.sample.at
+    first = foremost(state)
+    since = max(now - LATELY_SECONDS if first is None else first.prospect.since, began)
+    if now - since < SHORTEST_SECONDS:
+        return {}
+    grown = grown_since(state, since)
+    return {name: more / (now - since) for name, more in grown.items()}
+
+
+def climbing_seconds(state: State) -> dict[str, float]:
+    """Return for how long each application has climbed without coming back; 0 if it does not."""
+    totals = state.applications.totals
+    seconds = dict.fromkeys(totals, 0.0)
+    for leak in state.tendencies.leaking(state.applications.tracked):
+        if leak.name in seconds:
+            seconds[leak.name] = leak.seconds
+    return seconds
+
+
+def verdicts(state: State) -> dict[str, Verdict]:
+    """Return what a person would say of each application's curve."""
+    totals = state.applications.totals
+    found = {name: state.tendencies.verdict(name) for name in totals}
+    mended = {name for name, seconds in climbing_seconds(state).items() if not seconds}
+    for name, verdict in found.items():
+        if verdict is Verdict.CLIMBING and name in mended:
+            found[name] = Verdict.STABLE
+    for name in grew(state, LATELY_SECONDS):
+        if found[name] is Verdict.STABLE:
+            found[name] = Verdict.CLIMBING
+    return found | dict.fromkeys(grew(state, STORM_SECONDS), Verdict.STORM)

@@ -1,0 +1,34 @@
+"""What does the judge find at one moment: something true now, that is or will be an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pgheadroom.model.alert import AlertName, Label, Severity
+
+Key = tuple[AlertName, Severity, Label | None]
+Words = tuple[str, str | None]
+"""The figures in words, and the application to blame, if there is one."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong. A tuple, because it is made anew with every sample."""
+
+    name: AlertName
+    severity: Severity
+    tell: Callable[[], Words]
+    """Puts it in words; called when somebody is told, not each time that it is found."""
+    about: Label | None = None
+    hold_seconds: float = 0.0
+    """It becomes an alert when it has been found for so long."""
+    lasts_seconds: float = 0.0
+    """The alert stands for so long after it was last found, unless slots were gained."""
+    only_keeps: bool = False
+    """Not enough to raise the alert, but enough to keep it: what wavers about a threshold would
+    flap otherwise."""
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same as one of another moment."""
+        return self.name, self.severity, self.about

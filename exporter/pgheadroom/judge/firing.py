@@ -1,0 +1,119 @@
+"""Which alerts fire: what was found must last to begin with, and be gone for a while to end.
+
+A forecast that came to an end without slots being gained is no news when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pgheadroom.forecast.climb import least_rise
+from pgheadroom.judge.finding import Finding, Key
+from pgheadroom.model.alert import Alert, AlertName
+
+_FORETOLD = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
+_GAINED = 2
+"""What was foretold is off when so many times as many slots are free as at the worst moment."""
+
+
+class Watched(NamedTuple):
+    """What is remembered of one alert that fires, or may begin to."""
+
+    found_since: float | None
+    """Since when it has been found without a break; None while it is not."""
+    alert: Alert | None = None
+    """None before it fires, and when it has resolved but is not forgotten."""
+    gone_since: float | None = None
+    until: float = 0.0
+    """Up to then it stands without being found again; resolved, it is remembered up to then."""
+    least_free: int = 0
+    """The fewest ordinary slots that were free while it fired."""
+
+
+class Moment(NamedTuple):
+    """What alerts are judged against."""
+
+    at: float
+    free: int
+    """Ordinary slots that are free."""
+    limit: int
+    resolve_hold_seconds: float
+    blind_to: frozenset[AlertName] = frozenset()
+    """Alerts that nothing can be said of now: they stay as they are."""
+
+
+def judged(
+    before: Mapping[Key, Watched], findings: Iterable[Finding], moment: Moment
+) -> dict[Key, Watched]:
+    """Return what is remembered after *findings*, the most telling of each key first."""
+    after: dict[Key, Watched] = {}
+    for finding in findings:
+        key = finding.key
+        if key not in after:
+            known = _found(before.get(key), finding, moment)
+            if known is not None:
+                after[key] = known
+    for key, watched in before.items():
+        if key in after:
+            continue
+        if key[0] in moment.blind_to or _remembered(watched, moment):
+            after[key] = watched
+        elif watched.alert is not None:
+            left = _missed(watched, watched.alert, moment)
+            if left is not None:
+                after[key] = left
+    return after
+
+
+def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched | None:
+    alert = None if before is None else before.alert
+    if before is not None and _remembered(before, moment):
+        return before
+    if finding.only_keeps and alert is None:
+        return None
+    since = moment.at if before is None or before.found_since is None else before.found_since
+    began = alert.since if alert is not None else None
+    if began is None and moment.at - since >= finding.hold_seconds:
+        began = moment.at
+    least = moment.free if before is None or began is None else min(before.least_free, moment.free)
+    return Watched(
+        since,
+        None if began is None else _alert(finding, began, moment.at),
+        None,
+        max(moment.at + finding.lasts_seconds, 0.0 if before is None else before.until),
+        least,
+    )
+
+
+def _missed(watched: Watched, alert: Alert, moment: Moment) -> Watched | None:
+    """Return what is left of *alert*, which was not found this time."""
+    least = min(watched.least_free, moment.free)
+    gained = _gained(least, moment)
+    if moment.at < watched.until and not gained:
+        return Watched(None, alert, None, watched.until, least)
+    gone = moment.at if watched.gone_since is None else watched.gone_since
+    if moment.at - gone < moment.resolve_hold_seconds:
+        return Watched(None, alert, gone, watched.until, least)
+    if gained or alert.name not in _FORETOLD:
+        return None
+    return Watched(None, None, gone, moment.at + (gone - alert.since), least)
+
+
+def _remembered(watched: Watched, moment: Moment) -> bool:
+    """Say whether an alert that resolved is still known, so that its return is no news.
+
+    For as long as it stood, unless it gets tighter than it was then, or slots were gained.
+    """
+    if watched.alert is not None or watched.gone_since is None or moment.at >= watched.until:
+        return False
+    return moment.free >= watched.least_free and not _gained(watched.least_free, moment)
+
+
+def _gained(least_free: int, moment: Moment) -> bool:
+    return moment.free > _GAINED * (least_free + least_rise(moment.limit))
+
+
+def _alert(finding: Finding, since: float, now: float) -> Alert:
+    words, application = finding.tell()
+    return Alert(finding.name, finding.severity, since, words, application, finding.about, now)

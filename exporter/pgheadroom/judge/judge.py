@@ -1,0 +1,99 @@
+"""What fires now: what is short and what is foreseen, found, held and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from pgheadroom.forecast.exhaustion import Prospect, Sign, leaking, outlook
+from pgheadroom.judge.finding import Finding, Words
+from pgheadroom.judge.firing import Moment, judged
+from pgheadroom.judge.forecast_rules import foreseen, imminent
+from pgheadroom.judge.slot_rules import NO_SLOT, shortage
+from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+
+_SLOW = 4
+"""What takes hours is looked at when this rung of the history shows something new: every 16 s."""
+_NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
+_ESTIMATE_HOLD_SECONDS = 60.0
+"""A parallel query that is taken for clients is over by then, as a rule."""
+_NEVER: frozenset[AlertName] = frozenset()
+_BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
+_BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
+"""What only a sample can tell: without one, nobody knows that it is over."""
+
+
+def judge(state: State, now: float) -> State:
+    """Return *state* with its outlook and its alerts as they are at *now*."""
+    thresholds = state.thresholds
+    sample = state.sample
+    ahead: tuple[Prospect, ...] = ()
+    limit = 0
+    if sample is not None:
+        limit = sample.slots.limits.of(Tier.ORDINARY)
+        if state.course.touched > _SLOW:
+            leaks = [*leaking(state.course, state.tendencies, limit, sample.slots.used, now)]
+        else:
+            leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
+        ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
+    if ahead or state.outlook:
+        state = state._replace(outlook=ahead)  # before words are made of it
+    findings = [*shortage(state, limit, thresholds, now)]
+    blind = state.condition is not Condition.OK
+    if not blind:
+        if ahead:
+            findings += imminent(state, ahead, limit, thresholds)
+        if state.course.touched > _SLOW:
+            findings += foreseen(state, ahead, limit, thresholds)
+    if sample is not None and not sample.exact:
+        findings = [*map(partial(_by_estimate, state), findings)]
+    unseen = _blind_to(state)
+    if not findings and all(key[0] in unseen for key in state.watched):
+        return state
+    free = state.free(Tier.ORDINARY) or 0
+    moment = Moment(now, free, limit, thresholds.resolve_hold_seconds, unseen)
+    watched = judged(state.watched, findings, moment)
+    alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
+    # The same tuple as long as they are the same alerts, so that others see at a glance.
+    same = alerts == state.alerts
+    return state._replace(watched=watched, alerts=state.alerts if same else alerts)
+
+
+def _by_estimate(state: State, finding: Finding) -> Finding:
+    """Return *finding*, but no page when it rests on counts that are an estimate.
+
+    What a refusal, a knock or a canary tells, or that there is no sample, is no estimate.
+    """
+    refused = finding.name is AlertName.EXHAUSTED and state.condition in NO_SLOT
+    if finding.severity is not Severity.CRITICAL or finding.name in _NOT_COUNTED or refused:
+        return finding
+    warns = Severity.WARNING in SEVERITIES[finding.name]
+    return finding._replace(
+        name=finding.name if warns else AlertName.LOW,
+        severity=Severity.WARNING,
+        tell=partial(_estimated_words, finding.tell),
+        hold_seconds=max(finding.hold_seconds, _ESTIMATE_HOLD_SECONDS),
+    )
+
+
+def _estimated_words(tell: Callable[[], Words]) -> Words:
+    words, application = tell()
+    return f"{words} These counts are an estimate: GRANT pg_monitor to our role.", application
+
+
+def _blind_to(state: State) -> frozenset[AlertName]:
+    """Return the alerts of which nothing can be said now: nobody knows that they are over.
+
+    After a restart that is every alert which still fires by what is remembered, until there was a
+    reading; and that nobody can see, until somebody does.
+    """
+    if state.condition is Condition.OK:
+        return _NEVER if state.course.touched > _SLOW else _BY_THE_HOUR
+    if state.condition is None:
+        return frozenset(AlertName) - {AlertName.REFUSED}
+    if (state.sample is None or state.recalled) and state.condition not in NO_SLOT:
+        return _BY_SAMPLE | {AlertName.UNKNOWN}
+    return _BY_SAMPLE

@@ -1,0 +1,45 @@
+"""How does a target stand, in one word: the headline of every output follows from it."""
+
+from __future__ import annotations
+
+import enum
+
+from pgheadroom.judge.blame import rising
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+
+
+class Standing(enum.StrEnum):
+    """What a person who has one second is told, the worst first."""
+
+    FULL = "full"
+    """No ordinary slot is free, by a sample or by a refusal."""
+    BLIND = "blind"
+    """The newest reading failed and says nothing of the slots: nobody knows what is left."""
+    RUNNING_OUT = "running_out"
+    """There is a forecast of when the last ordinary slot goes."""
+    ALARMED = "alarmed"
+    """There is none, and an alert fires."""
+    CLIMBING = "climbing"
+    """Nothing is foreseen and nothing fires, but an application storms or climbs."""
+    WELL = "well"
+    """None of these."""
+    WAITING = "waiting"
+    """There was no reading yet."""
+
+
+def standing(state: State) -> Standing:
+    """Return how the target of *state* stands."""
+    if state.condition is None:
+        return Standing.WAITING
+    refused = state.condition in (Condition.FULL, Condition.RESERVED_ONLY)
+    if refused or (state.condition is Condition.OK and state.free(Tier.ORDINARY) == 0):
+        return Standing.FULL
+    if state.condition is not Condition.OK:
+        return Standing.BLIND
+    if state.outlook:
+        return Standing.RUNNING_OUT
+    if state.alerts:
+        return Standing.ALARMED
+    return Standing.WELL if rising(state) is None else Standing.CLIMBING

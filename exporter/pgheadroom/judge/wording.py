@@ -1,0 +1,48 @@
+"""In which words are figures told to a person who was just woken."""
+
+from __future__ import annotations
+
+from pgheadroom.durations import moment
+from pgheadroom.forecast.growth import Culprit
+from pgheadroom.judge.blame import taker
+from pgheadroom.judge.finding import Words
+from pgheadroom.model.reading import Sample
+from pgheadroom.model.slots import Slots, Tier
+from pgheadroom.state import State
+
+
+def slots(known: Slots) -> str:
+    """Return how many ordinary slots are free, of how many, and what else is known of them."""
+    limit = known.limits.of(Tier.ORDINARY)
+    words = f"{known.free(Tier.ORDINARY)} of {limit} ordinary slots are free"
+    if known.hidden:
+        words += f", {known.hidden} are held by logins under way"
+    return words
+
+
+def last_known(sample: Sample) -> str:
+    """Return what *sample* told, with when that was, as a sentence that follows another."""
+    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.slots)}."
+
+
+def took(who: Culprit, seconds: str) -> str:
+    """Return what *who* took within *seconds*, a duration in words, and holds now."""
+    return (
+        f"{who.application_name} took {round(who.took)} of them in the last {seconds} and holds"
+        f" {who.holds}."
+    )
+
+
+def blaming(state: State, words: str) -> Words:
+    """Return *words* with the application to look at first.
+
+    That is the one that grew most over what foretold this, or of late; else the one that holds
+    most.
+    """
+    who = taker(state)
+    if who is None:
+        return words, None
+    name = who.application_name
+    if not who.took:
+        return f"{words} {name} holds most: {who.holds}.", name
+    return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name

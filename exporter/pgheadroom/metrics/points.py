@@ -1,0 +1,219 @@
+"""Which points does a state have on each metric: labels and a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.forecast.rolling_max import WINDOWS
+from pgheadroom.judge.figures import exhaustion_seconds, verdicts
+from pgheadroom.model.alert import SEVERITIES
+from pgheadroom.model.applications import Applications
+from pgheadroom.model.logins import BOUNDS
+from pgheadroom.model.reading import FAILURES, Condition, Sample
+from pgheadroom.model.slots import Tier
+from pgheadroom.model.thresholds import Thresholds
+from pgheadroom.state import State
+
+Labels = tuple[str, ...]
+Point = tuple[Labels, float]
+"""The values of a metric's labels beside `target`, in the table's order, and the value."""
+
+
+def one(value: Callable[[State], float | None]) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a metric without labels; none while the value is not known."""
+
+    def points(state: State) -> Iterator[Point]:
+        known = value(state)
+        if known is not None:
+            yield (), float(known)
+
+    return points
+
+
+def of_sample(value: Callable[[Sample], float]) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a figure of the newest sample."""
+    return one(lambda state: None if state.sample is None else value(state.sample))
+
+
+def states(state: State) -> Iterator[Point]:
+    """Yield 1 for the condition that holds, 0 for the others."""
+    if state.condition is not None:
+        for condition in Condition:
+            yield (str(condition),), float(condition is state.condition)
+
+
+def reserved(state: State) -> Iterator[Point]:
+    """Yield the slots that are held back, by tier."""
+    if state.sample is not None:
+        limits = state.sample.slots.limits
+        yield ("superuser",), limits.superuser_reserved
+        yield ("reserved",), limits.reserved
+        yield ("provider",), limits.provider_reserved
+
+
+def limits(state: State) -> Iterator[Point]:
+    """Yield the limit of each tier."""
+    if state.sample is not None:
+        for tier in Tier:
+            yield (str(tier),), state.sample.slots.limits.of(tier)
+
+
+def free(state: State) -> Iterator[Point]:
+    """Yield the free slots of each tier."""
+    for tier in Tier:
+        free = state.free(tier)
+        if free is not None:
+            yield (str(tier),), free
+
+
+def peaks(state: State) -> Iterator[Point]:
+    """Yield the highest use inside each window."""
+    if state.sample is not None:
+        for label, seconds in WINDOWS:
+            highest = state.peaks.highest(seconds, state.sample.at)
+            if highest is not None:
+                yield (label,), highest
+
+
+def known_applications(state: State) -> Applications | None:
+    """Return the applications, if there was a sample."""
+    return None if state.sample is None else state.applications
+
+
+def connections(state: State) -> Iterator[Point]:
+    """Yield connections by application and state."""
+    applications = known_applications(state)
+    if applications is not None:
+        yield from applications.counts.items()
+
+
+def pools(state: State) -> Iterator[Point]:
+    """Yield connections by application, database and role."""
+    applications = known_applications(state)
+    if applications is not None:
+        yield from applications.pools.items()
+
+
+def oldest(state: State) -> Iterator[Point]:
+    """Yield the age of the oldest connection by application."""
+    applications = known_applications(state)
+    if applications is not None:
+        for name, seconds in applications.oldest_seconds.items():
+            yield (name,), seconds
+
+
+def in_other(state: State) -> float | None:
+    """Return how many names are summed in `other`."""
+    applications = known_applications(state)
+    return None if applications is None else applications.in_other
+
+
+def rewritten(state: State) -> float | None:
+    """Return how many names were folded."""
+    applications = known_applications(state)
+    return None if applications is None else applications.rewritten
+
+
+def limit_uses(part: str, figure: str) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a CONNECTION LIMIT: the figure *figure* of the breakdown's *part*."""
+
+    def points(state: State) -> Iterator[Point]:
+        if state.sample is not None:
+            for use in getattr(state.sample.breakdown, part):
+                yield (use.name,), getattr(use, figure)
+
+    return points
+
+
+def sessions(state: State) -> Iterator[Point]:
+    """Yield what pg_stat_database counted."""
+    if state.sample is not None:
+        for sessions in state.sample.breakdown.sessions:
+            yield (sessions.database, "open"), sessions.opened
+            yield (sessions.database, "abandoned"), sessions.abandoned
+            yield (sessions.database, "fatal"), sessions.fatal
+            yield (sessions.database, "killed"), sessions.killed
+
+
+def server(state: State) -> Iterator[Point]:
+    """Yield what the server is."""
+    if state.sample is not None:
+        server = state.sample.server
+        recovery = "true" if server.in_recovery else "false"
+        yield (server.version_text, recovery), 1
+
+
+def failures(state: State) -> Iterator[Point]:
+    """Yield the failed readings by cause."""
+    for condition in FAILURES:
+        yield (str(condition),), state.failures.get(condition, 0)
+
+
+def knock_failures(state: State) -> Iterator[Point]:
+    """Yield the failed knocks by cause."""
+    for condition in FAILURES:
+        yield (str(condition),), state.knock_failures.get(condition, 0)
+
+
+def canary_durations(state: State) -> Iterator[Point]:
+    """Yield the histogram: each bucket's count by its upper bound, then the sum without one."""
+    if state.visits.newest is not None:
+        durations = state.visits.durations
+        for bound, count in zip((*BOUNDS, math.inf), durations.counts, strict=True):
+            yield ("+Inf" if bound == math.inf else str(bound),), count
+        yield (), durations.total_seconds
+
+
+def canary_failures(state: State) -> Iterator[Point]:
+    """Yield the canary's failed logins by cause."""
+    if state.visits.newest is not None:
+        for condition in FAILURES:
+            yield (str(condition),), state.visits.failures.get(condition, 0)
+
+
+def exhaustion(state: State) -> Iterator[Point]:
+    """Yield the forecast of each tier."""
+    for tier, seconds in exhaustion_seconds(state).items():
+        yield (str(tier),), seconds
+
+
+def by_name(figures: Callable[[State], Mapping[str, float]]) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a metric by application."""
+
+    def points(state: State) -> Iterator[Point]:
+        if state.sample is not None:
+            for name, figure in figures(state).items():
+                yield (name,), figure
+
+    return points
+
+
+def application_verdicts(state: State) -> Iterator[Point]:
+    """Yield 1 for the verdict on each application, 0 for the others."""
+    if state.sample is not None:
+        for name, holds in verdicts(state).items():
+            for verdict in Verdict:
+                yield (name, str(verdict)), float(verdict is holds)
+
+
+def alerts(state: State) -> Iterator[Point]:
+    """Yield 1 for each alert that fires, 0 for the others."""
+    firing = {(alert.name, alert.severity) for alert in state.alerts}
+    for name, severities in SEVERITIES.items():
+        for severity in severities:
+            yield (str(name), str(severity)), float((name, severity) in firing)
+
+
+def policy(unit: str) -> Callable[[State], Iterator[Point]]:
+    """Make the points of the thresholds in *unit*, which their names end in."""
+    ending = f"_{unit}"
+    names = [f.name for f in fields(Thresholds) if f.name.endswith(ending)]
+
+    def points(state: State) -> Iterator[Point]:
+        for name in names:
+            yield (name.removesuffix(ending),), getattr(state.thresholds, name)
+
+    return points

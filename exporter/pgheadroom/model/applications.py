@@ -1,0 +1,185 @@
+"""Which applications have series of their own, and what are their connections.
+
+At most N names at a time, and the same ones as long as possible: a page whose members change with
+every sample costs Prometheus more than one that is twice as long. The rest is summed in ``other``.
+The course of many more is followed, so that whoever climbs is known by name; who is named in an
+alert has a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from functools import partial
+from operator import add
+from typing import NamedTuple, TypeVar
+
+from pgheadroom.model.names import OTHER, UNNAMED
+from pgheadroom.model.reading import Group
+
+STARTING = "starting"
+
+Pool = tuple[str, str, str]
+"""The name of an application, a database and a role."""
+
+_MOST_POOLS = 200
+_FOLLOWED = 4
+"""So many times as many applications are followed as have series of their own."""
+
+Key = TypeVar("Key", bound=Hashable)
+Figure = TypeVar("Figure", int, float)
+
+
+class Applications(NamedTuple):
+    """The connections of each application by state, names folded and bounded."""
+
+    counts: Mapping[tuple[str, str], int] = {}
+    """Connections by (name, state)."""
+    totals: Mapping[str, int] = {}
+    """Connections by name."""
+    oldest_seconds: Mapping[str, float] = {}
+    """Age of the oldest connection by name, where it can be seen."""
+    in_other: int = 0
+    """Names that are summed in ``other``."""
+    rewritten: int = 0
+    """Names, as clients gave them, that folding changed."""
+    members: Mapping[str, float] = {}
+    """Names with series of their own, and when each was last seen, in seconds since the epoch."""
+    pools: Mapping[Pool, int] = {}
+    """Connections by name, database and role, where those are known."""
+    tracked: Mapping[str, int] = {}
+    """Connections by name of all applications whose course is followed ..."""
+    followed: Mapping[str, float] = {}
+    """... and when each was last seen, in seconds since the epoch."""
+
+
+def count(  # noqa: PLR0913 - the one place where all of it meets
+    groups: tuple[Group, ...],
+    hidden: int,
+    fold: Callable[[str], str],
+    *,
+    before: Applications,
+    at: float,
+    most: int,
+    named: Collection[str] = (),
+    absence_seconds: float = 600.0,
+) -> Applications:
+    """Sum *groups* by folded name, at most *most* names beside ``other``; *named* come first.
+
+    A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
+    so that the counts add up to the slots in use.
+    """
+    totals: dict[str, int] = {}
+    counts: dict[tuple[str, str], int] = {}
+    oldest: dict[str, float] = {}
+    pools: dict[Pool, int] = {}
+    rewritten: set[str] = set()
+    for group in groups:
+        given = group.application_name
+        name = fold(given)
+        totals[name] = totals.get(name, 0) + group.count
+        key = name, group.state
+        counts[key] = counts.get(key, 0) + group.count
+        if group.oldest_seconds is not None:
+            oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
+        if group.role:
+            pool = name, group.database, group.role
+            pools[pool] = pools.get(pool, 0) + group.count
+        if name != given:
+            rewritten.add(given)
+    choose = partial(elect, totals, at=at, absence_seconds=absence_seconds)
+    members = choose(before.members, most=most, named=named)
+    followed = choose(before.followed, most=_FOLLOWED * most)
+    tracked = totals
+    # `unnamed` always has its place: logins under way are counted there.
+    others = totals.keys() - members.keys() - {UNNAMED}
+    if others:
+        known = followed.keys() | {UNNAMED}
+        tracked = _summed(
+            ((name if name in known else OTHER, n) for name, n in totals.items()), add
+        )
+        shown = {name: OTHER if name in others else name for name in totals}
+        counts = _summed((((shown[name], state), n) for (name, state), n in counts.items()), add)
+        totals = _summed(((shown[name], n) for name, n in totals.items()), add)
+        oldest = _summed(((shown[name], age) for name, age in oldest.items()), max)
+        pools = _summed((((shown[name], d, r), n) for (name, d, r), n in pools.items()), add)
+    if hidden:
+        counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
+        totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
+        if tracked is not totals:
+            tracked[UNNAMED] = totals[UNNAMED]
+    return Applications(
+        counts,
+        totals,
+        oldest,
+        len(others - {OTHER}),
+        len(rewritten),
+        members,
+        _biggest(pools, named),
+        tracked,
+        followed,
+    )
+
+
+def _biggest(pools: dict[Pool, int], named: Collection[str]) -> Mapping[Pool, int]:
+    """Return at most 200 of *pools*; the smallest of more are summed in ``other``.
+
+    Those of applications that are *named* in an alert come first.
+    """
+    if len(pools) <= _MOST_POOLS:
+        return pools
+    ordered = sorted(pools, key=lambda pool: (pool[0] not in named, -pools[pool], pool))
+    kept = {pool: pools[pool] for pool in ordered[: _MOST_POOLS - 1]}
+    rest = sum(pools[pool] for pool in ordered[_MOST_POOLS - 1 :])
+    return _summed([*kept.items(), ((OTHER, OTHER, OTHER), rest)], add)
+
+
+def _summed(
+    pairs: Iterable[tuple[Key, Figure]], both: Callable[[Figure, Figure], Figure]
+) -> dict[Key, Figure]:
+    summed: dict[Key, Figure] = {}
+    for key, figure in pairs:
+        summed[key] = both(summed[key], figure) if key in summed else figure
+    return summed
+
+
+def elect(
+    totals: Mapping[str, int],
+    before: Mapping[str, float],
+    *,
+    at: float,
+    most: int,
+    absence_seconds: float,
+    named: Collection[str] = (),
+) -> dict[str, float]:
+    """Return who has series of their own now, and when each was last seen.
+
+    Who had them keeps them while it is there and for *absence_seconds* afterwards. When all
+    *most* places are taken, a newcomer displaces the smallest member only with more than twice
+    its connections; so the page holds who matters, and two of like size do not take turns. Those
+    *named* in an alert get a place whatever they hold, and keep it.
+    """
+    if totals.keys() == before.keys() and all(totals.values()):
+        return dict.fromkeys(before, at)
+    members = {
+        name: at if totals.get(name) else seen
+        for name, seen in before.items()
+        if totals.get(name) or 0 <= at - seen <= absence_seconds
+    }
+    newcomers = sorted(
+        (name for name in totals if name not in members and name not in (OTHER, UNNAMED)),
+        key=lambda name: (name not in named, -totals[name], name),
+    )
+    for name in newcomers:
+        if len(members) >= most:
+            weakest = min(
+                (member for member in members if member not in named),
+                key=lambda member: (totals.get(member, 0), members[member]),
+                default=None,
+            )
+            if weakest is None:
+                break
+            if name not in named and totals[name] <= 2 * totals.get(weakest, 0) + 1:
+                break
+            del members[weakest]
+        members[name] = at
+    return members

@@ -1,0 +1,1 @@
+"""Talks to who may be slow, gone or hostile: deadlines, back-off, one attempt at a time."""

@@ -1,0 +1,48 @@
+"""What is said when the process has no file descriptor left: one line, and one when it is over.
+
+asyncio then stops to accept connections for a second, and complains a hundred times each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import resource
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger("pgheadroom.web.site")
+
+SPENT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What the kernel says when we, or the whole machine, have used up what there is."""
+
+_QUIET_SECONDS = 3.0
+"""A connection that waits is tried once a second: when none was turned away so long, it is over."""
+
+
+class Shortage:
+    """Handles what the loop complains of: out of descriptors is told once, the rest as ever."""
+
+    def __init__(self) -> None:
+        self._end: asyncio.TimerHandle | None = None
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle *context*, as a loop's exception handler does."""
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in SPENT and "socket" in context):
+            loop.default_exception_handler(context)
+            return
+        if self._end is None:
+            log.error(
+                "no connection can be accepted; those that are there go on",
+                reason=error.strerror,
+                most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            )
+        else:
+            self._end.cancel()
+        self._end = loop.call_later(_QUIET_SECONDS, self._over)
+
+    def _over(self) -> None:
+        self._end = None
+        log.info("connections are accepted again")

@@ -1,0 +1,1 @@
+"""Tells Alertmanager and systemd; nothing waits for either."""

@@ -1,0 +1,195 @@
+"""Who is told of the alerts, and is each of them up to date: every Alertmanager by itself.
+
+None waits for another, and no sample waits for any of them. What is posted is what holds at that
+moment, never a backlog. With nothing to tell an empty post goes out on every beat, so that a way
+that is blocked is known before it is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import structlog
+
+from pgheadroom.board import Board
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.alert import Alert
+from pgheadroom.model.reading import Condition
+from pgheadroom.net.backoff import delay_seconds
+from pgheadroom.net.http import Credentials, Outcome, Verdict, post
+from pgheadroom.notify.notification import (
+    Form,
+    Key,
+    Notice,
+    Notices,
+    Sent,
+    due,
+    message,
+    news,
+    next_at,
+    noted,
+    reworded,
+)
+from pgheadroom.state import State
+
+log = structlog.get_logger("pgheadroom.notify.alertmanager")
+
+_TIMEOUT_SECONDS = 5.0
+_LAST_SECONDS = 0.8
+_BACKOFF_FIRST_SECONDS = 0.25
+_BACKOFF_LONGEST_SECONDS = 10.0
+
+
+class Peer:
+    """One Alertmanager, and what it knows."""
+
+    def __init__(self, url: str, form: Form, credentials: Credentials, own: SelfMetrics) -> None:
+        parts = urlsplit(url)
+        self.name = parts.netloc + parts.path.rstrip("/")
+        self._url = url.rstrip("/") + "/api/v2/alerts"
+        self._form = form
+        self._credentials = credentials
+        self._own = own
+        self._notices: Notices = {}
+        self._sent: dict[Key, Sent] = {}
+        self._news = asyncio.Event()
+        self._failed = 0
+        # By the monotonic clock:
+        self._not_before = -math.inf
+        self._beat_at = -math.inf
+        self._verdict: Verdict | None = None
+        own.alertmanager(self.name)
+
+    def hear(self, notices: Notices) -> None:
+        """Take *notices* as what holds from now on; returns at once."""
+        self._notices = notices
+        self._news.set()
+
+    async def turn(self) -> None:
+        """Wait until something is due, then post it, once."""
+        while (seconds := self._seconds_left()) > 0:
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+        now = time.time()
+        await self._post(due(self._notices, self._sent, now, self._form), now, _TIMEOUT_SECONDS)
+
+    async def last_words(self) -> None:
+        """Post what this Alertmanager does not know yet, if anything; in less than a second."""
+        now = time.time()
+        if unknown := news(self._notices, self._sent, now, self._form):
+            await self._post(unknown, now, _LAST_SECONDS)
+
+    def _seconds_left(self) -> float:
+        resting = self._not_before - time.monotonic()
+        if resting > 0:
+            return resting
+        now = time.time()
+        due_in = next_at(self._notices, self._sent, now, self._form) - now
+        return min(due_in, self._beat_at - time.monotonic())
+
+    async def _post(self, notices: list[Notice], now: float, timeout_seconds: float) -> None:
+        # A failure until it is known to be none, so that a bug in here rests like one.
+        self._failed += 1
+        self._rest()
+        body = json.dumps([message(notice, now, self._form) for notice in notices]).encode()
+        outcome = await post(self._url, body, self._credentials, timeout_seconds)
+        self._tell(outcome)
+        if outcome.verdict is Verdict.FAILED:
+            self._rest()
+            return
+        # What was refused would be refused again; it waits for the next beat, or for news.
+        self._failed = 0
+        self._not_before = -math.inf
+        self._beat_at = time.monotonic() + self._form.resend_seconds
+        sent = self._sent | {notice.key: Sent(now, notice.wording) for notice in notices}
+        self._sent = {key: told for key, told in sent.items() if key in self._notices}
+
+    def _rest(self) -> None:
+        self._not_before = time.monotonic() + delay_seconds(
+            Condition.ERROR,
+            self._failed,
+            first_seconds=_BACKOFF_FIRST_SECONDS,
+            longest_seconds=_BACKOFF_LONGEST_SECONDS,
+        )
+
+    def _tell(self, outcome: Outcome) -> None:
+        accepted = outcome.verdict is Verdict.ACCEPTED
+        self._own.posted(self.name, accepted=accepted)
+        before, self._verdict = self._verdict, outcome.verdict
+        if outcome.verdict is before:
+            return
+        if accepted:
+            event = "alertmanager accepts alerts" + ("" if before is None else " again")
+            log.info(event, alertmanager=self.name)
+        else:
+            log.warning(
+                "alertmanager does not accept alerts", alertmanager=self.name, reason=outcome.reason
+            )
+
+
+class Alertmanagers:
+    """All of them: hears what is published and passes it on."""
+
+    def __init__(
+        self,
+        urls: Iterable[str],
+        form: Form,
+        credentials: Credentials,
+        board: Board,
+        own: SelfMetrics,
+    ) -> None:
+        self.peers = tuple(Peer(url, form, credentials, own) for url in urls)
+        self._form = form
+        self._firing: dict[str, tuple[str, tuple[Alert, ...]]] = {}
+        self._notices: dict[Key, Notice] = {}
+        """What peers look at too; its figures change under them, what fires does not."""
+        if self.peers:
+            board.subscribe(self._published)
+            board.when_gone(self._gone)
+
+    async def last_words(self) -> None:
+        """Tell each what it does not know yet; firing alerts are not resolved by our end."""
+        await asyncio.gather(*(peer.last_words() for peer in self.peers))
+
+    def _published(self, state: State) -> None:
+        # Called with every sample: nothing in here may wait.
+        fires = state.server, state.alerts
+        before = self._firing.get(state.target)
+        self._firing[state.target] = fires
+        if fires == before or not (state.alerts or (before and before[1])):
+            return
+        words = None
+        if before is not None and len(before[1]) == len(state.alerts) and before[0] == state.server:
+            words = reworded(self._notices, state.target, state.alerts, state.server)
+        if words is None:
+            self._hold(state.target, *fires)
+            return
+        # As every sample does of every target that is in trouble: nobody is woken for figures.
+        otherwise = any(self._notices[key].wording != one.wording for key, one in words.items())
+        self._notices.update(words)
+        if otherwise:
+            self._pass_on()
+
+    def _gone(self, target: str) -> None:
+        # Resolved, and not left to expire: nobody watches it any more because somebody said so.
+        server, alerts = self._firing.pop(target, ("", ()))
+        if alerts:
+            self._hold(target, server, ())
+
+    def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
+        keep = self._form.keep_seconds
+        known = noted(self._notices, target, alerts, time.time(), keep, server)
+        self._notices = dict(known)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        for peer in self.peers:
+            peer.hear(self._notices)

@@ -1,0 +1,223 @@
+"""Which alerts is an Alertmanager to be told now, and in which words of its API?
+
+A firing alert is told at once when it is new, soon when its words change, and again on every beat:
+told no more, it would expire. A resolved one is told again for some minutes too, for an
+Alertmanager whose clock is behind ours takes the end for one to come. Figures change with every
+sample; they wait for the next beat.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from urllib.parse import quote
+
+from pgheadroom.durations import moment
+from pgheadroom.model.alert import Alert, AlertName, Label, Severity
+from pgheadroom.text import harmless
+
+Key = tuple[str, str, AlertName, Severity, Label | None]
+"""What makes it the same alert as one of another time, of any target."""
+
+Message = dict[str, str | dict[str, str]]
+"""An alert as the API takes it."""
+
+RESOLVED_SECONDS = 300.0
+"""For so long a resolved alert is told again ..."""
+RESOLVED_BEAT_SECONDS = 30.0
+"""... this often at least."""
+WORDS_SECONDS = 15.0
+"""Other words for what fires already wait until so long after the last post of it: two applications
+of like size may be named in turn, sample by sample."""
+BEATS_TO_LIVE = 4
+"""So many beats may be lost before a firing alert expires."""
+
+_LONGEST_DESCRIPTION = 1000  # characters; chats cut at 3000 or less
+
+_FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a user may decide about what is told."""
+
+    resend_seconds: float = 30.0
+    """One beat."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """More labels for every alert; the alert's own ones win."""
+    external_url: str | None = None
+    """Where people find this daemon, without a slash at the end."""
+
+    @property
+    def keep_seconds(self) -> float:
+        """How long a resolved alert is of interest to an Alertmanager that was not told yet."""
+        return max(RESOLVED_SECONDS, BEATS_TO_LIVE * self.resend_seconds)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An alert of a target as it stands: it fires, or it has resolved."""
+
+    target: str
+    alert: Alert
+    resolved_at: float | None = None
+    """In seconds since the epoch."""
+    server: str = ""
+    """Which server the target is, whatever it is called."""
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same alert as one of another time."""
+        return self.target, self.server, *self.alert.key
+
+    @cached_property
+    def wording(self) -> tuple[bool, str, str | None]:
+        """What is worth telling at once when it changes: all but the figures."""
+        alert = self.alert
+        words = _FIGURES.sub("0", alert.description)
+        return self.resolved_at is None, words, alert.application_name
+
+
+Notices = Mapping[Key, Notice]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an Alertmanager was last told of an alert, and when."""
+
+    at: float
+    wording: tuple[bool, str, str | None]
+
+
+def reworded(
+    known: Notices, target: str, alerts: Iterable[Alert], server: str = ""
+) -> Notices | None:
+    """Return the notices that differ from *known* by their words alone; None if others fire.
+
+    *alerts* are all that fire of *target*, a *server*, and as many as before.
+    """
+    found: dict[Key, Notice] = {}
+    for alert in alerts:
+        notice = Notice(target, alert, server=server)
+        before = known.get(notice.key)
+        if before is None or before.resolved_at is not None or before.alert.since != alert.since:
+            return None
+        found[notice.key] = notice
+    return found
+
+
+def noted(
+    known: Notices,
+    target: str,
+    alerts: Iterable[Alert],
+    now: float,
+    keep_seconds: float,
+    server: str = "",
+) -> Notices:
+    """Return *known* brought up to date: *alerts* are all that fire *now* of *target*, a *server*.
+
+    What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
+    """
+    notices = [Notice(target, alert, server=server) for alert in alerts]
+    firing = {notice.key: notice for notice in notices}
+    kept: dict[Key, Notice] = {}
+    for key, notice in known.items():
+        if notice.target == target and notice.resolved_at is None:
+            kept[key] = replace(notice, resolved_at=now)
+        elif notice.resolved_at is None or now - notice.resolved_at < keep_seconds:
+            kept[key] = notice
+    return kept | firing
+
+
+def news(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> list[Notice]:
+    """Return what an Alertmanager was not yet told as it stands, given what was *sent*."""
+    return [
+        notice
+        for key, notice in known.items()
+        if _told_otherwise(notice, sent.get(key)) and _of_interest(notice, now, form)
+    ]
+
+
+def due(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> list[Notice]:
+    """Return what to tell an Alertmanager *now*, given what was *sent*; nothing if it can wait.
+
+    What is due soon goes along, so that many alerts come to share one post.
+    """
+    if next_at(known, sent, now, form) > now:
+        return []
+    soon = now + form.resend_seconds / 10
+    return [n for key, n in known.items() if _due_at(n, sent.get(key), now, form) <= soon]
+
+
+def next_at(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> float:
+    """Return when something is due, in seconds since the epoch; infinity when nothing will be."""
+    moments = (_due_at(notice, sent.get(key), now, form) for key, notice in known.items())
+    return min(moments, default=math.inf)
+
+
+def _told_otherwise(notice: Notice, sent: Sent | None) -> bool:
+    return sent is None or sent.wording != notice.wording
+
+
+def _of_interest(notice: Notice, now: float, form: Form) -> bool:
+    return notice.resolved_at is None or now - notice.resolved_at < form.keep_seconds
+
+
+def _due_at(notice: Notice, sent: Sent | None, now: float, form: Form) -> float:
+    if sent is None or notice.wording[0] != sent.wording[0]:
+        return now if _of_interest(notice, now, form) else math.inf
+    if sent.at > now:
+        return now  # the clock was set back; better once too often than not for hours
+    if notice.resolved_at is None:
+        again = form.resend_seconds
+        return sent.at + (min(again, WORDS_SECONDS) if _told_otherwise(notice, sent) else again)
+    again = sent.at + min(form.resend_seconds, RESOLVED_BEAT_SECONDS)
+    return again if again <= notice.resolved_at + RESOLVED_SECONDS else math.inf
+
+
+def message(notice: Notice, now: float, form: Form) -> Message:
+    """Return *notice* as the API takes it when it is posted *now*, in seconds since the epoch.
+
+    Never with an end before its beginning: for one such alert the whole post counts as refused.
+    """
+    alert = notice.alert
+    began = min(alert.since, now)
+    if notice.resolved_at is None:
+        ends = now + BEATS_TO_LIVE * form.resend_seconds
+    else:
+        ends = max(began, min(notice.resolved_at, now))
+    labels = {
+        **form.labels,
+        "alertname": str(alert.name),
+        "severity": str(alert.severity),
+        "target": notice.target,
+    }
+    if notice.server:
+        labels["server"] = notice.server
+    if alert.about is not None:
+        labels[alert.about[0]] = harmless(alert.about[1])
+    of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
+    annotations = {
+        "summary": alert.summary,
+        "description": of + harmless(alert.description, _LONGEST_DESCRIPTION),
+        "runbook_url": alert.runbook_url,
+    }
+    if alert.application_name is not None:
+        annotations["application_name"] = harmless(alert.application_name)
+    told: Message = {
+        "labels": labels,
+        "annotations": annotations,
+        "startsAt": _rfc3339(began),
+        "endsAt": _rfc3339(ends),
+    }
+    if form.external_url is not None:
+        told["generatorURL"] = f"{form.external_url}/targets/{quote(notice.target, safe='')}"
+    return told
+
+
+def _rfc3339(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,138 @@
+"""Decides how closely to look now: not at all, a pulse, or a full reading.
+
+A full reading names who holds the slots, but its cost grows with the number of sessions (a
+millisecond at a few hundred, 20 ms at 4,000); a pulse counts them and costs a tenth of that. So a
+full reading is taken when the count moved, when few slots are left, and every few seconds in any
+case, as far as a share of one processor of the server allows.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pgheadroom.model.reading import PG_18, Sample
+from pgheadroom.model.slots import Slots, Tier
+
+
+class Depth(enum.Enum):
+    """What to ask the server for."""
+
+    NOTHING = enum.auto()
+    PULSE = enum.auto()
+    FULL = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often, and what share of one of the server's processors a full reading may take."""
+
+    full_seconds: float = 5.0
+    """A full reading at least this often, while it is cheap."""
+    full_seconds_at_most: float = 30.0
+    """... and at least this often, whatever it costs."""
+    calm_share: float = 1 / 6000
+    """While nothing moves: a sixth of a millisecond of work a second."""
+    moved_share: float = 1 / 400
+    """When the count moved."""
+    few_seconds: float = 2.0
+    """A full reading at least this often when few slots are left, ..."""
+    few_share: float = 1 / 20
+    """... at once when something moves then: knowing who is worth its price."""
+    few_slots: int = 5
+    few_ratio: float = 0.1
+    """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
+    slots_per_second: int = 2500
+    """On 14 to 17 the logins under way are found in the table of locks, which is read whole: two
+    milliseconds of work at 5,000 slots. So a larger server is asked every second only when few
+    slots are left, and every so many seconds else. What is not counted is not said."""
+
+
+DEFAULT_PACE = Pace()
+
+_HALF_A_BEAT = 0.5  # seconds; samples are taken on a beat, and late by milliseconds
+
+
+class Cost(NamedTuple):
+    """What a full reading costs the server, in seconds of a processor.
+
+    A server tells how long a reading took, not how much of that it worked. But a reading works as
+    much as one that took less and counted as many sessions; what it took beyond that, it waited.
+    """
+
+    fixed_seconds: float = 0.001
+    per_session_seconds: float = 25e-6
+    """The least that a session has cost in any reading so far; at first five times what it cost
+    where it was measured."""
+
+    def learn(self, took_seconds: float, sessions: int) -> Cost:
+        """Return what is known after a reading of *sessions* sessions that *took_seconds*."""
+        least = max(0.0, took_seconds - self.fixed_seconds) / max(1, sessions)
+        return self._replace(per_session_seconds=min(self.per_session_seconds, least))
+
+    def of(self, sessions: int) -> float:
+        """Return what a reading of *sessions* sessions costs, at the most."""
+        return self.fixed_seconds + self.per_session_seconds * max(1, sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a pulse brings: how many slots are in use."""
+
+    at: float
+    duration_seconds: float
+    visible: int
+    """Client backends that have logged in."""
+    hidden: int
+    """Logins under way."""
+    started_at: float
+    """When the postmaster started."""
+
+
+def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
+    """Return what to ask for at *now*, given the *last* sample of this server.
+
+    Clocks may step back; then a full reading is taken, which sets things right.
+    """
+    if last is None or not 0 <= now - last.at < pace.full_seconds_at_most:
+        return Depth.FULL
+    if now - last.breakdown.at >= _full_interval(last, pace):
+        return Depth.FULL
+    every = math.ceil(last.slots.limits.max_connections / pace.slots_per_second)
+    if last.server.version >= PG_18 or every == 1 or _few(last, pace):
+        return Depth.PULSE
+    return Depth.PULSE if now - last.at >= every - _HALF_A_BEAT else Depth.NOTHING
+
+
+def moved(last: Sample, pulse: Pulse, pace: Pace = DEFAULT_PACE) -> bool:
+    """Say whether *pulse* tells of a change that a full reading should explain right away."""
+    if pulse.started_at != last.server.started_at:
+        return True
+    share = pace.few_share if _few(last, pace) else pace.moved_share
+    spacing = last.breakdown.cost_seconds / share
+    return pulse.visible != last.breakdown.visible and pulse.at - last.breakdown.at >= spacing
+
+
+def carry(last: Sample, pulse: Pulse) -> Sample:
+    """Return the sample that *pulse* makes of the *last* one, whose breakdown it carries on."""
+    return last._replace(
+        at=pulse.at,
+        duration_seconds=pulse.duration_seconds,
+        slots=Slots(last.slots.limits, visible=pulse.visible, hidden=pulse.hidden),
+    )
+
+
+def _full_interval(last: Sample, pace: Pace) -> float:
+    cost = last.breakdown.cost_seconds
+    if _few(last, pace):
+        wanted = max(pace.few_seconds, cost / pace.few_share)
+    else:
+        wanted = max(pace.full_seconds, cost / pace.calm_share)
+    return min(pace.full_seconds_at_most, wanted)
+
+
+def _few(last: Sample, pace: Pace) -> bool:
+    ordinary = last.slots.limits.of(Tier.ORDINARY)
+    return last.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)

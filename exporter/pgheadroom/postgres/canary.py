@@ -1,0 +1,129 @@
+"""Does an ordinary role get in: log in as one, all the way, leave at once, and say how it went.
+
+PostgreSQL checks its reserves and limits after it has judged the password (postinit.c), so nothing
+less than a whole login tells what an application would be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from pgheadroom.model.reading import Condition, Failure, Visit
+from pgheadroom.model.slots import Tier
+from pgheadroom.net.backoff import delay_seconds
+from pgheadroom.net.pending import Arrived, Doors
+from pgheadroom.postgres import libpq
+from pgheadroom.postgres.login import Access, enter
+from pgheadroom.state import State
+
+APPLICATION_NAME = "pgheadroom canary"
+
+_EARLY_SECONDS = 0.5
+"""It is asked once a second: half of that too early is nearer than nearly all of it too late."""
+_OUT_OF_SLOTS = (Condition.FULL, Condition.RESERVED_ONLY)
+# As the server asks itself (has_privs_of_role); no row before PostgreSQL 16.
+_MAY_USE_RESERVE = (
+    b"SELECT pg_catalog.pg_has_role(oid, 'usage') FROM pg_catalog.pg_roles"
+    b" WHERE rolname OPERATOR(pg_catalog.=) 'pg_use_reserved_connections'"
+)
+
+
+class _Inside(NamedTuple):
+    """When it was let in, by both clocks, and why that says little about ordinary roles."""
+
+    at: float
+    monotonic: float
+    privilege: str
+
+
+class Canary:
+    """Logs in through *access*, which is an ordinary role's; for one login at a time."""
+
+    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
+        self._access = access
+        self._clock = clock
+        self._failed = 0
+        self._not_before = 0.0
+        self._starved = self._seen_starved = False
+        self._doors: Doors[_Inside] = Doors()
+        self.retry_seconds: float | None = None
+        """How long the next login waits after one that failed; None while they succeed."""
+        self.retry_seconds_at_most: float | None = None
+        """What that may grow to while they go on failing."""
+
+    def due(self, state: State) -> bool:
+        """Say whether it is time for the next login; to be asked every second.
+
+        After a refusal for want of a slot, that is also as soon as samples have shown by *state*
+        that there was none for ordinary roles, and then that there is one again.
+        """
+        if self._starved:
+            free = state.free(Tier.ORDINARY)
+            if free == 0 or state.condition in _OUT_OF_SLOTS:
+                self._seen_starved = True
+            elif self._seen_starved and free and state.condition is Condition.OK:
+                return True
+        return time.monotonic() >= self._not_before
+
+    async def visit(self, *, was_alive: bool, thorough: bool = False) -> Visit:
+        """Log in once and leave.
+
+        *was_alive* tells a server that shuts down from one that starts (see ``refusal``). Only a
+        *thorough* visit asks a statement: whether the role may use the reserved slots.
+        """
+        began = time.monotonic()
+        self._doors.forget()
+        work = partial(self._in_and_out, thorough=thorough)
+        entered = await enter(
+            self._access, self._doors, work, was_alive=was_alive, clock=self._clock
+        )
+        if isinstance(entered, Failure):
+            seconds = time.monotonic() - began
+            return self._refused(Visit(entered.at, seconds, entered.condition, entered.detail))
+        self._failed = 0
+        self._starved = False
+        self.retry_seconds = self.retry_seconds_at_most = None
+        self._not_before = began + self._access.backoff_first_seconds - _EARLY_SECONDS
+        inside, _ = entered
+        seconds = inside.monotonic - began
+        return Visit(inside.at, seconds, Condition.OK, privilege=inside.privilege)
+
+    def close(self) -> None:
+        """Give up a login that hangs."""
+        self._doors.give_up()
+
+    async def _in_and_out(self, conninfo: str, arrived: Arrived, *, thorough: bool) -> _Inside:
+        connection = await libpq.connect(conninfo, arrived)
+        try:
+            at, monotonic = self._clock(), time.monotonic()
+            privilege = "its role is a superuser" if connection.superuser else ""
+            if thorough and not privilege:
+                privilege = await self._privilege(connection)
+        finally:
+            connection.close()
+        return _Inside(at, monotonic, privilege)
+
+    async def _privilege(self, connection: libpq.Connection) -> str:
+        async with asyncio.timeout(self._access.read_timeout_seconds):
+            answer = await connection.query(_MAY_USE_RESERVE)
+        may = answer == [(b"t",)]
+        return "its role is a member of pg_use_reserved_connections" if may else ""
+
+    def _refused(self, visit: Visit) -> Visit:
+        self._failed += 1
+        self._starved = visit.condition in _OUT_OF_SLOTS
+        self._seen_starved = False
+        self.retry_seconds = delay_seconds(
+            visit.condition,
+            self._failed,
+            first_seconds=self._access.backoff_first_seconds,
+            longest_seconds=self._access.backoff_longest_seconds,
+            patient=True,
+        )
+        self.retry_seconds_at_most = self._access.backoff_longest_seconds
+        self._not_before = time.monotonic() + self.retry_seconds
+        return visit

@@ -1,0 +1,131 @@
+"""How does one get in at a target: at which addresses, with what, and never twice at once?"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from psycopg import ProgrammingError
+
+from pgheadroom.model.reading import Condition, Failure, most_telling
+from pgheadroom.model.slots import RdsReserve
+from pgheadroom.net.pending import Arrived, Doors
+from pgheadroom.postgres import addresses, libpq, refusal
+from pgheadroom.postgres.addresses import Attempt
+
+APPLICATION_NAME = "pgheadroom"
+
+_KEEPALIVE_SECONDS = "5"
+
+Answer = TypeVar("Answer")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to get at one target, and how long to wait for it."""
+
+    name: str
+    conninfo: str = field(repr=False)
+    password_file: Path | None = None
+    """Read before each attempt, so that a rotated password is found."""
+    extra_reserved: int = 0
+    rds_reserve: RdsReserve = RdsReserve.AUTO
+    limit_share: float = 0.5
+    """A CONNECTION LIMIT of which this share is used is read, however many limits there are."""
+    connect_timeout_seconds: float = 5.0
+    """For each address that the connection string leads to."""
+    read_timeout_seconds: float = 3.0
+    backoff_first_seconds: float = 1.0
+    backoff_longest_seconds: float = 15.0
+    application_name: str = APPLICATION_NAME
+    canary: Access | None = None
+    """How an ordinary role would get in, if one is to try; as long as it does, its logins are
+    *backoff_first_seconds* apart."""
+
+
+async def enter(
+    access: Access,
+    doors: Doors[Made],
+    make: Callable[[str, Arrived], Coroutine[Any, Any, Made]],
+    *,
+    was_alive: bool,
+    clock: Callable[[], float],
+) -> tuple[Made, Attempt] | Failure:
+    """Try every address that *access* leads to until one lets us in; tell why not if none does.
+
+    *make* logs in by a connection string, and is not begun again where it is pending by *doors*.
+    *was_alive* tells a server that shuts down from one that starts (see ``refusal``).
+    """
+    failures: list[Failure] = []
+    seconds = access.connect_timeout_seconds
+    try:
+        candidates = await within(seconds, resolve(access))
+    except addresses.HostUnknownError as error:
+        return Failure(clock(), Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+    except TimeoutError:
+        detail = "the host's name was not resolved in time"
+        return Failure(clock(), Condition.HOST_UNKNOWN, detail)
+    except ProgrammingError:
+        detail = "the connection string, the service file or libpq's environment cannot be parsed"
+        return Failure(clock(), Condition.ERROR, detail)
+    except OSError as error:
+        detail = f"cannot read {error.filename}: {error.strerror}"
+        return Failure(clock(), Condition.AUTH, detail)
+    doors.give_up(but=candidates)
+    for candidate in candidates:
+        try:
+            made = await doors.at(candidate).within(seconds, partial(make, candidate.conninfo))
+        except TimeoutError:
+            detail = f"{candidate.place} did not let us in within {seconds:g} s"
+            failures.append(Failure(clock(), Condition.TIMEOUT, detail))
+        except libpq.LibpqError as error:
+            said = refusal.parse(str(error))
+            condition = refusal.condition(said, was_alive=was_alive)
+            failures.append(Failure(clock(), condition, f"{candidate.place}: {said.detail}"))
+        else:
+            doors.give_up()
+            return made, candidate
+    return most_telling(failures)
+
+
+async def resolve(access: Access) -> list[Attempt]:
+    """Return the addresses that *access* leads to; raises what ``attempts`` raises, and OSError."""
+    params = addresses.expand(access.conninfo)
+    extra = {"application_name": access.application_name, "client_encoding": "SQL_ASCII"}
+    if access.password_file is not None:
+        extra["password"] = _password(access.password_file)
+    # An answer that never comes, because the network was cut, must not wait for TCP's patience.
+    milliseconds = round(access.read_timeout_seconds * 1000)
+    params.setdefault("tcp_user_timeout", str(milliseconds))
+    # And a login that says nothing for long must be told from a network that was cut.
+    for name in ("keepalives_idle", "keepalives_interval"):
+        params.setdefault(name, _KEEPALIVE_SECONDS)
+    return await addresses.attempts(params, extra)
+
+
+def _password(file: Path) -> str:
+    """Return what *file* holds; raises OSError, also if that can't be a password."""
+    try:
+        # Some editors begin a file with a byte-order mark; it is no part of the password.
+        password = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
+    if "\0" in password:
+        raise OSError(errno.EILSEQ, "it holds a NUL byte", str(file))
+    return password
+
+
+async def within(seconds: float, work: Awaitable[Answer]) -> Answer:
+    """Await *work*, at most *seconds*.
+
+    Safe here where ``wait_for`` around psycopg is not: all that is ever awaited is a socket's
+    readiness, so cancelling takes no time.
+    """
+    async with asyncio.timeout(seconds):
+        return await work

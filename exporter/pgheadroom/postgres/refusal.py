@@ -1,0 +1,149 @@
+"""Why did a server refuse us, in whatever language it says so.
+
+The text of a refusal is translated by the server's ``lc_messages``; its SQLSTATE and the name of
+the C routine that raised it are not. Routines by ``proc.c``, ``postinit.c``, ``miscinit.c`` and
+``backend_startup.c`` of PostgreSQL 14 to 18.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pgheadroom.model.names import visible
+from pgheadroom.model.reading import Condition
+
+_TOO_MANY_CONNECTIONS = "53300"
+_CANNOT_CONNECT_NOW = "57P03"
+
+_BY_ROUTINE = {
+    "InitPostgres": Condition.RESERVED_ONLY,
+    "InitializeSessionUserId": Condition.ROLE_LIMIT,
+    "CheckMyDatabase": Condition.DATABASE_LIMIT,
+}
+
+# A pooler passes the server's text on and leaves the routine out, PgBouncer up to 1.18 the SQLSTATE
+# too (it puts its own, of class 08, in its place); then the text must do.
+_BY_TEXT = (
+    (re.compile(r"connection slots are reserved"), Condition.RESERVED_ONLY),
+    (re.compile(r"too many connections for role"), Condition.ROLE_LIMIT),
+    (re.compile(r"too many connections for database"), Condition.DATABASE_LIMIT),
+    (re.compile(r"sorry, too many clients already"), Condition.FULL),
+)
+
+_POOLER_FULL = re.compile(
+    r"no more connections allowed|client connections exceeded|max client connections reached",
+    re.IGNORECASE,
+)
+"""PgBouncer (which is never translated) up to 1.23, from 1.24 on, and Supavisor."""
+
+_BY_SQLSTATE = {
+    "42501": Condition.AUTH,  # no CONNECT privilege on the database
+    "57014": Condition.TIMEOUT,  # statement_timeout
+    "55P03": Condition.TIMEOUT,  # lock_timeout
+    "25P03": Condition.TIMEOUT,
+}
+
+# libpq's own words, when no server spoke. libpq and strerror speak English in a Python process,
+# which leaves LC_MESSAGES at "C".
+_BY_LIBPQ = (
+    (re.compile(r"no password supplied|authentication method|Kerberos|GSSAPI"), Condition.AUTH),
+    (re.compile(r"could not translate host name"), Condition.HOST_UNKNOWN),
+    (re.compile(r"timeout expired|timed out"), Condition.TIMEOUT),
+    (
+        re.compile(
+            r"refused|No such file or directory|unreachable|No route to host|reset by peer"
+            r"|closed the connection|Broken pipe|could not connect"
+        ),
+        Condition.UNREACHABLE,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The parts of a server's error that do not change with its language, and the text."""
+
+    sqlstate: str | None
+    routine: str | None
+    text: str
+
+    @property
+    def detail(self) -> str:
+        r"""Return one line for the log; a newline in what a server said is written ``\u000a``."""
+        if self.sqlstate is not None:
+            return f"{visible(self.text.strip())} (SQLSTATE {self.sqlstate})"
+        # libpq's own words: what comes in further lines is advice for somebody at a terminal.
+        first_line, _, _ = self.text.partition("\n")
+        return " ".join(first_line.split())
+
+
+# A server's message may have several lines; it ends where libpq adds a field in a line of its own.
+_VERBOSE = re.compile(
+    r"^[^\n]*?:\s+((?=[A-Z]*\d)[0-9A-Z]{5}):\s+"
+    r"((?s:.*?))(?=\n(?:[^\s:\"][^\n:]*:  |LINE \d+: )|\s*\Z)",
+    re.MULTILINE,
+)
+_LOCATION = re.compile(r"^[^\n:]+:\s+(\w+), [\w./]+:\d+\s*$", re.MULTILINE)
+_PREFIX = re.compile(r'^connection to server (?:at|on socket) "[^"]*".*? failed: ')
+
+
+def parse(message: str) -> Refusal:
+    """Take *message*, libpq's account of an error at verbosity VERBOSE, apart.
+
+    Such a message is ``SEVERITY:  SQLSTATE: text`` and, in a line of its own, ``LOCATION:
+    routine, file:line``; the words before the colons may be in any language. Anything else is
+    text that libpq wrote itself.
+    """
+    found = _VERBOSE.search(message)
+    if not found:
+        return Refusal(None, None, _PREFIX.sub("", message.strip()))
+    location = _LOCATION.search(message)
+    return Refusal(found[1], location[1] if location else None, found[2])
+
+
+def condition(refusal: Refusal, *, was_alive: bool) -> Condition:
+    """Return how a target stands that gave *refusal*.
+
+    A server that starts and one that shuts down answer alike but for the translated text, so
+    *was_alive* decides: whether we held a session there until just now (or still do). A server
+    that had sessions is not starting.
+    """
+    code = refusal.sqlstate
+    if code is None:
+        return _without_code(refusal.text)
+    if code == _TOO_MANY_CONNECTIONS:
+        return _too_many(refusal)
+    if code == _CANNOT_CONNECT_NOW:
+        return Condition.SHUTTING_DOWN if was_alive else Condition.STARTING
+    if code.startswith("08"):
+        return _of_pooler(refusal.text)
+    if code.startswith("28"):
+        return Condition.AUTH
+    return _BY_SQLSTATE.get(code, Condition.ERROR)
+
+
+def _too_many(refusal: Refusal) -> Condition:
+    if refusal.routine is not None:
+        return _BY_ROUTINE.get(refusal.routine, Condition.FULL)
+    return _by_text(refusal.text) or Condition.FULL
+
+
+def _of_pooler(text: str) -> Condition:
+    if _POOLER_FULL.search(text):
+        return Condition.POOLER_FULL
+    return _by_text(text) or Condition.ERROR
+
+
+def _by_text(text: str) -> Condition | None:
+    for pattern, found in _BY_TEXT:
+        if pattern.search(text):
+            return found
+    return None
+
+
+def _without_code(text: str) -> Condition:
+    for pattern, found in _BY_LIBPQ:
+        if pattern.search(text):
+            return found
+    return Condition.ERROR

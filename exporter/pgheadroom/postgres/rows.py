@@ -1,0 +1,215 @@
+"""Reads the rows that a server returned: rows of bytes in, a Sample or a Pulse out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import ParamSpec, TypeVar
+
+from pgheadroom.model.names import visible
+from pgheadroom.model.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
+from pgheadroom.model.slots import Limits, RdsReserve, Slots
+from pgheadroom.postgres.cadence import Pulse
+from pgheadroom.postgres.starting import Starting
+
+Row = tuple[bytes | None, ...]
+Part = TypeVar("Part")
+Given = ParamSpec("Given")
+
+UNKNOWN_STATE = "unknown"
+"""Where a state is NULL: a session between its start and its first command, or one of somebody else
+when our role may not look."""
+
+
+_MOST = 2**63
+"""Nothing that PostgreSQL counts is larger."""
+
+
+class SenselessError(ValueError):
+    """The rows are none that our statements return: who answered is no PostgreSQL."""
+
+
+def _sensible(read: Callable[Given, Part]) -> Callable[Given, Part]:
+    """Have whatever goes wrong in *read*, which trusts its rows, be one error."""
+
+    @functools.wraps(read)
+    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Part:
+        try:
+            return read(*args, **kwargs)
+        except (ValueError, LookupError, TypeError, OverflowError):
+            raise SenselessError("the answer to our statement makes no sense") from None
+
+    return reading
+
+
+@_sensible
+def pulse(row: Row, at: float, duration_seconds: float) -> Pulse:
+    """Read the one *row* that a pulse returns; raises SenselessError.
+
+    On 14 to 16 it does not tell how many logins are under way: see `starting`.
+    """
+    visible, started_at, hidden, *unknown = row
+    return Pulse(
+        at=at,
+        duration_seconds=duration_seconds,
+        visible=_int(visible),
+        hidden=0 if unknown else _int(hidden),
+        started_at=_float(started_at),
+    )
+
+
+@_sensible
+def starting(row: Row) -> Starting:
+    """Read what the *row* of a pulse of 14 to 16 says of starting processes."""
+    _, _, pids, clients, listed = row
+    return Starting(_pids(pids), _pids(clients), _pids(listed))
+
+
+@_sensible
+def identifier(rows: Sequence[Row]) -> str:
+    """Read the answer to what identifies the cluster: digits; raises SenselessError."""
+    ((value,),) = rows
+    return str(_int(value))
+
+
+@_sensible
+def sample(
+    rows: Iterable[Row],
+    at: float,
+    duration_seconds: float,
+    announced_pid: int,
+    extra_reserved: int = 0,
+    rds_reserve: RdsReserve = RdsReserve.AUTO,
+) -> tuple[Sample, Starting]:
+    """Read the *rows* of a full reading: the sample, and which processes are starting.
+
+    The sample of 14 to 16 counts no login under way: see `starting`.
+
+    *announced_pid* is the process id that the connection was told at its start: a pooler tells
+    one that is not the backend's. *extra_reserved* is what the provider holds back without
+    saying so in any setting; *rds_reserve* is whether it names one reserve twice. Raises
+    SenselessError.
+    """
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(text(row[0]), []).append(row)
+    settings = {text(name): _optional(value) for _, name, value, *_ in parts["setting"]}
+    limits, shared = _limits(settings, extra_reserved, rds_reserve)
+    groups = tuple(_group(row) for row in parts.get("application", ()))
+    visible = sum(group.count for group in groups)
+    reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
+    found = Sample(
+        at=at,
+        duration_seconds=duration_seconds,
+        slots=Slots(limits, visible=visible, hidden=_count(parts, "hidden")),
+        breakdown=Breakdown(
+            at=at,
+            visible=visible,
+            groups=groups,
+            roles=_each(parts, "role", _limit_use),
+            databases=_each(parts, "database", _limit_use),
+            sessions=_each(parts, "sessions", _sessions),
+            complete=text(parts["sees_all"][0][2]) == "true",
+            cost_seconds=_float(parts["cost"][0][4]),
+        ),
+        server=Server(
+            version=_int(settings["server_version_num"]),
+            version_text=settings["server_version"] or "",
+            started_at=_float(parts["started"][0][4]),
+            in_recovery=text(parts["recovery"][0][2]) == "true",
+            role=text(parts["me"][0][2]),
+            superuser=settings["is_superuser"] == "on",
+            reserve=reserve == "true",
+            pooled=_count(parts, "pid") != announced_pid,
+            shared_reserve=shared,
+        ),
+    )
+    return found, Starting(_pids(parts["hidden"][0][2]))
+
+
+def text(value: bytes | None) -> str:
+    r"""Decode what a server sent; bytes that are no UTF-8 stay readable as ``\xNN``.
+
+    Names of roles and databases are stored as their creator's encoding had them, whatever the
+    encoding of the database that they are read from.
+    """
+    return (value or b"").decode("utf-8", errors="backslashreplace")
+
+
+def _each(parts: dict[str, list[Row]], name: str, read: Callable[[Row], Part]) -> tuple[Part, ...]:
+    return tuple(read(row) for row in parts.get(name, ()))
+
+
+def _count(parts: dict[str, list[Row]], name: str) -> int:
+    return _int(parts[name][0][3])
+
+
+def _limits(
+    settings: dict[str, str | None], extra_reserved: int, rds_reserve: RdsReserve
+) -> tuple[Limits, int]:
+    """Return the limits, and how many slots two settings name that are counted once."""
+
+    def number(name: str) -> int:
+        return _int(settings.get(name))
+
+    reserved = number("reserved_connections")
+    rds_reserved = number("rds.rds_superuser_reserved_connections")
+    shared = rds_reserve.shared(reserved, rds_reserved)
+    limits = Limits(
+        max_connections=number("max_connections"),
+        superuser_reserved=number("superuser_reserved_connections"),
+        reserved=reserved,
+        provider_reserved=rds_reserved - shared + extra_reserved,
+    )
+    return limits, shared
+
+
+def _group(row: Row) -> Group:
+    _, name, state, count, seconds, database, role = row
+    return Group(
+        application_name=text(name),
+        state=UNKNOWN_STATE if state is None else text(state),
+        count=_int(count),
+        oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
+        database=_name(database),
+        role=_name(role),
+    )
+
+
+def _limit_use(row: Row) -> LimitUse:
+    _, name, limit, used, *_ = row
+    return LimitUse(name=_name(name), limit=_int(limit), used=_int(used))
+
+
+def _sessions(row: Row) -> Sessions:
+    _, name, ends, opened, *_ = row
+    abandoned, fatal, killed = (_int(end) for end in text(ends).split())
+    return Sessions(_name(name), _int(opened), abandoned, fatal, killed)
+
+
+def _name(value: bytes | None) -> str:
+    """Return the name of a role or a database, which may be any text, as it can be shown."""
+    return visible(text(value))
+
+
+def _pids(value: bytes | None) -> frozenset[int]:
+    """Read an array of process ids; NULL is an empty one."""
+    return frozenset(_int(pid) for pid in text(value).strip("{}").split(",") if pid)
+
+
+def _optional(value: bytes | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def _int(value: bytes | str | None) -> int:
+    number = int(value or 0)
+    if not 0 <= number <= _MOST:
+        raise ValueError
+    return number
+
+
+def _float(value: bytes | None) -> float:
+    number = float(value or 0)
+    if not abs(number) <= _MOST:  # NaN is not
+        raise ValueError
+    return number

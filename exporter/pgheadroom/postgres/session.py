@@ -1,0 +1,336 @@
+"""The one kept connection of a target: ask it, and replace it when it is lost or hangs.
+
+Never two at a time: a new connection is opened only after the old one was closed on our side, and
+a login that the server does not finish is waited for again rather than repeated. A reading either
+ends within its deadline or is cut off there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from pgheadroom.model.reading import PG_17, Condition, Failure, Sample
+from pgheadroom.net import backoff
+from pgheadroom.net.pending import Doors
+from pgheadroom.postgres import libpq, refusal, rows
+from pgheadroom.postgres.addresses import Attempt
+from pgheadroom.postgres.cadence import Cost, Depth, Pulse, carry, depth, moved
+from pgheadroom.postgres.login import Access, enter, within
+from pgheadroom.postgres.starting import Answer, Logins, Starting
+from pgheadroom.postgres.statements import Plan, Statements
+
+_ADMIN_SHUTDOWN = "57P01"
+_NOT_PREPARED = "26000"
+_UNSURE_IN_A_ROW = 4
+_IDENTIFIER = b"SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c"
+
+
+class Session:
+    """Samples one target through one connection that is kept."""
+
+    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
+        self._access = access
+        self._clock = clock
+        self._connection: libpq.Connection | None = None
+        self._attempt: Attempt | None = None
+        self._logins: Doors[libpq.Connection] = Doors(libpq.Connection.close)
+        self._plan: Plan | None = None
+        self._version = 0
+        self._prepared = False
+        self._keeps_state = True
+        self._last: Sample | None = None
+        self._cost = Cost()
+        self._starting = Logins()
+        self._unsure = 0
+        self._identifier = ""
+        self._failed = 0
+        self._not_before = 0.0
+        self._was_alive = False
+        self._may_use_reserve = False
+        self.ended_by = ""
+        """What the server said when it ended our session last."""
+        self.lost = False
+        """A connection was lost since this was last set to False: worth a knock."""
+        self.entered = False
+        """We got in since this was last set to False."""
+        self.retry_seconds: float | None = None
+        """How long the next attempt waits after a failed one; None while connected."""
+        self.retry_seconds_at_most: float | None = None
+        """What that may grow to while the attempts go on failing in the same way."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The address we are connected to, if we are."""
+        return self._attempt if self._connection is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether we hold a session, or held one when we last heard from the server."""
+        return self._was_alive
+
+    @property
+    def login_hangs(self) -> bool:
+        """Whether a server has taken up a login of ours and not finished it in time."""
+        return self._logins.under_way
+
+    async def read(self) -> Sample | Failure | None:
+        """Ask the server once; None while the back-off after a failed attempt lasts.
+
+        None too where no reading is due yet, as on large servers, and where the server cannot tell
+        its count just now: see `cadence` and `logins`.
+
+        A connection that turns out to be dead is replaced and asked again within the same
+        reading, so that a restarted server or a terminated session leaves no gap.
+        """
+        if self._connection is None:
+            return await self._read_anew()
+        try:
+            return await within(self._access.read_timeout_seconds, self._sample(self._connection))
+        except libpq.LibpqError as error:
+            said = refusal.parse(str(error))
+            if said.sqlstate == _NOT_PREPARED:
+                # Somebody in between loses what a session was told, and hides that it is there.
+                self._keeps_state = self._prepared = False
+                return await self.read()
+            if not self._connection.broken and not _ends_session(said.sqlstate):
+                return self._query_failed(said)
+            self._drop()
+            self.ended_by = said.detail
+            # Ended by order, and not by a crash: then "not now" means that the server goes down.
+            self._was_alive = said.sqlstate == _ADMIN_SHUTDOWN
+            return await self._read_anew()
+        except TimeoutError:
+            self._drop()
+            detail = f"no answer within {self._access.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+        except BaseException:
+            # Cancelled halfway through an answer: what is left of it would be the next one's.
+            self._drop()
+            raise
+
+    def close(self) -> None:
+        """Give the connection up, without waiting for anybody."""
+        self._logins.give_up()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _read_anew(self) -> Sample | Failure | None:
+        if time.monotonic() < self._not_before and not self._logins.answered:
+            return None
+        began = time.monotonic()
+        failure = await self._connect_soon()
+        if failure is not None:
+            return self._refused(failure, began)
+        assert self._connection is not None  # noqa: S101 - _connect returned no failure
+        try:
+            return await within(self._access.read_timeout_seconds, self._sample(self._connection))
+        except libpq.LibpqError as error:
+            self._drop()
+            said = refusal.parse(str(error))
+            condition = refusal.condition(said, was_alive=self._was_alive)
+            return self._refused(Failure(self._clock(), condition, said.detail), began)
+        except TimeoutError:
+            self._drop()
+            detail = f"connected, then no answer within {self._access.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail), began)
+        except BaseException:
+            self._drop()
+            raise
+
+    async def _connect_soon(self) -> Failure | None:
+        """Connect, and try again at once where a reserve is kept for us."""
+        failure = await self._connect()
+        if failure is None or not self._may_use_reserve:
+            return failure
+        for pause in backoff.again_seconds(failure.condition, self._failed):
+            await asyncio.sleep(pause)
+            failure = await self._connect()
+            if failure is None:
+                break
+        return failure
+
+    async def _connect(self) -> Failure | None:
+        """Get in and begin anew; return why not when no address lets us in."""
+        entered = await enter(
+            self._access, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
+        )
+        if isinstance(entered, Failure):
+            return entered
+        connection, self._attempt = entered
+        self._connection = connection
+        self.entered = True
+        if connection.server_version != self._version:
+            self._version = connection.server_version
+            # The server gives up a little before we do: then the session is still of use.
+            seconds = self._access.read_timeout_seconds * 0.8
+            self._plan = Plan(self._version, seconds, self._access.limit_share)
+        self._prepared = False
+        # Another server, or another pooled one: nothing that was read before need hold there.
+        self._last = None
+        self._cost = Cost()
+        self._starting = Logins()
+        return None
+
+    async def _sample(self, connection: libpq.Connection) -> Sample | None:
+        try:
+            return await self._newest(connection)
+        except rows.SenselessError as error:
+            # Whoever answers so is no server: what we have there is no session.
+            raise libpq.LibpqError(str(error)) from None
+
+    async def _newest(self, connection: libpq.Connection) -> Sample | None:
+        """Return the newest sample; None where none is due, or the server cannot tell its count."""
+        last = self._last
+        wanted = depth(last, self._clock())
+        if last is None or wanted is Depth.FULL:
+            sample = await self._full(connection)
+            if last is None and sample is not None:
+                self._identifier = await _identifier(connection)
+            return self._took(sample)
+        if wanted is Depth.NOTHING:
+            return None
+        pulse = await self._pulse(connection, last.slots.limits.max_connections)
+        if pulse is not None and moved(last, pulse):
+            return self._took(await self._full(connection))
+        return self._took(None if pulse is None else carry(last, pulse))
+
+    async def _full(self, connection: libpq.Connection) -> Sample | None:
+        table, seconds = await self._ask(connection, self._sql.full)
+        sample, starting = rows.sample(
+            table,
+            at=self._clock(),
+            duration_seconds=seconds,
+            announced_pid=connection.backend_pid,
+            extra_reserved=self._access.extra_reserved,
+            rds_reserve=self._access.rds_reserve,
+        )
+        breakdown = sample.breakdown
+        if self._last is None:
+            if self._keeps_state and not sample.server.pooled and self._plan is not None:
+                await connection.query(self._plan.prepare)
+                self._prepared = True
+            # The first of a connection fills the backend's caches: no measure for the next ones.
+            cost = 0.0
+        else:
+            self._cost = self._cost.learn(breakdown.cost_seconds, breakdown.visible)
+            cost = min(breakdown.cost_seconds, self._cost.of(breakdown.visible))
+        sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
+        if self._version >= PG_17:
+            return sample
+        answer, pulses = await self._explained(
+            connection, starting, sample.slots.limits.max_connections
+        )
+        if answer is None:
+            return None
+        if answer.look == 0:
+            return sample._replace(slots=sample.slots._replace(hidden=answer.logins))
+        return carry(sample, replace(pulses[answer.look - 1], hidden=answer.logins))
+
+    async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse | None:
+        pulse, row = await self._look(connection, self._sql.pulse)
+        if self._version >= PG_17:
+            return pulse
+        answer, further = await self._explained(connection, rows.starting(row), max_connections)
+        if answer is None:
+            return None
+        return replace([pulse, *further][answer.look], hidden=answer.logins)
+
+    async def _explained(
+        self, connection: libpq.Connection, starting: Starting, max_connections: int
+    ) -> tuple[Answer | None, list[Pulse]]:
+        """Look again until it is known which of the *starting* processes are logins.
+
+        Returns what was found, and the further looks: look 0 is the one that found *starting*.
+        None where no look is sure: then there is no sample, but for every fourth time, so that a
+        server which is never sure is not lost from sight.
+        """
+        further: list[Pulse] = []
+        logins = self._starting
+        logins.begin(starting, time.monotonic(), self._access.read_timeout_seconds / 2)
+        pauses = logins.pauses(max_connections)
+        while (answer := logins.answer(time.monotonic())) is None:
+            await asyncio.sleep(next(pauses))
+            pulse, row = await self._look(connection, self._sql.again(logins.unexplained))
+            logins.again(rows.starting(row), time.monotonic())
+            further.append(pulse)
+        self._unsure = 0 if answer.sure else (self._unsure + 1) % _UNSURE_IN_A_ROW
+        return (None if self._unsure and self._last is not None else answer), further
+
+    async def _look(self, connection: libpq.Connection, sql: bytes) -> tuple[Pulse, rows.Row]:
+        answer, seconds = await self._ask(connection, sql)
+        row = answer[0] if answer else ()
+        return rows.pulse(row, at=self._clock(), duration_seconds=seconds), row
+
+    async def _ask(self, connection: libpq.Connection, sql: bytes) -> tuple[list[rows.Row], float]:
+        began = time.perf_counter()
+        answer = await connection.query(sql)
+        return answer, time.perf_counter() - began
+
+    @property
+    def _sql(self) -> Statements:
+        assert self._plan is not None  # noqa: S101 - made when the connection was
+        return self._plan.prepared if self._prepared else self._plan.whole
+
+    def _took(self, sample: Sample | None) -> Sample | None:
+        self._failed = 0
+        if sample is None:
+            return None
+        if sample.server.identifier != self._identifier:
+            sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
+        self._last = sample
+        self._was_alive = True
+        self._may_use_reserve = sample.server.reserve or sample.server.superuser
+        self.retry_seconds = self.retry_seconds_at_most = None
+        return sample
+
+    def _query_failed(self, said: refusal.Refusal) -> Failure:
+        """Report a statement that failed on a connection that lives on."""
+        condition = refusal.condition(said, was_alive=True)
+        return Failure(self._clock(), condition, said.detail)
+
+    def _refused(self, failure: Failure, began: float | None = None) -> Failure:
+        """Take note of *failure*, and put the next attempt off.
+
+        From one attempt's beginning (*began*, if there was one) to the next one's, so that one
+        which outlasts the server's trouble does not make the pause longer.
+        """
+        self._failed += 1
+        # A server that had sessions and now says "not now" is shutting down, until it is gone.
+        self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
+        first, longest = self._access.backoff_first_seconds, self._access.backoff_longest_seconds
+        delay = backoff.delay_seconds(
+            failure.condition, self._failed, first_seconds=first, longest_seconds=longest
+        )
+        self.retry_seconds_at_most = backoff.longest_delay_seconds(
+            failure.condition, first_seconds=first, longest_seconds=longest
+        )
+        now = time.monotonic()
+        self._not_before = max((began or now) + delay, now + min(delay, first) / 2)
+        self.retry_seconds = self._not_before - now
+        return failure
+
+    def _drop(self) -> None:
+        self.close()
+        self.lost = True
+
+
+async def _identifier(connection: libpq.Connection) -> str:
+    """Ask which cluster it is; empty where that is refused, which is no failed reading.
+
+    Not a part of the full reading: everybody may ask, but not of every cloud's server.
+    """
+    try:
+        return rows.identifier(await connection.query(_IDENTIFIER))
+    except libpq.LibpqError as error:
+        if connection.broken or _ends_session(refusal.parse(str(error)).sqlstate):
+            raise
+        return ""
+
+
+def _ends_session(sqlstate: str | None) -> bool:
+    """Say whether an error leaves no session: libpq's own, 57P0x (shutdown) and class 08."""
+    return sqlstate is None or sqlstate.startswith(("57P0", "08"))

@@ -1,0 +1,305 @@
+"""How does a reading become a line of a recording, and a line a reading again?
+
+JSON Lines. A sample: ``{"time": 1767225600.0, "max_connections": 100,
+"superuser_reserved_connections": 3, "reserved_connections": 0, "connections": [["api", "idle",
+37]]}``; each connection group is ``[application_name, state, count]``, of client backends. What is
+known beyond that stands under further keys, which a reader may ignore; see ``line_of``. A failed
+reading is ``{"time", "failure", "detail"}``, a knock ``{"time", "knock", "seconds", "detail"}``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any, NoReturn, TypeVar
+
+from pgheadroom.model.names import printable
+from pgheadroom.model.reading import (
+    FAILURES,
+    Breakdown,
+    Condition,
+    Failure,
+    Group,
+    Knock,
+    LimitUse,
+    Reading,
+    Sample,
+    Server,
+)
+from pgheadroom.model.slots import Limits, Slots
+
+MOST_BACKENDS = 262_143
+"""PostgreSQL's MAX_BACKENDS: no setting and no count can be larger."""
+
+_LAST_SECOND = 253_402_300_799.0  # of the year 9999
+_LONGEST_TEXT = 1000  # characters; a server sends 63 bytes
+_SHOWN = 40
+TIME_DIGITS = 3
+"""Of the digits behind a time's point: milliseconds."""
+
+Number = TypeVar("Number", int, float)
+
+
+class RecordingError(ValueError):
+    """A line that is no reading; the message says what is wrong with it."""
+
+
+def parse(line: str) -> Reading:
+    """Return the reading that *line* records; raises RecordingError.
+
+    A reading from the plain format knows nothing of the server but its limits and connections:
+    no login is hidden, and no version, start time or CONNECTION LIMIT is known.
+    """
+    try:
+        found = _decode(line)
+    except RecursionError:
+        raise RecordingError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise RecordingError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except ValueError:
+        raise RecordingError("NaN, Infinity or a number of thousands of digits") from None
+    if type(found) is not dict:
+        raise RecordingError(f"should be an object with a time, not {_shown(found)}")
+    at = _number(found, "time", _LAST_SECOND)
+    if "failure" in found:
+        return Failure(at, _condition(found, "failure", FAILURES), _text(found, "detail"))
+    if "knock" in found:
+        condition = _condition(found, "knock", tuple(Condition))
+        seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
+        return Knock(at, seconds, condition, _text(found, "detail"))
+    return _sample(found, at)
+
+
+def line_of(reading: Reading) -> str:
+    """Return *reading* as a line, without the line's end; times are rounded to a millisecond.
+
+    Beside the plain format's keys a sample has, where there is something to say: ``hidden``
+    (logins under way), ``provider_reserved``, ``pulse`` (``[backends now, when the connections
+    were told apart]``, where that was not with this very sample), ``roles`` and ``databases``
+    (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
+    ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact).
+    """
+    known: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
+    match reading:
+        case Failure():
+            known |= {"failure": str(reading.condition), "detail": reading.detail}
+        case Knock():
+            known |= {"knock": str(reading.condition), "seconds": round(reading.seconds, 6)}
+            known |= {"detail": reading.detail} if reading.detail else {}
+        case Sample():
+            known |= _facts(reading)
+    return json.dumps(known, separators=(",", ":"))
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    slots, breakdown, server = sample.slots, sample.breakdown, sample.server
+    counts: dict[tuple[str, str], int] = {}
+    for group in breakdown.groups:
+        key = group.application_name, group.state
+        counts[key] = counts.get(key, 0) + group.count
+    further = {
+        "hidden": slots.hidden,
+        "provider_reserved": slots.limits.provider_reserved,
+        "pulse": None if sample.full else [slots.visible, round(breakdown.at, TIME_DIGITS)],
+        "roles": [[use.name, use.limit, use.used] for use in breakdown.roles],
+        "databases": [[use.name, use.limit, use.used] for use in breakdown.databases],
+        "started_at": round(server.started_at, TIME_DIGITS),
+        "reserve": server.reserve,
+        "estimate": not sample.exact,
+    }
+    return {
+        "max_connections": slots.limits.max_connections,
+        "superuser_reserved_connections": slots.limits.superuser_reserved,
+        "reserved_connections": slots.limits.reserved,
+        "connections": [[name, state, count] for (name, state), count in counts.items()],
+        **{key: value for key, value in further.items() if value},
+    }
+
+
+def _sample(found: dict[str, Any], at: float) -> Sample:
+    try:
+        limits = _limits(
+            found.get("max_connections"),
+            found.get("superuser_reserved_connections"),
+            found.get("reserved_connections", 0),
+            found.get("provider_reserved", 0),
+        )
+    except TypeError:  # a list or an object cannot be looked up
+        raise RecordingError("max_connections and the reserves must be whole numbers") from None
+    rows = found.get("connections")
+    try:
+        groups = tuple([_group(*row) for row in rows])  # type: ignore[union-attr]  # None is a TypeError too
+        if len({(row[0], row[1]) for row in rows}) != len(groups):  # type: ignore[union-attr]
+            _twice(groups)
+    except TypeError:
+        words = "connections must be a list of [application_name, state, count]"
+        raise RecordingError(words) from None
+    visible, told_apart = _pulse(found["pulse"], at) if "pulse" in found else (None, None)
+    hidden = _counted("hidden", found["hidden"]) if "hidden" in found else 0
+    return recorded_sample(
+        at,
+        limits,
+        groups,
+        hidden=hidden,
+        visible=visible,
+        told_apart_at=told_apart,
+        roles=_uses(found, "roles") if "roles" in found else (),
+        databases=_uses(found, "databases") if "databases" in found else (),
+        started_at=_number(found, "started_at", _LAST_SECOND) if "started_at" in found else 0.0,
+        reserve=bool(found.get("reserve")),
+        complete=not found.get("estimate"),
+    )
+
+
+def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of it seldom
+    at: float,
+    limits: Limits,
+    groups: tuple[Group, ...],
+    *,
+    hidden: int = 0,
+    visible: int | None = None,
+    told_apart_at: float | None = None,
+    roles: tuple[LimitUse, ...] = (),
+    databases: tuple[LimitUse, ...] = (),
+    started_at: float = 0.0,
+    reserve: bool = False,
+    complete: bool = True,
+) -> Sample:
+    """Return the sample that was taken at *at*, by what was kept of it."""
+    counted = 0
+    for group in groups:
+        counted += group.count
+    if visible is None:
+        visible = counted
+    return Sample(
+        at,
+        0.0,
+        Slots(limits, visible, hidden),
+        Breakdown(
+            at=at if told_apart_at is None else told_apart_at,
+            visible=counted,
+            groups=groups,
+            roles=roles,
+            databases=databases,
+            sessions=(),
+            complete=complete,
+            cost_seconds=0.0,
+        ),
+        _server(started_at, reserve),
+    )
+
+
+# Most lines say much the same as the one before. `typed`, or True would pass for a 1 seen before.
+@lru_cache(maxsize=1024, typed=True)
+def _limits(most: object, superuser: object, reserved: object, provider: object) -> Limits:
+    return Limits(
+        _counted("max_connections", most),
+        _counted("superuser_reserved_connections", superuser),
+        _counted("reserved_connections", reserved),
+        _counted("provider_reserved", provider),
+    )
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _group(name: object, state: object, count: object) -> Group:
+    return Group(
+        _worded("an application_name", name),
+        _worded("a connection's state", state),
+        _counted("a count of connections", count),
+        None,
+    )
+
+
+@lru_cache(maxsize=64)
+def _server(started_at: float, reserve: bool) -> Server:  # noqa: FBT001 - a cache has no keywords
+    return Server(
+        version=0,
+        version_text="",
+        started_at=started_at,
+        in_recovery=False,
+        role="",
+        superuser=False,
+        reserve=reserve,
+        pooled=False,
+    )
+
+
+def _uses(found: dict[str, Any], key: str) -> tuple[LimitUse, ...]:
+    try:
+        return tuple(
+            LimitUse(
+                _worded(f"a name in {key}", name),
+                _counted(f"a limit in {key}", limit),
+                _counted(f"a use in {key}", used),
+            )
+            for name, limit, used in found[key]
+        )
+    except (TypeError, ValueError) as error:
+        if isinstance(error, RecordingError):
+            raise
+        raise RecordingError(f"{key} must be a list of [name, limit, used]") from None
+
+
+def _condition(found: dict[str, Any], key: str, known: tuple[Condition, ...]) -> Condition:
+    value = found[key]
+    if not isinstance(value, str) or value not in known:
+        raise RecordingError(f"{key} must be one of {', '.join(known)}, not {_shown(value)}")
+    return Condition(value)
+
+
+def _text(found: dict[str, Any], key: str) -> str:
+    return printable(_worded(key, found.get(key, "")))
+
+
+def _worded(what: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        _refuse(what, f"text of at most {_LONGEST_TEXT} characters", value)
+    return value
+
+
+def _pulse(value: object, at: float) -> tuple[int, float]:
+    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - a pair
+        raise RecordingError("pulse must be [backends, when connections were told apart]")
+    return _counted("the backends of a pulse", value[0]), _seconds(
+        "the time of a pulse", value[1], at
+    )
+
+
+def _counted(what: str, value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_BACKENDS:
+        _refuse(what, f"a whole number from 0 to {MOST_BACKENDS}", value)
+    return value
+
+
+def _number(found: dict[str, Any], key: str, most: float, default: float | None = None) -> float:
+    return _seconds(key, found.get(key, default), most)
+
+
+def _seconds(what: str, value: object, most: float) -> float:
+    if type(value) not in (float, int) or not 0 <= value <= most:  # type: ignore[operator]
+        _refuse(what, f"a number of seconds from 0 to {most:.0f}", value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _twice(groups: tuple[Group, ...]) -> NoReturn:
+    keys = [(group.application_name, group.state) for group in groups]
+    name, state = next(key for key in keys if keys.count(key) > 1)
+    raise RecordingError(f"connections has {_shown(name)}, {_shown(state)} twice")
+
+
+def _refuse(what: str, allowed: str, value: object) -> NoReturn:
+    given = "missing" if value is None else _shown(value)
+    raise RecordingError(f"{what} must be {allowed}; it is {given}")
+
+
+def _shown(value: object) -> str:
+    """Return *value* as it stands in the file, cut short."""
+    text = json.dumps(value) if not isinstance(value, dict | list) else type(value).__name__
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + " ..."
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -1,0 +1,90 @@
+"""What of a target's state is worth remembering over a restart, and what of it still holds then?
+
+The course of its use, which alerts fire or are about to, and the newest sample with who held the
+slots then: a server that is full tells nothing new for as long as it is. Not who they were one by
+one, and not what was counted: counters may begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pgheadroom.forecast.application_trends import Tendencies
+from pgheadroom.forecast.exhaustion import Prospect
+from pgheadroom.forecast.usage import Course
+from pgheadroom.judge.finding import Key
+from pgheadroom.judge.firing import Watched
+from pgheadroom.model.applications import Applications
+from pgheadroom.model.reading import Sample
+from pgheadroom.state import State
+
+_RESTART_SECONDS = 300.0
+"""A restart that takes less is no end of an alert, however soon one resolves otherwise."""
+
+
+class Last(NamedTuple):
+    """The newest sample, and the applications as of then."""
+
+    sample: Sample
+    """Without its groups and counters."""
+    applications: Applications
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of one target."""
+
+    at: float
+    """As of when, in seconds since the epoch."""
+    course: Course
+    """Without what belongs to the newest sample alone."""
+    tendencies: Tendencies
+    outlook: tuple[Prospect, ...]
+    watched: Mapping[Key, Watched]
+    identifier: str = ""
+    """Of the server, as last known."""
+    last: Last | None = None
+    """None when there was no sample, and in files of older versions."""
+
+
+def remembered(state: State, at: float) -> Memory:
+    """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
+    course = state.course._replace(touched=0, totals={}, spans={})
+    last = None
+    if state.sample is not None:
+        breakdown = state.sample.breakdown._replace(groups=(), sessions=())
+        last = Last(state.sample._replace(breakdown=breakdown), state.applications)
+    return Memory(
+        at, course, state.tendencies, state.outlook, state.watched, state.identifier, last
+    )
+
+
+def recalled(fresh: State, memory: Memory, now: float) -> State:
+    """Return the state to begin with *now*: *fresh*, which knows nothing yet, and *memory*.
+
+    The time between is a gap in the history, as any other. An alert that would have resolved
+    meanwhile, had its cause gone with our last look, is forgotten: a page of days ago is no news.
+    The last sample is shown with its age, however old it is, until there is another.
+    """
+    hold = fresh.thresholds.resolve_hold_seconds
+    watched = {
+        key: one for key, one in memory.watched.items() if not _over(one, memory.at, now, hold)
+    }
+    if memory.last is not None:
+        sample, applications = memory.last
+        fresh = fresh._replace(sample=sample, recalled=True, applications=applications)
+    return fresh._replace(
+        course=memory.course,
+        tendencies=memory.tendencies,
+        outlook=memory.outlook,
+        watched=watched,
+        identifier=memory.identifier,
+        alerts=tuple(one.alert for one in watched.values() if one.alert is not None),
+    )
+
+
+def _over(watched: Watched, at: float, now: float, hold: float) -> bool:
+    gone = at if watched.gone_since is None else watched.gone_since
+    return now >= watched.until and now - gone >= max(hold, _RESTART_SECONDS)

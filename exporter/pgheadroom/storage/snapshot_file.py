@@ -1,0 +1,221 @@
+"""How is a memory written down, and can what a file says be believed?
+
+Gzip around JSON. Of a file nothing is taken on trust: it is read whole or not at all.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from dataclasses import replace
+from itertools import pairwise
+from operator import gt
+from typing import Any, NoReturn
+
+from pgheadroom.durations import duration
+from pgheadroom.forecast.application_trends import FIRST, LAST, Tendencies, Trait, Verdict
+from pgheadroom.forecast.history import RUNGS, SPAN, Bucket, History, Rung
+from pgheadroom.model.alert import SEVERITIES
+from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
+from pgheadroom.storage.snapshot import Last, Memory
+
+FORMAT = 2
+"""Goes up when anything that is remembered changes its shape or its meaning."""
+_BEFORE = 1
+"""A format that is read all the same; see _upgraded."""
+
+_LARGEST_BYTES = 64 * 1024 * 1024
+"""Unpacked; a thousand applications in every bucket are a quarter of it."""
+_LARGEST = 2**53
+_FUTURE_SECONDS = 60.0
+"""A clock may be set back by as much without ado."""
+_IDENTIFIER = re.compile("[0-9]{0,20}", re.ASCII)
+_ABOUT = ("role", "database")
+_FIGURES = len(Bucket._fields) - 1
+_KEYS = {"format", "target", "memory", "names", "rungs"}
+
+
+class DamagedError(Exception):
+    """A file can't be believed; the message says why, in words of ours alone."""
+
+
+def pack(memory: Memory, target: str) -> bytes:
+    """Return *memory* of *target* as the bytes of a file."""
+    history = memory.course.history
+    names: dict[str, int] = {}
+    rungs = [[_packed(bucket, names) for bucket in rung] for rung in history.rungs]
+    without = replace(memory, course=memory.course._replace(history=History()))
+    document = {
+        "format": FORMAT,
+        "target": target,
+        "memory": plain(without),
+        "names": list(names),
+        "rungs": rungs,
+    }
+    # Not in UTF-8: names may hold what that can't.
+    text = json.dumps(document, allow_nan=False, check_circular=False, separators=(",", ":"))
+    return gzip.compress(text.encode("ascii"), compresslevel=1, mtime=0)
+
+
+def unpack(data: bytes, target: str, now: float) -> Memory:
+    """Return the memory of *target* that *data* holds; raises DamagedError."""
+    document = _document(data)
+    if type(document) is not dict or "format" not in document:
+        raise DamagedError("it is not a state of pgheadroom")
+    if document["format"] not in (_BEFORE, FORMAT):
+        raise DamagedError(f"it has another format than {FORMAT}, the newest that is known here")
+    if set(document) != _KEYS:
+        raise DamagedError("it is incomplete")
+    if document["target"] != target:
+        raise DamagedError("it is of another target")
+    try:
+        found = document["memory"]
+        if document["format"] == _BEFORE:
+            found = _upgraded(found)
+        memory: Memory = typed(Memory, found)
+        history = _history(document["rungs"], document["names"])
+    except UnfitError:
+        raise DamagedError("something in it has the wrong type") from None
+    memory = replace(memory, course=memory.course._replace(history=history))
+    _check(memory)
+    if memory.at > now + _FUTURE_SECONDS:
+        ahead = duration(memory.at - now)
+        raise DamagedError(f"it is {ahead} ahead of our clock, which was set back")
+    return memory
+
+
+def _upgraded(found: Plain) -> Plain:
+    """Return what the format before says: alerts without a moment, and no last sample.
+
+    Nor, at first, the cluster's identifier.
+    """
+    try:
+        at, course, tendencies, outlook, watched, *identifier = found
+        now = [[key, [since, one and [*one, None], *rest]] for key, (since, one, *rest) in watched]
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, course, tendencies, outlook, now, *(identifier or [""]), None]
+
+
+def _document(data: bytes) -> Plain:
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = unzip.decompress(data, _LARGEST_BYTES)
+    except zlib.error:
+        raise DamagedError("it is not gzip, or not as it was written") from None
+    if len(text) == _LARGEST_BYTES:
+        raise DamagedError(f"it has more than {_LARGEST_BYTES >> 20} MiB unpacked")
+    if not unzip.eof:
+        raise DamagedError("its end is missing")
+    if unzip.unused_data:
+        raise DamagedError("something follows its end")
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise DamagedError("it is not JSON") from None
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _packed(bucket: Bucket, names: dict[str, int]) -> list[Any]:
+    spans = bucket.spans
+    for name in spans:
+        names.setdefault(name, len(names))
+    # In three lists rather than in one for each name: that is what takes the time.
+    lows, highs = zip(*spans.values(), strict=True) if spans else ((), ())
+    return [*bucket[:_FIGURES], [names[name] for name in spans], lows, highs]
+
+
+def _history(rungs: Plain, names: Plain) -> History:
+    if type(names) is not list or not set(map(type, names)) <= {str}:
+        raise UnfitError
+    if type(rungs) is not list or len(rungs) != RUNGS:
+        raise UnfitError
+    return History(tuple(_rung(rung, number, names) for number, rung in enumerate(rungs)))
+
+
+def _rung(found: Plain, number: int, names: list[str]) -> Rung:
+    if type(found) is not list:
+        raise UnfitError
+    rung = tuple(_bucket(one, names) for one in found)
+    if not rung:
+        return rung
+    starts = [bucket.nth for bucket in rung]
+    in_order = all(one < other for one, other in pairwise(starts))
+    if not in_order or starts[-1] - starts[0] >= SPAN or starts[-1] << number > _LARGEST:
+        raise DamagedError("its history is not in order")
+    return rung
+
+
+def _bucket(found: Plain, names: list[str]) -> Bucket:
+    if type(found) is not list or len(found) != _FIGURES + 3:
+        raise UnfitError
+    *figures, who, lows, highs = found
+    for numbers in (figures, who, lows, highs):
+        if type(numbers) is not list or not set(map(type, numbers)) <= {int}:
+            raise UnfitError
+        if numbers and not 0 <= min(numbers) <= max(numbers) <= _LARGEST:
+            raise DamagedError("a number in its history is out of range")
+    if not len(who) == len(lows) == len(highs) or any(map(gt, lows, highs)):
+        raise DamagedError("its applications are not in order")
+    if who and max(who) >= len(names):
+        raise DamagedError("its applications are not in order")
+    spans = dict(zip(map(names.__getitem__, who), zip(lows, highs, strict=True), strict=True))
+    bucket = Bucket._make([*figures, spans])
+    few, many = bucket.samples * bucket.low, bucket.samples * bucket.high
+    if len(spans) != len(who) or bucket.samples < 1 or not few <= bucket.total <= many:
+        raise DamagedError("the figures of its history do not add up")
+    return bucket
+
+
+def _check(memory: Memory) -> None:
+    """Refuse what has the right types and can't be."""
+    if not _IDENTIFIER.fullmatch(memory.identifier):
+        raise DamagedError("it is of a server that cannot be")
+    course = memory.course
+    if len(course.climbs) != RUNGS or len(course.ranges) != RUNGS or course.limit < 0:
+        raise DamagedError("its climbs are not in order")
+    if any(climb is not None and climb.rate <= 0 for climb in course.climbs):
+        raise DamagedError("its climbs are not in order")
+    if course.swings.next is not None and course.swings.next.last not in course.swings.peaks:
+        raise DamagedError("its swings are not in order")
+    _check_tendencies(memory.tendencies)
+    if memory.last is not None:
+        _check_last(memory.last)
+    for key, watched in memory.watched.items():
+        alert = watched.alert
+        name, severity, about = key
+        known = severity in SEVERITIES[name] and (about is None or about[0] in _ABOUT)
+        if not known or (alert is not None and alert.key != key):
+            raise DamagedError("its alerts are not in order")
+
+
+def _check_last(last: Last) -> None:
+    sample, applications = last
+    limits = sample.slots.limits
+    reserve = (limits.superuser_reserved, limits.reserved, limits.provider_reserved)
+    figures = [limits.max_connections, *reserve, sample.slots.visible, sample.slots.hidden]
+    figures += [use.used for use in (*sample.breakdown.roles, *sample.breakdown.databases)]
+    figures += [*applications.counts.values(), *applications.pools.values()]
+    totals: dict[str, int] = {}
+    for (name, _), count in applications.counts.items():
+        totals[name] = totals.get(name, 0) + count
+    if min(figures) < 0 or totals != dict(applications.totals):
+        raise DamagedError("its last sample is not in order")
+
+
+def _check_tendencies(tendencies: Tendencies) -> None:
+    traits = tendencies.traits
+    lengths = [float(SPAN << number) for number in range(FIRST, LAST + 1)]
+    seen: list[Trait] = list(tendencies.leaks)
+    fits = len(traits) == len(lengths)
+    for found, seconds in zip(traits, lengths, strict=fits):
+        fits = fits and all(t.name == name and t.seconds == seconds for name, t in found.items())
+        seen += found.values()
+    fits = fits and all(t.change > 0 for t in seen if t.verdict is Verdict.CLIMBING)
+    if not fits or any(leak.verdict is not Verdict.CLIMBING for leak in tendencies.leaks):
+        raise DamagedError("its tendencies are not in order")

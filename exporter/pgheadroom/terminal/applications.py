@@ -1,0 +1,141 @@
+"""Who holds the connections, told in a row each, in as many columns as fit?"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from pgheadroom.durations import duration
+from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.judge.figures import growth_rates, verdicts
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+from pgheadroom.terminal import bars
+from pgheadroom.terminal.lines import visible
+
+_LOOKS = {Verdict.STORM: "bold red", Verdict.CLIMBING: "yellow", Verdict.SAWTOOTH: "cyan"}
+_SHORT = {"idle in transaction": "in tx", "idle in transaction (aborted)": "failed tx"}
+_NAME = 16
+"""Cells that a name has at least."""
+
+
+class Order(enum.StrEnum):
+    """By what applications are sorted."""
+
+    CONNECTIONS = "connections"
+    GROWTH = "growth"
+    NAME = "name"
+
+
+class _Row(NamedTuple):
+    name: str
+    connections: int
+    states: str
+    growth: float | None
+    verdict: Verdict
+    oldest: float | None
+
+
+class _Widths(NamedTuple):
+    """Cells of each column; 0 if it is left out."""
+
+    name: int
+    bar: int
+    states: int
+    oldest: int
+
+
+def table(state: State, width: int, order: Order) -> list[Text]:
+    """Return a head, and a row for each application; empty when nothing is known of them."""
+    if state.sample is None:
+        return []
+    limit = state.sample.slots.limits.of(Tier.ORDINARY)
+    rows = _sorted(_rows(state), order)
+    widths = _widths(rows, width)
+    head = Text(
+        _columns(widths, "application", "conns", "", "states", "per min", "verdict"), "bold"
+    )
+    head.append("   oldest" if widths.oldest else "", "bold")
+    return [head, *(_line(row, limit, widths) for row in rows)]
+
+
+def _rows(state: State) -> list[_Row]:
+    known = state.applications
+    kinds: dict[str, list[tuple[int, str]]] = {}
+    for (name, kind), count in known.counts.items():
+        kinds.setdefault(name, []).append((-count, kind))
+    growth, verdict = growth_rates(state), verdicts(state)
+    return [
+        _Row(
+            visible(name),
+            count,
+            ", ".join(f"{-n} {_SHORT.get(k, visible(k))}" for n, k in sorted(kinds.get(name, []))),
+            growth.get(name),
+            verdict[name],
+            known.oldest_seconds.get(name),
+        )
+        for name, count in known.totals.items()
+        if count
+    ]
+
+
+def _sorted(rows: list[_Row], order: Order) -> list[_Row]:
+    rows = sorted(rows, key=lambda row: row.name)
+    if order is Order.CONNECTIONS:
+        rows.sort(key=lambda row: -row.connections)
+    elif order is Order.GROWTH:
+        rows.sort(key=lambda row: -(row.growth or 0.0))
+    return rows
+
+
+def _widths(rows: list[_Row], width: int) -> _Widths:
+    """Share *width* out: the figures first, then names, then what is nice to have."""
+    longest = max((cell_len(row.name) for row in rows), default=0)
+    # Connections, growth and verdict, with the blanks between.
+    left = width - len("  conns  per min  shrinking")
+    oldest = len("   oldest") if left >= _NAME + 9 else 0
+    left -= oldest
+    bar = max(0, min(30, (left - _NAME) // 4)) if left >= _NAME + 20 else 0
+    left -= bar + 2 if bar else 0
+    name = min(max(_NAME, longest, len("application")), max(8, left * 3 // 5 if bar else left))
+    states = max(0, min(left - name - 2, max((len(row.states) for row in rows), default=0)))
+    return _Widths(name, bar, states if states >= len("states") else 0, oldest)
+
+
+def _columns(  # noqa: PLR0913, PLR0917 - the columns
+    widths: _Widths, name: str, connections: str, bar: str, states: str, growth: str, verdict: str
+) -> str:
+    """Return the cells of a row side by side, all but the last."""
+    line = f"{_cell(name, widths.name)}  {connections:>5}"
+    line += f"  {bar:{widths.bar}}" if widths.bar else ""
+    line += f"  {_cell(states, widths.states)}" if widths.states else ""
+    return f"{line}  {growth:>7}  {verdict:9}"
+
+
+def _line(row: _Row, limit: int, widths: _Widths) -> Text:
+    style = _LOOKS.get(row.verdict, "")
+    bar = bars.share(row.connections, limit, widths.bar)
+    growth = "" if row.growth is None else _signed(row.growth * 60)
+    columns = row.name, str(row.connections), bar, row.states, growth, str(row.verdict)
+    line = Text(_columns(widths, *columns), style)
+    if widths.oldest:
+        age = "" if row.oldest is None else duration(math.floor(row.oldest)).split(" ")
+        line.append(f"{''.join(age[:2]):>9}")
+    return line
+
+
+def _signed(per_minute: float) -> str:
+    """Return it with its sign, and a digit behind the point when it is small."""
+    rounded = round(per_minute, 1 if abs(per_minute) < 10 else None)  # noqa: PLR2004 - two digits tell enough
+    return f"{rounded:+g}" if rounded else "0"
+
+
+def _cell(words: str, width: int) -> str:
+    """Return *words* as exactly so many cells; what is cut off says so."""
+    if cell_len(words) > width:
+        return set_cell_size(words, max(0, width - 1)) + "…"
+    return set_cell_size(words, width)

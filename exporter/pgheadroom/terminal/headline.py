@@ -1,0 +1,107 @@
+"""How many slots are left, for whom, until when, and who takes them: the first lines of the screen.
+
+What a person reads who has one second.
+"""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from pgheadroom.durations import duration, moment
+from pgheadroom.judge.advice import by_urgency
+from pgheadroom.judge.blame import taker
+from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.judge.standing import Standing, standing
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+from pgheadroom.terminal.lines import visible
+from pgheadroom.web.view import severity
+
+_LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
+
+
+def title(state: State, now: float, width: int) -> Text:
+    """Return which target it is, how it stands, and what time it is."""
+    line = Text.assemble((visible(state.target), "bold"))
+    if state.sample is not None:
+        server = state.sample.server
+        line.append(f"  PostgreSQL {visible(server.version_text)}")
+        line.append(" standby" if server.in_recovery else "")
+        line.append(" through a pooler" if server.pooled else "")
+    condition = "waiting" if state.condition is None else str(state.condition)
+    line.append("  ")
+    line.append(condition, "green" if state.condition is Condition.OK else "bold magenta")
+    if state.since is not None:
+        line.append(f" for {duration(round(max(0.0, now - state.since)))}")
+    clock = f"{moment(now)[-8:]} UTC"
+    line.append(clock.rjust(max(len(clock) + 2, width - line.cell_len)))
+    return line
+
+
+def headline(state: State, now: float, width: int) -> list[Text]:
+    """Say how many slots are left, until when, and who takes them."""
+    style = _LOUD.get(severity(state), "reverse")
+    stands = standing(state)
+    if state.sample is None:
+        waiting = "waiting for the first reading" if state.condition is None else "no sample yet"
+        if stands is Standing.FULL:
+            waiting = "FULL: no slot is free for applications; no sample yet"
+        return [Text(f" {waiting} ".ljust(width), style)]
+    free, limit = state.free(Tier.ORDINARY), state.sample.slots.limits.of(Tier.ORDINARY)
+    first = f" {free} of {limit} ordinary slots are free"
+    if stands is Standing.FULL:
+        first = f" FULL: no slot of {limit} is free for applications"
+    if stands in (Standing.BLIND, Standing.WAITING):
+        first = f" Last known: {free} of {limit} ordinary slots free"
+    lines = f"{first}; {_until_when(state, now)} ", f" {_who(state)} "
+    if sum(map(len, lines)) <= width:
+        lines = ("".join(lines), "")
+    return [Text(line.ljust(width), style) for line in lines if line]
+
+
+_UNTIL = {
+    Standing.FULL: "applications are refused",
+    Standing.BLIND: "nobody knows what is left",
+    Standing.WAITING: "nobody knows what is left",
+    Standing.CLIMBING: "no end foreseen yet",
+    Standing.WELL: "no end in sight",
+}
+
+
+def _until_when(state: State, now: float) -> str:
+    stands = standing(state)
+    if stands is Standing.RUNNING_OUT:
+        seconds = exhaustion_seconds(state)[Tier.ORDINARY]
+        return f"the last goes in {duration(seconds)}, at {moment(now + seconds)[-8:-3]}"
+    if stands is Standing.ALARMED:
+        return f"no forecast, but {by_urgency(state.alerts)[0].name} fires"
+    if stands is Standing.FULL and state.condition is not Condition.OK:
+        return "none to be had"
+    return _UNTIL[stands]
+
+
+def _who(state: State) -> str:
+    """Say who takes slots: who grew most over what is foreseen, or of late; else who holds most."""
+    who = taker(state)
+    if who is None:
+        return "nobody holds any"
+    name = visible(who.application_name)
+    if not who.took:
+        return f"{name} holds most: {who.holds}"
+    last = duration(who.seconds)
+    return f"{name} took {round(who.took)} in the last {last} and holds {who.holds}"
+
+
+def tiers(state: State) -> list[Text]:
+    """Say for whom slots are left."""
+    if state.sample is None:
+        return []
+    free = {tier: str(state.free(tier)) for tier in Tier}
+    line = Text.assemble("free for applications ", (free[Tier.ORDINARY], "bold"))
+    if state.sample.slots.limits.reserved:
+        line.append(", pg_use_reserved_connections ")
+        line.append(free[Tier.RESERVED], "bold")
+    line.append(", superusers ")
+    line.append(free[Tier.SUPERUSER], "bold")
+    return [line]

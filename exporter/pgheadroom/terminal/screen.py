@@ -1,0 +1,205 @@
+"""What does a person on call see of one target, on a terminal of this size?
+
+Pure: state, time and size in, lines out. Every name is somebody else's text: it becomes a rich
+`Text`, in which no markup counts, and what cannot be printed is escaped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.text import Text
+
+from pgheadroom.durations import duration, moment
+from pgheadroom.judge.advice import by_urgency, outdated, to_do
+from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+from pgheadroom.terminal import bars
+from pgheadroom.terminal.applications import Order, table
+from pgheadroom.terminal.headline import headline, tiers, title
+from pgheadroom.terminal.lines import cut, fitted, visible, wrapped
+from pgheadroom.web.view import severity
+
+_CURVE_SECONDS = 300.0
+_STALE_SECONDS = 5.0
+_TENTHS_BELOW_SECONDS = 0.01
+_LEAST_ROWS = 4
+"""Rows that the table of applications keeps, its head included, as far as there are any."""
+_LOOKS = {"critical": "bold red", "warning": "yellow", "unknown": "magenta", "ok": "green"}
+_TO_DO = "▶ "
+_APART = ("gauge", "curve", "alerts")
+"""Sections that have an empty line behind them where there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is to be shown."""
+
+    width: int = 80
+    height: int = 24
+    order: Order = Order.CONNECTIONS
+    paused: bool = False
+
+
+def screen(state: State, now: float, look: Look) -> Group:
+    """Return what is known of the target at *now*, seconds since the epoch, as lines that fit."""
+    rows = table(state, look.width, look.order)
+    sections = {
+        "title": [title(state, now, look.width)],
+        "headline": headline(state, now, look.width),
+        "tiers": tiers(state),
+        "gauge": _gauge(state, look),
+        "curve": _curve(state, now, look),
+        "trouble": _trouble(state, now, look),
+        "alerts": _alerts(state, now, look),
+        "limits": _limits(state),
+        "foot": [_foot(state, now, look)],
+    }
+    wanted = min(len(rows), _LEAST_ROWS)
+    # The most dispensable go first, until the table has room.
+    for name in ("limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
+        if look.height - sum(map(len, sections.values())) >= wanted:
+            break
+        sections[name] = sections[name][:2] if name == "alerts" else []
+    foot = [*sections.pop("limits"), *sections.pop("foot")]
+    room = look.height - sum(map(len, sections.values())) - len(foot)
+    rows = cut(rows, room)
+    spare = max(0, room - len(rows))
+    apart = [name for name in _APART if sections[name]]
+    if spare >= len(apart):
+        spare -= len(apart)
+        for name in apart:
+            sections[name].append(Text())
+    above = [line for section in sections.values() for line in section]
+    lines = [*above, *rows, *[Text()] * spare, *foot][: look.height]
+    return Group(*(fitted(line, look.width) for line in lines))
+
+
+def _gauge(state: State, look: Look) -> list[Text]:
+    if state.sample is None:
+        return []
+    slots, free = state.sample.slots, state.free(Tier.ORDINARY) or 0
+    style = _LOOKS[severity(state)]
+    reserve = slots.limits.max_connections - slots.limits.of(Tier.ORDINARY)
+    legend = Text.assemble((bars.USED, style), f" used {slots.visible}  ")
+    if slots.hidden:
+        legend.append_text(
+            Text.assemble((bars.HIDDEN, style), f" logins under way {slots.hidden}  ")
+        )
+    legend.append_text(Text.assemble((bars.FREE, "green"), f" free {free}  "))
+    legend.append_text(Text.assemble((bars.RESERVE, "dim"), f" reserve {reserve}"))
+    if slots.reserved_used:
+        legend.append(f", {slots.reserved_used} of it in use", "bold red")
+    legend.append(f"  of {slots.limits.max_connections}")
+    return [bars.bar(slots, free, look.width, style), legend]
+
+
+def _curve(state: State, now: float, look: Look) -> list[Text]:
+    """Return use in the last minutes, and a label at the left for where it ends."""
+    if state.sample is None:
+        return []
+    limit = state.course.limit
+    rows = max(2, min(8, look.height // 8))
+    label = max(5, len(str(limit)) + 1)
+    size = max(10, look.width - label - 1), rows
+    labels = [str(limit), *[""] * (rows - 2), "5 min"]
+    drawn = bars.curve(state.course.history, now, _CURVE_SECONDS, limit, size)
+    style = _LOOKS[severity(state)]
+    return [
+        Text.assemble((words.rjust(label) + " ", "dim"), (row, style))
+        for words, row in zip(labels, drawn, strict=True)
+    ]
+
+
+def _trouble(state: State, now: float, look: Look) -> list[Text]:
+    """Say why nothing new is seen, and how old what is shown is."""
+    if state.condition in (None, Condition.OK) and not _stale(state, now):
+        return _estimates(state)
+    words = visible(f"{state.condition}: {state.detail}") if state.detail else str(state.condition)
+    if state.condition is Condition.OK:
+        words = "no news from the server"
+    if state.sample is not None:
+        age = duration(round(max(0.0, now - state.sample.at)))
+        words += f"; figures are of {moment(state.sample.at)[-8:]}, {age} ago"
+    return wrapped(words, look.width, 2, "bold magenta")
+
+
+def _estimates(state: State) -> list[Text]:
+    if state.sample is None or state.sample.breakdown.complete:
+        return []
+    role = visible(state.sample.server.role)
+    what = "states are unknown" if state.sample.exact else "these are estimates"
+    return [Text(f"{what}: GRANT pg_monitor TO {role};", "yellow")]
+
+
+def _stale(state: State, now: float) -> bool:
+    return state.sample is not None and now - state.sample.at > _STALE_SECONDS
+
+
+def _alerts(state: State, now: float, look: Look) -> list[Text]:
+    """Say what fires, the worst in full, and what to do first."""
+    alerts = by_urgency(state.alerts)
+    lines = wrapped(f"{_TO_DO}{to_do(state)}", look.width, 3)
+    lines[0].stylize("bold", 0, len(_TO_DO))
+    most = max(1, look.height // 8)
+    for number, alert in enumerate(alerts[:most]):
+        lines.append(_alert(alert, now))
+        if number == 0 or look.height > 2 * _LEAST_ROWS * len(alerts) + 24:
+            lines += wrapped(_description(state, alert), look.width, 2, "")
+    if len(alerts) > most:
+        lines.append(Text(f"and {len(alerts) - most} alerts more"))
+    return lines
+
+
+def _description(state: State, alert: Alert) -> str:
+    if alert.told_at is None or not outdated(state, alert):
+        return alert.description
+    return f"At {moment(alert.told_at)[-8:]}: {alert.description}"
+
+
+def _alert(alert: Alert, now: float) -> Text:
+    page = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  "
+    line = Text.assemble((page, _LOOKS[str(alert.severity)]), (str(alert.name), "bold"))
+    if alert.about is not None:
+        line.append(f" ({alert.about[0]} {visible(alert.about[1])})")
+    line.append(f"  for {duration(round(max(0.0, now - alert.since)))}", "dim")
+    return line
+
+
+def _limits(state: State) -> list[Text]:
+    """Say how much is used of the limits that roles and databases have, the tightest first."""
+    if state.sample is None:
+        return []
+    found = state.sample.breakdown
+    uses = [("role", use) for use in found.roles] + [("database", use) for use in found.databases]
+    uses.sort(key=lambda kind_use: -kind_use[1].used / max(1, kind_use[1].limit))
+    thresholds = state.thresholds
+    line = Text("limits  ", "bold")
+    for kind, use in uses:
+        ratio = use.used / max(1, use.limit)
+        style = ""
+        if ratio >= thresholds.limit_warning_ratio:
+            style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
+        line.append(f"{kind} {visible(use.name)} {use.used} of {use.limit}   ", style)
+    return [line] if uses else []
+
+
+def _foot(state: State, now: float, look: Look) -> Text:
+    parts = []
+    knock = state.knock
+    if knock is not None:
+        good = knock.condition is Condition.OK
+        parts.append(f"knock {'ok' if good else knock.condition} ({_milliseconds(knock.seconds)})")
+    if state.sample is not None:
+        age = duration(max(0.0, now - state.sample.at))
+        parts.append(f"sample {age} old ({_milliseconds(state.sample.duration_seconds)})")
+    keys = f"q quit  p {'PAUSED' if look.paused else 'pause'}  s by {look.order}"
+    room = max(0, look.width - len(keys) - 1)
+    return Text(f"{', '.join(parts):{room}.{room}} {keys}", "dim")
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.{1 if seconds < _TENTHS_BELOW_SECONDS else 0}f} ms"

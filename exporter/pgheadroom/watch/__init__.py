@@ -1,0 +1,1 @@
+"""Decides which targets are asked, and when: readings → step → board."""

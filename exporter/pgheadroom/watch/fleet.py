@@ -1,0 +1,157 @@
+"""Which targets are being watched: begins to watch them, ends it, and leaves the others alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from pgheadroom.board import Board
+from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.storage.saver import Keeper
+from pgheadroom.watch.jobs import Jobs
+from pgheadroom.watch.sampler import Sampler
+from pgheadroom.watch.schedule import End, Job, Schedule
+
+MakeSampler = Callable[[str, TargetSettings], Sampler]
+
+_KNOCKS_APART_SECONDS = 1.0
+_CANARY_SECONDS = 1.0
+"""How often the canary is asked whether it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What becomes of which target, by name."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def told(self) -> dict[str, str]:
+        """Return it in words: what became of which, without what became of none."""
+        parts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        return {what: ", ".join(names) for what, names in parts.items() if names}
+
+
+def difference(
+    before: Mapping[str, TargetSettings], after: Mapping[str, TargetSettings]
+) -> Difference:
+    """Return what makes *after* of *before*."""
+    return Difference(
+        added=tuple(name for name in after if name not in before),
+        removed=tuple(name for name in before if name not in after),
+        changed=tuple(name for name in after if name in before and after[name] != before[name]),
+    )
+
+
+class Watch:
+    """One target that is being watched: its sampler, its turns, and what of it runs now."""
+
+    def __init__(self, target: TargetSettings, sampler: Sampler, own: SelfMetrics) -> None:
+        self.target = target
+        self.jobs = Jobs(own)
+        self._sampler = sampler
+        self._turns: list[End] = []
+
+    def begin(self, schedule: Schedule, settings: Settings, number: int, of: int) -> None:
+        """Have turns on *schedule*, as *number* (from 0) *of* so many that begin together."""
+        # Spread over the interval, so that many targets do not all have their turn at once.
+        share = number / of
+        every, knock_every = settings.interval_seconds, settings.knock_interval_seconds
+        turns: list[tuple[str, Job, float, float]] = [
+            ("sample", self._sampler.sample, every, every * share)
+        ]
+        if knock_every:
+            # A knock costs a server a process: the knocks of many targets are spread further.
+            apart = min(_KNOCKS_APART_SECONDS, knock_every / of)
+            turns.append(("knock", self._sampler.knock, knock_every, number * apart))
+        if self._sampler.has_canary:
+            turns.append(("canary", self._sampler.visit, _CANARY_SECONDS, share))
+        for name, work, seconds, first in turns:
+            job = self.jobs.guarded(name, work)
+            self._turns.append(schedule.every(seconds, job, first_after_seconds=first))
+
+    def leave(self) -> None:
+        """Have no more turns."""
+        for end in self._turns:
+            end()
+
+    async def end(self) -> None:
+        """Cancel what runs, and give the connection up."""
+        try:
+            await self.jobs.end()
+        finally:
+            self._sampler.close()
+
+
+class Fleet:
+    """All targets that are being watched, with those of *settings* that they share.
+
+    *keeper* has what was remembered of those that are added.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_sampler: MakeSampler,
+        board: Board,
+        keeper: Keeper | None,
+        own: SelfMetrics,
+    ) -> None:
+        self._settings = settings
+        self._make_sampler = make_sampler
+        self._board = board
+        self._keeper = keeper
+        self._own = own
+        self._schedule: Schedule | None = None
+        self._watches: dict[str, Watch] = {}
+
+    def begin(self, targets: Mapping[str, TargetSettings], schedule: Schedule) -> None:
+        """Watch *targets*, whose states are on the board and were recalled, on *schedule*."""
+        self._schedule = schedule
+        self._watch(targets)
+
+    async def follow(self, targets: Mapping[str, TargetSettings]) -> Difference:
+        """Watch *targets* and nothing else from now on; return what that has changed.
+
+        Those that are the same as before are not touched. One call at a time.
+        """
+        # By what is watched and not by what was asked for: had an earlier call been cut off
+        # halfway, this one would set things right.
+        running = {name: watch.target for name, watch in self._watches.items()}
+        found = difference(running, targets)
+        leaving = [self._watches.pop(name) for name in (*found.removed, *found.changed)]
+        if self._schedule is not None:
+            for watch in leaving:
+                watch.leave()
+        # Ended before another begins: a target has one connection at the most.
+        await asyncio.gather(*(watch.end() for watch in leaving))
+        jobs = Jobs(self._own)
+        if self._keeper is not None and found.removed:
+            await jobs.guarded("state", partial(self._keeper.keep, found.removed))()
+        self._board.follow({name: target.address for name, target in targets.items()})
+        if self._keeper is not None and found.added:
+            await jobs.guarded("state", partial(self._keeper.recall, found.added))()
+        self._watch({name: targets[name] for name in (*found.added, *found.changed)})
+        return found
+
+    async def end(self) -> None:
+        """Watch nothing any more; the schedule has been stopped."""
+        self._schedule = None
+        await asyncio.gather(*(watch.end() for watch in self._watches.values()))
+
+    def longest_seconds(self, job: str) -> float:
+        """Return for how long the oldest *job* of all targets has been running."""
+        running = (watch.jobs.longest_seconds(job) for watch in self._watches.values())
+        return max(running, default=0.0)
+
+    def _watch(self, targets: Mapping[str, TargetSettings]) -> None:
+        if self._schedule is None:
+            return  # the end came while this was on its way
+        for number, (name, target) in enumerate(targets.items()):
+            watch = Watch(target, self._make_sampler(name, target), self._own)
+            watch.begin(self._schedule, self._settings, number, len(targets))
+            self._watches[name] = watch

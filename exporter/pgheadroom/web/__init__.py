@@ -1,0 +1,1 @@
+"""Serves HTTP from what the board holds; never asks a target."""

@@ -1,0 +1,249 @@
+"""What is shown of a target: everything known of it, in JSON's own types, for pages and programs.
+
+Documented in docs/api.md; keys are added, never renamed. Times are seconds since the epoch. Every
+name is somebody else's text: printable, and to be escaped where it is shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from pgheadroom.forecast.history import Bucket, History
+from pgheadroom.forecast.rolling_max import WINDOWS
+from pgheadroom.judge.advice import by_urgency, to_do
+from pgheadroom.judge.blame import foremost, taker
+from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
+from pgheadroom.judge.standing import standing
+from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.reading import Condition, LimitUse, Sample, Visit
+from pgheadroom.model.slots import Slots, Tier
+from pgheadroom.state import State
+
+Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
+View = dict[str, Json]
+
+WAITING = "waiting"
+"""The state of a target of which there was no reading yet."""
+
+_OK, _UNKNOWN = "ok", "unknown"
+_WORST = (str(Severity.CRITICAL), str(Severity.WARNING), _UNKNOWN, _OK)
+
+
+def target_view(state: State) -> View:
+    """Return all that is known of one target."""
+    knock = state.knock
+    breakdown = None if state.sample is None else state.sample.breakdown
+    return summary_view(state) | {
+        "applications": _applications(state),
+        "applications_in_other": state.applications.in_other,
+        "limits": {
+            "roles": _uses(breakdown.roles if breakdown else ()),
+            "databases": _uses(breakdown.databases if breakdown else ()),
+        },
+        "knock": None
+        if knock is None
+        else {
+            "time": knock.at,
+            "state": str(knock.condition),
+            "seconds": knock.seconds,
+            "detail": knock.detail,
+        },
+        "canary": _canary(state.visits.newest),
+    }
+
+
+def summary_view(state: State) -> View:
+    """Return what a list of targets says of one: all but applications, limits, knock and canary."""
+    sample = state.sample
+    return {
+        "target": state.target,
+        "state": WAITING if state.condition is None else str(state.condition),
+        "state_since": state.since,
+        "detail": state.detail,
+        "severity": severity(state),
+        "standing": str(standing(state)),
+        "to_do": to_do(state),
+        "taker": _taker(state),
+        "sample": None if sample is None else _sample(sample),
+        "server": None if sample is None else _server(sample),
+        "slots": None if sample is None else _slots(state, sample.slots, sample.at),
+        "forecast": None if sample is None else _forecast(state),
+        "alerts": [_alert(alert) for alert in by_urgency(state.alerts)],
+    }
+
+
+def history_view(state: State, seconds: float = 3600.0) -> View:
+    """Return how use went in the last *seconds*, oldest first, each stretch in the finest buckets.
+
+    Half a minute is known to the second, an hour ago to two minutes.
+    """
+    now = state.sample.at if state.sample is not None else math.inf
+    points: list[Json] = [
+        {
+            "time": start,
+            "seconds": width,
+            "low": bucket.low,
+            "mean": round(bucket.mean, 2),
+            "high": bucket.high,
+            "free": bucket.free,
+            "applications": {name: span[1] for name, span in bucket.spans.items()},
+        }
+        for start, width, bucket in _stretches(state.course.history)
+        if start + width > now - seconds
+    ]
+    return {"target": state.target, "limit": state.course.limit, "points": points}
+
+
+def severity(state: State) -> str:
+    """Return how bad it is: the worst of what fires, else `unknown` while blind, else `ok`."""
+    firing = {str(alert.severity) for alert in state.alerts}
+    if state.condition is not Condition.OK:
+        firing.add(_UNKNOWN)
+    return min(firing, key=_WORST.index, default=_OK)
+
+
+def worst_first(states: Iterable[State]) -> list[State]:
+    """Return *states*, the worst first: by severity, then by who runs out soonest, then by room."""
+
+    def badness(state: State) -> tuple[int, float, float, str]:
+        left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
+        limit, free = state.course.limit, state.free(Tier.ORDINARY)
+        room = 1.0 if free is None or not limit else free / limit
+        return _WORST.index(severity(state)), left, room, state.target
+
+    return sorted(states, key=badness)
+
+
+def _sample(sample: Sample) -> View:
+    return {
+        "time": sample.at,
+        "duration_seconds": sample.duration_seconds,
+        "complete": sample.breakdown.complete,
+        "exact": sample.exact,
+        "pooled": sample.server.pooled,
+    }
+
+
+def _server(sample: Sample) -> View:
+    server = sample.server
+    return {
+        "version": server.version_text,
+        "started_at": server.started_at,
+        "in_recovery": server.in_recovery,
+        "role": server.role,
+    }
+
+
+def _slots(state: State, slots: Slots, at: float) -> View:
+    limits = slots.limits
+    return {
+        "max_connections": limits.max_connections,
+        "used": slots.used,
+        "visible": slots.visible,
+        "hidden": slots.hidden,
+        "reserved_used": slots.reserved_used,
+        "limit": {str(tier): limits.of(tier) for tier in Tier},
+        "free": {str(tier): state.free(tier) for tier in Tier},
+        "reserve": {
+            "superuser": limits.superuser_reserved,
+            "reserved": limits.reserved,
+            "provider": limits.provider_reserved,
+        },
+        "peak": {label: state.peaks.highest(seconds, at) for label, seconds in WINDOWS},
+    }
+
+
+def _forecast(state: State) -> View:
+    first = foremost(state)
+    prospect, who = (None, None) if first is None else first
+    return {
+        "exhaustion_seconds": {
+            str(tier): _finite(seconds) for tier, seconds in exhaustion_seconds(state).items()
+        },
+        "sign": None if prospect is None else str(prospect.sign),
+        "since": None if prospect is None else prospect.since,
+        "application_name": None if who is None else who.application_name,
+        "took": None if who is None else who.took,
+        "holds": None if who is None else who.holds,
+    }
+
+
+def _taker(state: State) -> View | None:
+    who = taker(state)
+    return None if who is None else dict(who._asdict())
+
+
+def _applications(state: State) -> list[Json]:
+    if state.sample is None:
+        return []
+    known = state.applications
+    kinds: dict[str, dict[str, int]] = {name: {} for name in known.totals}
+    for (name, kind), count in known.counts.items():
+        kinds[name][kind] = count
+    growth, climbing, verdict = growth_rates(state), climbing_seconds(state), verdicts(state)
+    return [
+        {
+            "application_name": name,
+            "connections": known.totals[name],
+            "states": kinds[name],
+            "growth_per_second": growth.get(name),
+            "climbing_seconds": climbing[name],
+            "verdict": str(verdict[name]),
+            "oldest_connection_seconds": known.oldest_seconds.get(name),
+        }
+        for name in sorted(known.totals, key=lambda name: (-known.totals[name], name))
+    ]
+
+
+def _uses(uses: Iterable[LimitUse]) -> list[Json]:
+    return [{"name": use.name, "limit": use.limit, "used": use.used} for use in uses]
+
+
+def _canary(visit: Visit | None) -> View | None:
+    if visit is None:
+        return None
+    return {
+        "time": visit.at,
+        "state": str(visit.condition),
+        "seconds": visit.seconds,
+        "detail": visit.detail,
+    }
+
+
+def _alert(alert: Alert) -> View:
+    return {
+        "alertname": str(alert.name),
+        "severity": str(alert.severity),
+        "since": alert.since,
+        "summary": alert.summary,
+        "description": alert.description,
+        "told_at": alert.told_at,
+        "application_name": alert.application_name,
+        "about": dict([alert.about]) if alert.about else {},
+        "runbook_url": alert.runbook_url,
+    }
+
+
+def _stretches(history: History) -> list[tuple[float, float, Bucket]]:
+    """Return start, width in seconds and bucket of each stretch, oldest first, none told twice."""
+    found: list[tuple[float, float, Bucket]] = []
+    told: list[int] = []
+    known_from = math.inf
+    for number, rung in enumerate(history.rungs):
+        for bucket in reversed(rung):
+            start, end = bucket.nth << number, (bucket.nth + 1) << number
+            if start >= known_from:
+                continue
+            # Finer buckets may have told of its later part, which may be all that was sampled.
+            later = sum(n for n, one in zip(told, found, strict=True) if one[0] < end)
+            if bucket.samples > later:
+                found.append((float(start), min(end, known_from) - start, bucket))
+                told.append(bucket.samples - later)
+                known_from = start
+    found.reverse()
+    return found
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None

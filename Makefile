@@ -36,6 +36,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # A million inputs for what parses bytes of others: ten minutes of one core, or so. FUZZ_RUNS= of them, for
 # the harnesses FUZZ= alone; what is found is printed, with the input.

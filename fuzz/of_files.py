@@ -7,10 +7,11 @@ import gzip
 from fuzz.harness import Harness, file_of
 from pgheadroom.model.names import Folder
 from pgheadroom.model.reading import Condition, Failure, Group, Knock, Reading
+from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
-from pgheadroom.storage.recording import RecordingError, line_of, parse, recorded_sample
+from pgheadroom.storage.recording import RecordingError, line_of, parse
 from pgheadroom.storage.recording_end import TapeError, find_end
 from pgheadroom.storage.snapshot import Memory, recalled, remembered
 from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack

@@ -20,12 +20,12 @@ from pgheadroom.metrics.exposition import Format, collected, family
 from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.names import Folder, printable
 from pgheadroom.model.reading import Group
+from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.postgres.rows import text
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.storage.plain import plain, typed
-from pgheadroom.storage.recording import recorded_sample
 from pgheadroom.text import harmless
 from pgheadroom.web.api import encoded
 from pgheadroom.web.view import target_view

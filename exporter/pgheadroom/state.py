@@ -9,9 +9,7 @@ from pgheadroom.forecast.application_trends import Tendencies
 from pgheadroom.forecast.exhaustion import Prospect
 from pgheadroom.forecast.rolling_max import Peaks
 from pgheadroom.forecast.usage import Course
-from pgheadroom.judge.finding import Key
-from pgheadroom.judge.firing import Watched
-from pgheadroom.model.alert import Alert
+from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.logins import Visits
 from pgheadroom.model.reading import Condition, Knock, Sample
@@ -44,7 +42,7 @@ class State(NamedTuple):
     tendencies: Tendencies = Tendencies()
     outlook: tuple[Prospect, ...] = ()
     """Ways in which the ordinary slots may run out, soonest first."""
-    watched: Mapping[Key, Watched] = {}
+    watched: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
     address: str = ""

@@ -34,7 +34,7 @@ DEADLINE_SECONDS = 20.0
 # Results go to stderr, because logs go to stdout.
 CHILD = """
 import asyncio, json, os, sys
-from pgheadroom.embedded import embedded_server
+from pgheadroom.demo.server import embedded_server
 
 async def main():
     async with embedded_server() as server:

@@ -18,9 +18,8 @@ from tests.servers.wait import until
 
 from pgheadroom.board import Board
 from pgheadroom.forecast.usage import Course
-from pgheadroom.judge.firing import Watched
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Severity
 from pgheadroom.state import State
 from pgheadroom.storage.directory import LARGEST_BYTES, InUseError, StateDirectory
 from pgheadroom.storage.saver import Keeper
@@ -46,7 +45,7 @@ def known(target: str, *, samples: int = 200, alert: Alert | None = None) -> Sta
     for number in range(samples):
         used = 10 + number % 7
         course = course.add(now - samples + number, used, {"web": used - 1, "self": 1}, 97)
-    watched = {} if alert is None else {alert.key: Watched(alert.since, alert, until=now + 1e6)}
+    watched = {} if alert is None else {alert.key: ActiveAlert(alert.since, alert, until=now + 1e6)}
     alerts = () if alert is None else (alert,)
     return State(target)._replace(course=course, watched=watched, alerts=alerts)
 
@@ -337,7 +336,7 @@ async def test_a_second_daemon_reads_but_writes_only_when_the_first_has_ended(
 
 WRITER = """
 import sys, pathlib
-from pgheadroom.statedir import StateDirectory
+from pgheadroom.storage.directory import StateDirectory
 directory = StateDirectory(pathlib.Path(sys.argv[1]))
 contents = [pathlib.Path(name).read_bytes() for name in sys.argv[2:]]
 while True:

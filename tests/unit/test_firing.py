@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.judge.finding import Finding, Key, Words
-from pgheadroom.judge.firing import Moment, Watched, judged
-from pgheadroom.model.alert import Alert, AlertName, Label, Severity
+from pgheadroom.judge.finding import Finding, Words
+from pgheadroom.judge.firing import Moment, judged
+from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Label, Severity
 
 
 def saying(words: str) -> Callable[[], Words]:
@@ -54,13 +54,13 @@ def moment(at: float, *, free: int = 10, blind: bool = False) -> Moment:
     return Moment(at, free, 97, RESOLVE, blind_to)
 
 
-def alerts(watched: Mapping[Key, Watched]) -> list[Alert]:
+def alerts(watched: Mapping[Key, ActiveAlert]) -> list[Alert]:
     return [one.alert for one in watched.values() if one.alert is not None]
 
 
 def over(*found: At, free: int = 10) -> list[list[Alert]]:
     """Return what fires after each moment and what was found then."""
-    watched: dict[Key, Watched] = {}
+    watched: dict[Key, ActiveAlert] = {}
     told: list[list[Alert]] = []
     for at, findings in found:
         watched = judged(watched, findings, moment(at, free=free))
@@ -83,7 +83,7 @@ runs = st.lists(
 def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
     steps: list[tuple[float, str]],
 ) -> None:
-    now, watched, history = 0.0, dict[Key, Watched](), list[tuple[float, str]]()
+    now, watched, history = 0.0, dict[Key, ActiveAlert](), list[tuple[float, str]]()
     fires = False
     for pause, kind in steps:
         now += pause
@@ -112,7 +112,7 @@ def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
 def test_an_alert_keeps_its_beginning_and_its_key_while_it_fires(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched, before = 0.0, dict[Key, Watched](), dict[Key, Alert]()
+    now, watched, before = 0.0, dict[Key, ActiveAlert](), dict[Key, Alert]()
     for pause, findings, free, blind in steps:
         now += pause
         watched = judged(watched, findings, moment(now, free=free, blind=blind))
@@ -130,8 +130,8 @@ def test_an_alert_keeps_its_beginning_and_its_key_while_it_fires(
 def test_the_same_findings_make_the_same_alerts(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    def run() -> list[Mapping[Key, Watched]]:
-        now, watched, found = 0.0, dict[Key, Watched](), list[Mapping[Key, Watched]]()
+    def run() -> list[Mapping[Key, ActiveAlert]]:
+        now, watched, found = 0.0, dict[Key, ActiveAlert](), list[Mapping[Key, ActiveAlert]]()
         for pause, findings, free, blind in steps:
             now += pause
             watched = judged(watched, findings, moment(now, free=free, blind=blind))
@@ -145,7 +145,7 @@ def test_the_same_findings_make_the_same_alerts(
 def test_what_only_keeps_never_raises(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched = 0.0, dict[Key, Watched]()
+    now, watched = 0.0, dict[Key, ActiveAlert]()
     for pause, findings, free, blind in steps:
         now += pause
         kept = [keeping(one) for one in findings]
@@ -157,7 +157,7 @@ def test_what_only_keeps_never_raises(
 def test_nothing_is_remembered_of_what_neither_fires_nor_may_begin_to(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched = 0.0, dict[Key, Watched]()
+    now, watched = 0.0, dict[Key, ActiveAlert]()
     for pause, findings, free, blind in steps:
         now += pause
         watched = judged(watched, findings, moment(now, free=free, blind=blind))
@@ -210,7 +210,7 @@ def test_what_was_gained_is_counted_from_the_worst_moment() -> None:
     assert alerts(watched) == []
 
 
-def resolved(found: Finding) -> Mapping[Key, Watched]:
+def resolved(found: Finding) -> Mapping[Key, ActiveAlert]:
     """Return what is left of an alert that stood for 100 s, with 10 slots free, and resolved."""
     watched = judged({}, [found], moment(0))
     for at in (100.0, 130.0):

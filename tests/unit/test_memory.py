@@ -15,9 +15,7 @@ from tests.unit.readings import POLICY, sample
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.history import RUNGS
-from pgheadroom.judge.finding import Key
-from pgheadroom.judge.firing import Watched
-from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.reading import (
     FAILURES,
     Condition,
@@ -217,9 +215,9 @@ def test_a_file_of_the_version_before_is_read() -> None:
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, None)
 
 
-def low(**changes: Any) -> Watched:  # noqa: ANN401 - any field
+def low(**changes: Any) -> ActiveAlert:  # noqa: ANN401 - any field
     alert = Alert(AlertName.LOW, Severity.WARNING, 100.0, "9 of 97 are left")
-    return Watched(90.0, alert)._replace(**changes)
+    return ActiveAlert(90.0, alert)._replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +236,7 @@ def low(**changes: Any) -> Watched:  # noqa: ANN401 - any field
     ],
 )
 def test_an_alert_outlives_a_restart_but_not_a_holiday(
-    watched: Watched,
+    watched: ActiveAlert,
     hold: float,
     seconds: float,
     goes_on: bool,  # noqa: FBT001 - parametrized
@@ -253,7 +251,7 @@ def test_an_alert_outlives_a_restart_but_not_a_holiday(
 def firing(*names: AlertName) -> State:
     """Return the state after a restart during which critical alerts of *names* fired."""
     alerts = [Alert(name, Severity.CRITICAL, 100.0, "before") for name in names]
-    watched = {alert.key: Watched(90.0, alert) for alert in alerts}
+    watched = {alert.key: ActiveAlert(90.0, alert) for alert in alerts}
     memory = Memory(1000.0, State("db").course, State("db").tendencies, (), watched)
     fresh = State("db", Thresholds(resolve_hold_seconds=0))
     return recalled(fresh, memory, 1010.0)

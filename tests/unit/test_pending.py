@@ -89,11 +89,11 @@ async def test_what_ended_well_is_handed_over_to_be_closed() -> None:
     server, doors = Server(), Doors[str](closed.append)
     one = Attempt({"host": "db1", "hostaddr": "192.0.2.1", "port": "5432"})
     same = Attempt({"host": "alias", "hostaddr": "192.0.2.1", "port": "5432"})
-    assert doors.at(one) is doors.at(same)
+    assert doors.at(one.address) is doors.at(same.address)
     with pytest.raises(TimeoutError):
-        await doors.at(one).within(0.001, server.login)
+        await doors.at(one.address).within(0.001, server.login)
     assert doors.under_way
-    doors.give_up(but=[same])
+    doors.give_up(but=[same.address])
     doors.forget()
     assert doors.under_way
     await server.let_in()

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from tests.unit.readings import sample
 
 from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, LimitUse, Sample
+from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
-from pgheadroom.storage.recording import RecordingError, line_of, parse, recorded_sample
+from pgheadroom.storage.recording import RecordingError, line_of, parse
 
 PLAIN = {
     "time": 1767225600.25,

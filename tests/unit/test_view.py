@@ -22,12 +22,13 @@ from tests.unit.histories import (
 )
 from tests.unit.readings import POLICY
 
+from pgheadroom.judge.severity import severity, worst_first
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.reading import Condition, Failure, Knock, LimitUse, Reading, Visit
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.web.view import history_view, severity, summary_view, target_view, worst_first
+from pgheadroom.web.view import history_view, summary_view, target_view
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=2)
 LEAK = together(pool("web", 30, 1), climb("leaky", 0, 1 / 10))

@@ -19,8 +19,8 @@ from pgheadroom.backtest.prometheus_api import (
 from pgheadroom.durations import moment
 from pgheadroom.model.names import UNNAMED, printable
 from pgheadroom.model.reading import Condition, Failure, Group, LimitUse, Reading
-from pgheadroom.model.slots import Limits, RdsReserve
-from pgheadroom.storage.recording import MOST_BACKENDS, recorded_sample
+from pgheadroom.model.recorded import recorded_sample
+from pgheadroom.model.slots import MOST_BACKENDS, Limits, RdsReserve
 
 _POINTS = 2000  # at once; Prometheus refuses more than 11,000, and all of them are held in memory
 

@@ -16,13 +16,13 @@ from rich.console import Console
 from pgheadroom import __version__
 from pgheadroom.commands import backtest, dashboards, demo, record, rules, top
 from pgheadroom.commands.check import report
+from pgheadroom.commands.demo import try_out
 from pgheadroom.commands.once import as_json, print_table, read_once
 from pgheadroom.config.load import ConfigurationError, load, load_web
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.config.variables import of_platform
 from pgheadroom.daemon import AddressInUseError, access, policy, run
 from pgheadroom.demo.server import EmbeddedUnavailable
-from pgheadroom.demo.trial import try_out
 from pgheadroom.log import configure
 from pgheadroom.state import State
 from pgheadroom.watch.reload import Reread

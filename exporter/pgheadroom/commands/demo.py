@@ -1,19 +1,23 @@
-"""What is `pgheadroom demo` asked to show, and is that allowed?"""
+"""Shows an incident on an embedded PostgreSQL, with nothing of your own: `pgheadroom demo`."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
-from pgheadroom.config.load import ConfigurationError, load
-from pgheadroom.daemon import AddressInUseError
-from pgheadroom.demo.load import CALM
+from pgheadroom.config.load import ConfigurationError, load, load_web
+from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.daemon import AddressInUseError, run
+from pgheadroom.demo.load import CALM, Script, play
 from pgheadroom.demo.scripts import SCRIPTS
-from pgheadroom.demo.server import EmbeddedUnavailable
-from pgheadroom.demo.trial import try_out
+from pgheadroom.demo.server import EmbeddedServer, EmbeddedUnavailable, embedded_server
 from pgheadroom.log import configure
+from pgheadroom.model.alert import AlertName
 
+TARGET = "demo"
 _OK, _TROUBLE, _WRONG, _INTERRUPTED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
@@ -71,3 +75,84 @@ def _wrong(problems: Sequence[str]) -> int:
     for problem in problems:
         sys.stderr.write(f"pgheadroom: {problem}\n")
     return _WRONG
+
+
+async def try_out(settings: Settings, script: Script = CALM) -> None:
+    """Start an embedded PostgreSQL, play *script* on it and watch it until a signal.
+
+    Raises EmbeddedUnavailable when there is none to start; ConfigurationError and AddressInUseError
+    as ``run`` does.
+    """
+    load_web(settings.web_config_file)  # no server is started in vain
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    # Until the daemon runs, and once it has ended, a signal ends the server in an orderly way.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    sys.stderr.write("starting an embedded PostgreSQL ...\n")
+    async with embedded_server(script.max_connections) as server:
+        load = asyncio.create_task(play(server, script=script))
+        try:
+            target = TargetSettings.model_validate({"dsn": server.dsn("pgheadroom")})
+            await run(settings, {TARGET: target}, partial(_explain, server, script))
+        finally:
+            load.cancel()
+            await asyncio.wait([load])
+        if not load.cancelled():
+            load.result()
+
+
+def _explain(server: EmbeddedServer, script: Script, address: str) -> None:
+    sys.stdout.write(
+        f"""
+  pgheadroom watches an embedded PostgreSQL {server.version} with a small, changing load from three
+  applications: checkout-api, report-worker and session-cleaner.
+{_told(script)}
+    the page        {address}/
+    the metrics     {address}/metrics
+    one target      {address}/probe?target={TARGET}
+    the server      psql "{server.conninfo}"
+    in a terminal   pgheadroom top --dsn "{server.dsn("pgheadroom")}"
+{"" if script.acts else _OF_YOUR_OWN}
+  Ctrl-C ends it and leaves nothing behind.
+
+"""
+    )
+    sys.stdout.flush()
+
+
+_OF_YOUR_OWN = """
+  To watch a server of your own, make a role for it:
+
+    CREATE ROLE pgheadroom LOGIN PASSWORD '...';
+    GRANT pg_monitor TO pgheadroom;
+    GRANT pg_use_reserved_connections TO pgheadroom;   -- PostgreSQL 16 and newer
+
+  and name the server in one of these ways:
+
+    PGHEADROOM_DSN=postgresql://pgheadroom@HOST/postgres make run
+    PGHEADROOM_CONFIG=pgheadroom.yaml make run          -- any number of servers
+    PGHOST=HOST PGUSER=pgheadroom make run              -- or PGSERVICE=NAME, as libpq does
+
+  `pgheadroom check` says what works and what is missing, `pgheadroom --help` the rest."""
+
+
+def _told(script: Script) -> str:
+    """Return what will happen in *script*, and when, in lines."""
+    if not script.acts:
+        return ""
+    acts = "\n".join(f"   {_clock(act.seconds)}  {act.words}" for act in script.acts)
+    return f"""
+  Beside it goes the incident {script.name!r}, in minutes from now:
+
+{acts}
+   {_clock(script.round_seconds)}  all of it again
+
+  While it is full, {AlertName.DATABASE} may warn too. What fires is a line of log
+  below, when it begins, changes and ends.
+"""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes:2}:{rest:02}"

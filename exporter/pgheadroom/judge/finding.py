@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pgheadroom.model.alert import AlertName, Label, Severity
+from pgheadroom.model.alert import AlertName, Key, Label, Severity
 
-Key = tuple[AlertName, Severity, Label | None]
 Words = tuple[str, str | None]
 """The figures in words, and the application to blame, if there is one."""
 

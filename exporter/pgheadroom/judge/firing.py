@@ -9,26 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pgheadroom.forecast.climb import least_rise
-from pgheadroom.judge.finding import Finding, Key
-from pgheadroom.model.alert import Alert, AlertName
+from pgheadroom.judge.finding import Finding
+from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key
 
 _FORETOLD = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
 _GAINED = 2
 """What was foretold is off when so many times as many slots are free as at the worst moment."""
-
-
-class Watched(NamedTuple):
-    """What is remembered of one alert that fires, or may begin to."""
-
-    found_since: float | None
-    """Since when it has been found without a break; None while it is not."""
-    alert: Alert | None = None
-    """None before it fires, and when it has resolved but is not forgotten."""
-    gone_since: float | None = None
-    until: float = 0.0
-    """Up to then it stands without being found again; resolved, it is remembered up to then."""
-    least_free: int = 0
-    """The fewest ordinary slots that were free while it fired."""
 
 
 class Moment(NamedTuple):
@@ -44,10 +30,10 @@ class Moment(NamedTuple):
 
 
 def judged(
-    before: Mapping[Key, Watched], findings: Iterable[Finding], moment: Moment
-) -> dict[Key, Watched]:
+    before: Mapping[Key, ActiveAlert], findings: Iterable[Finding], moment: Moment
+) -> dict[Key, ActiveAlert]:
     """Return what is remembered after *findings*, the most telling of each key first."""
-    after: dict[Key, Watched] = {}
+    after: dict[Key, ActiveAlert] = {}
     for finding in findings:
         key = finding.key
         if key not in after:
@@ -66,7 +52,7 @@ def judged(
     return after
 
 
-def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched | None:
+def _found(before: ActiveAlert | None, finding: Finding, moment: Moment) -> ActiveAlert | None:
     alert = None if before is None else before.alert
     if before is not None and _remembered(before, moment):
         return before
@@ -77,7 +63,7 @@ def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched 
     if began is None and moment.at - since >= finding.hold_seconds:
         began = moment.at
     least = moment.free if before is None or began is None else min(before.least_free, moment.free)
-    return Watched(
+    return ActiveAlert(
         since,
         None if began is None else _alert(finding, began, moment.at),
         None,
@@ -86,21 +72,21 @@ def _found(before: Watched | None, finding: Finding, moment: Moment) -> Watched 
     )
 
 
-def _missed(watched: Watched, alert: Alert, moment: Moment) -> Watched | None:
+def _missed(watched: ActiveAlert, alert: Alert, moment: Moment) -> ActiveAlert | None:
     """Return what is left of *alert*, which was not found this time."""
     least = min(watched.least_free, moment.free)
     gained = _gained(least, moment)
     if moment.at < watched.until and not gained:
-        return Watched(None, alert, None, watched.until, least)
+        return ActiveAlert(None, alert, None, watched.until, least)
     gone = moment.at if watched.gone_since is None else watched.gone_since
     if moment.at - gone < moment.resolve_hold_seconds:
-        return Watched(None, alert, gone, watched.until, least)
+        return ActiveAlert(None, alert, gone, watched.until, least)
     if gained or alert.name not in _FORETOLD:
         return None
-    return Watched(None, None, gone, moment.at + (gone - alert.since), least)
+    return ActiveAlert(None, None, gone, moment.at + (gone - alert.since), least)
 
 
-def _remembered(watched: Watched, moment: Moment) -> bool:
+def _remembered(watched: ActiveAlert, moment: Moment) -> bool:
     """Say whether an alert that resolved is still known, so that its return is no news.
 
     For as long as it stood, unless it gets tighter than it was then, or slots were gained.

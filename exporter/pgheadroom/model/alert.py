@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Label = tuple[str, str]
 
@@ -68,6 +69,9 @@ SUMMARIES: dict[AlertName, str] = {
 }
 """One sentence each, the same whatever the figures are; those are in the description."""
 
+Key = tuple[AlertName, Severity, Label | None]
+"""What makes an alert the same as one of another time."""
+
 RUNBOOKS = "https://github.com/pgheadroom/pgheadroom/blob/main/alerts/runbooks"
 
 
@@ -100,6 +104,20 @@ class Alert:
         return f"{RUNBOOKS}/{self.name}.md"
 
     @property
-    def key(self) -> tuple[AlertName, Severity, Label | None]:
+    def key(self) -> Key:
         """What makes it the same alert as one of another time."""
         return self.name, self.severity, self.about
+
+
+class ActiveAlert(NamedTuple):
+    """What is remembered of one alert that fires, or may begin to."""
+
+    found_since: float | None
+    """Since when it has been found without a break; None while it is not."""
+    alert: Alert | None = None
+    """None before it fires, and when it has resolved but is not forgotten."""
+    gone_since: float | None = None
+    until: float = 0.0
+    """Up to then it stands without being found again; resolved, it is remembered up to then."""
+    least_free: int = 0
+    """The fewest ordinary slots that were free while it fired."""

@@ -11,6 +11,9 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+MOST_BACKENDS = 262_143
+"""PostgreSQL's MAX_BACKENDS: no setting and no count can be larger."""
+
 
 class Tier(enum.StrEnum):
     """Who asks for a slot: the less a role may, the earlier it is refused."""

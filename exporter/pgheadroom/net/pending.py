@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Generic, TypeVar
 
-from pgheadroom.postgres.addresses import Attempt
-
 Result = TypeVar("Result")
 Arrived = Callable[[], None]
 Work = Callable[[Arrived], Coroutine[Any, Any, Result]]
@@ -112,14 +110,13 @@ class Doors(Generic[Result]):
         """Whether something is still waited for that outlasted its deadline."""
         return any(pending.under_way for pending in self._by_address.values())
 
-    def at(self, attempt: Attempt) -> Pending[Result]:
-        """Return what is pending where *attempt* leads to."""
-        return self._by_address.setdefault(attempt.address, Pending())
+    def at(self, address: str) -> Pending[Result]:
+        """Return what is pending at *address*."""
+        return self._by_address.setdefault(address, Pending())
 
-    def give_up(self, but: Collection[Attempt] = ()) -> None:
-        """Cancel what is pending, except where *but* leads to."""
-        kept = {attempt.address for attempt in but}
-        for address in [address for address in self._by_address if address not in kept]:
+    def give_up(self, but: Collection[str] = ()) -> None:
+        """Cancel what is pending, except at the addresses *but*."""
+        for address in [address for address in self._by_address if address not in but]:
             self._drop(address)
 
     def forget(self) -> None:

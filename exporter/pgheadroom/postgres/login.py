@@ -77,10 +77,12 @@ async def enter(
     except OSError as error:
         detail = f"cannot read {error.filename}: {error.strerror}"
         return Failure(clock(), Condition.AUTH, detail)
-    doors.give_up(but=candidates)
+    doors.give_up(but={candidate.address for candidate in candidates})
     for candidate in candidates:
         try:
-            made = await doors.at(candidate).within(seconds, partial(make, candidate.conninfo))
+            made = await doors.at(candidate.address).within(
+                seconds, partial(make, candidate.conninfo)
+            )
         except TimeoutError:
             detail = f"{candidate.place} did not let us in within {seconds:g} s"
             failures.append(Failure(clock(), Condition.TIMEOUT, detail))

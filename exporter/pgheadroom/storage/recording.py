@@ -16,7 +16,6 @@ from typing import Any, NoReturn, TypeVar
 from pgheadroom.model.names import printable
 from pgheadroom.model.reading import (
     FAILURES,
-    Breakdown,
     Condition,
     Failure,
     Group,
@@ -24,12 +23,9 @@ from pgheadroom.model.reading import (
     LimitUse,
     Reading,
     Sample,
-    Server,
 )
-from pgheadroom.model.slots import Limits, Slots
-
-MOST_BACKENDS = 262_143
-"""PostgreSQL's MAX_BACKENDS: no setting and no count can be larger."""
+from pgheadroom.model.recorded import recorded_sample
+from pgheadroom.model.slots import MOST_BACKENDS, Limits
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
 _LONGEST_TEXT = 1000  # characters; a server sends 63 bytes
@@ -151,44 +147,6 @@ def _sample(found: dict[str, Any], at: float) -> Sample:
     )
 
 
-def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of it seldom
-    at: float,
-    limits: Limits,
-    groups: tuple[Group, ...],
-    *,
-    hidden: int = 0,
-    visible: int | None = None,
-    told_apart_at: float | None = None,
-    roles: tuple[LimitUse, ...] = (),
-    databases: tuple[LimitUse, ...] = (),
-    started_at: float = 0.0,
-    reserve: bool = False,
-    complete: bool = True,
-) -> Sample:
-    """Return the sample that was taken at *at*, by what was kept of it."""
-    counted = 0
-    for group in groups:
-        counted += group.count
-    if visible is None:
-        visible = counted
-    return Sample(
-        at,
-        0.0,
-        Slots(limits, visible, hidden),
-        Breakdown(
-            at=at if told_apart_at is None else told_apart_at,
-            visible=counted,
-            groups=groups,
-            roles=roles,
-            databases=databases,
-            sessions=(),
-            complete=complete,
-            cost_seconds=0.0,
-        ),
-        _server(started_at, reserve),
-    )
-
-
 # Most lines say much the same as the one before. `typed`, or True would pass for a 1 seen before.
 @lru_cache(maxsize=1024, typed=True)
 def _limits(most: object, superuser: object, reserved: object, provider: object) -> Limits:
@@ -207,20 +165,6 @@ def _group(name: object, state: object, count: object) -> Group:
         _worded("a connection's state", state),
         _counted("a count of connections", count),
         None,
-    )
-
-
-@lru_cache(maxsize=64)
-def _server(started_at: float, reserve: bool) -> Server:  # noqa: FBT001 - a cache has no keywords
-    return Server(
-        version=0,
-        version_text="",
-        started_at=started_at,
-        in_recovery=False,
-        role="",
-        superuser=False,
-        reserve=reserve,
-        pooled=False,
     )
 
 

@@ -14,8 +14,7 @@ from typing import NamedTuple
 from pgheadroom.forecast.application_trends import Tendencies
 from pgheadroom.forecast.exhaustion import Prospect
 from pgheadroom.forecast.usage import Course
-from pgheadroom.judge.finding import Key
-from pgheadroom.judge.firing import Watched
+from pgheadroom.model.alert import ActiveAlert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
@@ -42,7 +41,7 @@ class Memory:
     """Without what belongs to the newest sample alone."""
     tendencies: Tendencies
     outlook: tuple[Prospect, ...]
-    watched: Mapping[Key, Watched]
+    watched: Mapping[Key, ActiveAlert]
     identifier: str = ""
     """Of the server, as last known."""
     last: Last | None = None
@@ -85,6 +84,6 @@ def recalled(fresh: State, memory: Memory, now: float) -> State:
     )
 
 
-def _over(watched: Watched, at: float, now: float, hold: float) -> bool:
+def _over(watched: ActiveAlert, at: float, now: float, hold: float) -> bool:
     gone = at if watched.gone_since is None else watched.gone_since
     return now >= watched.until and now - gone >= max(hold, _RESTART_SECONDS)

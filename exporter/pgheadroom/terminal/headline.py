@@ -11,12 +11,12 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency
 from pgheadroom.judge.blame import taker
 from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.reading import Condition
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal.lines import visible
-from pgheadroom.web.view import severity
 
 _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
+from pgheadroom.judge.severity import severity
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.reading import Condition
 from pgheadroom.model.slots import Tier
@@ -21,7 +22,6 @@ from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
 from pgheadroom.terminal.headline import headline, tiers, title
 from pgheadroom.terminal.lines import cut, fitted, visible, wrapped
-from pgheadroom.web.view import severity
 
 _CURVE_SECONDS = 300.0
 _STALE_SECONDS = 5.0

@@ -113,7 +113,7 @@ class Sampler:
             # No file of ours, or no usable connection string: that is no news of the server, and
             # the next reading says it in words.
             return None
-        self._knocks.give_up(but=candidates)
+        self._knocks.give_up(but={candidate.address for candidate in candidates})
         try:
             answer = await self._first_answer(candidates)
         except OurFileError as error:
@@ -135,7 +135,7 @@ class Sampler:
                 candidate,
                 was_alive=self._session.alive,
                 timeout_seconds=_KNOCK_SECONDS,
-                pending=self._knocks.at(candidate),
+                pending=self._knocks.at(candidate.address),
             )
             if answer.condition is Condition.OK:
                 return answer

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from pgheadroom.board import Board
+from pgheadroom.judge.severity import worst_first
 from pgheadroom.state import State
-from pgheadroom.web.view import Json, history_view, summary_view, target_view, worst_first
+from pgheadroom.web.view import Json, history_view, summary_view, target_view
 
 HISTORY_SECONDS = 3600.0
 

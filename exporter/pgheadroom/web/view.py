@@ -14,9 +14,10 @@ from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.judge.blame import foremost, taker
 from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
+from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import standing
-from pgheadroom.model.alert import Alert, Severity
-from pgheadroom.model.reading import Condition, LimitUse, Sample, Visit
+from pgheadroom.model.alert import Alert
+from pgheadroom.model.reading import LimitUse, Sample, Visit
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -25,9 +26,6 @@ View = dict[str, Json]
 
 WAITING = "waiting"
 """The state of a target of which there was no reading yet."""
-
-_OK, _UNKNOWN = "ok", "unknown"
-_WORST = (str(Severity.CRITICAL), str(Severity.WARNING), _UNKNOWN, _OK)
 
 
 def target_view(state: State) -> View:
@@ -93,26 +91,6 @@ def history_view(state: State, seconds: float = 3600.0) -> View:
         if start + width > now - seconds
     ]
     return {"target": state.target, "limit": state.course.limit, "points": points}
-
-
-def severity(state: State) -> str:
-    """Return how bad it is: the worst of what fires, else `unknown` while blind, else `ok`."""
-    firing = {str(alert.severity) for alert in state.alerts}
-    if state.condition is not Condition.OK:
-        firing.add(_UNKNOWN)
-    return min(firing, key=_WORST.index, default=_OK)
-
-
-def worst_first(states: Iterable[State]) -> list[State]:
-    """Return *states*, the worst first: by severity, then by who runs out soonest, then by room."""
-
-    def badness(state: State) -> tuple[int, float, float, str]:
-        left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
-        limit, free = state.course.limit, state.free(Tier.ORDINARY)
-        room = 1.0 if free is None or not limit else free / limit
-        return _WORST.index(severity(state)), left, room, state.target
-
-    return sorted(states, key=badness)
 
 
 def _sample(sample: Sample) -> View:

@@ -1,0 +1,35 @@
+"""Says how bad a target's state is in one word, and which of several is the worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.model.alert import Severity
+from pgheadroom.model.reading import Condition
+from pgheadroom.model.slots import Tier
+from pgheadroom.state import State
+
+_OK, _UNKNOWN = "ok", "unknown"
+_WORST = (str(Severity.CRITICAL), str(Severity.WARNING), _UNKNOWN, _OK)
+
+
+def severity(state: State) -> str:
+    """Return how bad it is: the worst of what fires, else `unknown` while blind, else `ok`."""
+    firing = {str(alert.severity) for alert in state.alerts}
+    if state.condition is not Condition.OK:
+        firing.add(_UNKNOWN)
+    return min(firing, key=_WORST.index, default=_OK)
+
+
+def worst_first(states: Iterable[State]) -> list[State]:
+    """Return *states*, the worst first: by severity, then by who runs out soonest, then by room."""
+
+    def badness(state: State) -> tuple[int, float, float, str]:
+        left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
+        limit, free = state.course.limit, state.free(Tier.ORDINARY)
+        room = 1.0 if free is None or not limit else free / limit
+        return _WORST.index(severity(state)), left, room, state.target
+
+    return sorted(states, key=badness)

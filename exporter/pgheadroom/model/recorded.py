@@ -1,0 +1,60 @@
+"""Builds a sample from what a recording, or another monitor's history, kept of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pgheadroom.model.reading import Breakdown, Group, LimitUse, Sample, Server
+from pgheadroom.model.slots import Limits, Slots
+
+
+def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of it seldom
+    at: float,
+    limits: Limits,
+    groups: tuple[Group, ...],
+    *,
+    hidden: int = 0,
+    visible: int | None = None,
+    told_apart_at: float | None = None,
+    roles: tuple[LimitUse, ...] = (),
+    databases: tuple[LimitUse, ...] = (),
+    started_at: float = 0.0,
+    reserve: bool = False,
+    complete: bool = True,
+) -> Sample:
+    """Return the sample that was taken at *at*, by what was kept of it."""
+    counted = 0
+    for group in groups:
+        counted += group.count
+    if visible is None:
+        visible = counted
+    return Sample(
+        at,
+        0.0,
+        Slots(limits, visible, hidden),
+        Breakdown(
+            at=at if told_apart_at is None else told_apart_at,
+            visible=counted,
+            groups=groups,
+            roles=roles,
+            databases=databases,
+            sessions=(),
+            complete=complete,
+            cost_seconds=0.0,
+        ),
+        _server(started_at, reserve),
+    )
+
+
+@lru_cache(maxsize=64)
+def _server(started_at: float, reserve: bool) -> Server:  # noqa: FBT001 - a cache has no keywords
+    return Server(
+        version=0,
+        version_text="",
+        started_at=started_at,
+        in_recovery=False,
+        role="",
+        superuser=False,
+        reserve=reserve,
+        pooled=False,
+    )

@@ -13,20 +13,20 @@ run: $(VENV)/run.stamp
 # Most tests wait for servers rather than for a processor: more of them run at once than there are.
 TEST_WORKERS ?= 3
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.parts install $(if $(REQUIRE_ALL),--require-all)
+	@$(BIN)/python -m tests.support.parts install $(if $(REQUIRE_ALL),--require-all)
 	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # Is every number that is published true? A random mixed load on each major, ten minutes each, beside
 # the server's own count. SEED= for another load.
 TRUTH_SECONDS ?= 600
 truth: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.parts install --require-all
+	@$(BIN)/python -m tests.support.parts install --require-all
 	TRUTH_SECONDS=$(TRUTH_SECONDS) REQUIRE_ALL=1 $(BIN)/python -m pytest tests/truth -n 2 -rA $(PYTEST_ARGS)
 
 # Every fault of docs/reliability.md for as long as it says there (ten minutes), and its
 # table written anew.
 reliability: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.parts install --require-all
+	@$(BIN)/python -m tests.support.parts install --require-all
 	@mkdir -p dist && rm -f dist/reliability.jsonl
 	RELIABILITY=long RELIABILITY_FIGURES=$(CURDIR)/dist/reliability.jsonl REQUIRE_ALL=1 \
 	    $(BIN)/python -m pytest tests/reliability $(PYTEST_ARGS)
@@ -62,12 +62,12 @@ sbom: $(VENV)/dev.stamp
 # Fifty targets, a tenth of them in trouble at any time, for an hour: does anything grow?
 SOAK_SECONDS ?= 3600
 soak: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m tests.support.parts install
 	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
 # Clients of the pages that misbehave in every way: is the daemon on time, does it stay small?
 load: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.parts install
+	@$(BIN)/python -m tests.support.parts install
 	@$(BIN)/python -m benchmarks.scrape_load
 
 clean:

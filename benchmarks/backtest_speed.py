@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.figures import say, spread, table
+from benchmarks.support import machine
+from benchmarks.support.figures import say, spread, table
 from pgheadroom.storage.recording_reader import Playback
 
 _BAR_SECONDS = 10.0

@@ -24,17 +24,17 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.parts import find
-from tests.servers import http, rawclient
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Session
-from tests.servers.wait import until
+from tests.support.parts import find
+from tests.support.servers import http, rawclient
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Session
+from tests.support.servers.wait import until
 
-from benchmarks import machine, watchers
-from benchmarks.figures import say, table
-from benchmarks.sessions import role
-from benchmarks.vitals import look
-from benchmarks.watchers import Watcher
+from benchmarks.support import machine, watchers
+from benchmarks.support.figures import say, table
+from benchmarks.support.sessions import role
+from benchmarks.support.vitals import look
+from benchmarks.support.watchers import Watcher
 
 _HOSTILE: Final = (
     '"',
@@ -82,7 +82,7 @@ def run(count: int, over_seconds: float = 0.0) -> list[Look]:
     """Show the daemon *count* names, in no less time than asked; return what was seen."""
     home = find("postgres17").path
     if home is None:
-        sys.exit("PostgreSQL 17 is missing; python -m tests.parts install")
+        sys.exit("PostgreSQL 17 is missing; python -m tests.support.parts install")
     with ExitStack() as stack:
         server = stack.enter_context(Postgres(home, max_connections=_SLOTS))
         role(server)

@@ -18,13 +18,13 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from tests.parts import find
-from tests.servers.postgres import Postgres
+from tests.support.parts import find
+from tests.support.servers.postgres import Postgres
 
-from benchmarks import machine, watchers
-from benchmarks.figures import quantile, say, table
-from benchmarks.sessions import held, role
-from benchmarks.watchers import Scraper, Watcher
+from benchmarks.support import machine, watchers
+from benchmarks.support.figures import quantile, say, table
+from benchmarks.support.sessions import held, role
+from benchmarks.support.watchers import Scraper, Watcher
 
 _RATIO = 20
 _P99_MS = 10
@@ -111,7 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     home = find(f"postgres{options.major}").path
     if home is None:
-        sys.exit(f"PostgreSQL {options.major} is missing; python -m tests.parts install --peer")
+        sys.exit(
+            f"PostgreSQL {options.major} is missing; python -m tests.support.parts install --peer"
+        )
     connections = max(250, options.targets + 250)
     with ExitStack() as stack:
         server = stack.enter_context(Postgres(home, max_connections=connections))

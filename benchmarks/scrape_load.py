@@ -22,16 +22,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from tests.parts import find
-from tests.servers.postgres import Postgres
+from tests.support.parts import find
+from tests.support.servers.postgres import Postgres
 
-from benchmarks import machine, watchers
-from benchmarks.figures import quantile, say, table
-from benchmarks.http_load import ALL, WAYS
-from benchmarks.observer import Observer
-from benchmarks.sessions import held, role
-from benchmarks.vitals import look
-from benchmarks.watchers import Watcher
+from benchmarks.support import machine, watchers
+from benchmarks.support.figures import quantile, say, table
+from benchmarks.support.http_load import ALL, WAYS
+from benchmarks.support.observer import Observer
+from benchmarks.support.sessions import held, role
+from benchmarks.support.vitals import look
+from benchmarks.support.watchers import Watcher
 
 _OBSERVER_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 0.2
@@ -92,7 +92,7 @@ def stretch(daemon: Watcher, observer: Observer, name: str, seconds: float) -> S
 
 
 def _misbehaving(name: str, port: int, seconds: float) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-m", "benchmarks.http_load", name, str(port), str(seconds)]
+    argv = [sys.executable, "-m", "benchmarks.support.http_load", name, str(port), str(seconds)]
     child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None  # noqa: S101 - a pipe was asked for
     time.sleep(_AFTER_SECONDS)  # to start
@@ -107,7 +107,7 @@ def loads(
     """Watch so many targets through each of *names*; return what was seen, and the page's bytes."""
     home = find("postgres17").path
     if home is None:
-        sys.exit("PostgreSQL 17 is missing; python -m tests.parts install")
+        sys.exit("PostgreSQL 17 is missing; python -m tests.support.parts install")
     with ExitStack() as stack:
         sessions = applications + targets + 30
         servers = [stack.enter_context(Postgres(home, max_connections=sessions)) for _ in range(2)]

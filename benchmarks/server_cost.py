@@ -27,16 +27,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from tests.parts import find
-from tests.servers.datadir import Setting
-from tests.servers.postgres import Postgres
+from tests.support.parts import find
+from tests.support.servers.datadir import Setting
+from tests.support.servers.postgres import Postgres
 
-from benchmarks import machine, watchers
-from benchmarks.accounts import ServerAccount, of_role, of_server
-from benchmarks.bill import Bill, row
-from benchmarks.figures import say, table
-from benchmarks.sessions import ROLE, WORK, WORK_SETTINGS, churning, held, role, working
-from benchmarks.watchers import Scraper, Watcher
+from benchmarks.support import machine, watchers
+from benchmarks.support.accounts import ServerAccount, of_role, of_server
+from benchmarks.support.bill import Bill, row
+from benchmarks.support.figures import say, table
+from benchmarks.support.sessions import ROLE, WORK, WORK_SETTINGS, churning, held, role, working
+from benchmarks.support.watchers import Scraper, Watcher
 
 _SCRAPE_SECONDS: Final = 15.0  # how often Prometheus is taken to scrape
 _RESERVED_SLOTS_SINCE: Final = 16
@@ -97,7 +97,7 @@ def _measure(major: int, sessions: int, plan: argparse.Namespace) -> tuple[Bill,
 def _server(major: int, sessions: int, plan: argparse.Namespace) -> Postgres:
     home = find(f"postgres{major}").path
     if home is None:
-        sys.exit(f"PostgreSQL {major} is missing; python -m tests.parts install --peer")
+        sys.exit(f"PostgreSQL {major} is missing; python -m tests.support.parts install --peer")
     settings: dict[str, Setting] = {
         # Working sessions come on top.
         "max_connections": sessions + max(sessions // 4, 20 if plan.work else 0),

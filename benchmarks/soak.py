@@ -25,17 +25,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.parts import find
-from tests.servers.alertmanager import Alertmanager
-from tests.servers.prometheus import Prometheus
+from tests.support.parts import find
+from tests.support.servers.alertmanager import Alertmanager
+from tests.support.servers.prometheus import Prometheus
 
-from benchmarks import machine, watchers
-from benchmarks.figures import quantile, say, table
-from benchmarks.fleet import Fleet, fleet, trouble
-from benchmarks.observer import Observer
-from benchmarks.troubles import ours
-from benchmarks.vitals import Vitals, hourly, look
-from benchmarks.watchers import Watcher
+from benchmarks.support import machine, watchers
+from benchmarks.support.figures import quantile, say, table
+from benchmarks.support.fleet import Fleet, fleet, trouble
+from benchmarks.support.observer import Observer
+from benchmarks.support.troubles import ours
+from benchmarks.support.vitals import Vitals, hourly, look
+from benchmarks.support.watchers import Watcher
 
 _NOBODY: Final = "{route: {receiver: nobody}, receivers: [{name: nobody}]}"
 _OBSERVER_SECONDS: Final = 0.5
@@ -162,7 +162,7 @@ def soak(targets: int, seconds: float, trouble_seconds: float, bars: Bars) -> li
     """Watch so many targets for so long; return what was found. Prints its progress."""
     home = find("postgres17").path
     if home is None:
-        sys.exit("PostgreSQL 17 is missing; python -m tests.parts install")
+        sys.exit("PostgreSQL 17 is missing; python -m tests.support.parts install")
     with ExitStack() as stack:
         say("starting the servers")
         made = stack.enter_context(fleet(home, targets))
@@ -191,7 +191,7 @@ def soak(targets: int, seconds: float, trouble_seconds: float, bars: Bars) -> li
 def _program(name: str) -> Path:
     part = find(name)
     if part.path is None:
-        sys.exit(f"{name} is missing: {part.reason}; python -m tests.parts install")
+        sys.exit(f"{name} is missing: {part.reason}; python -m tests.support.parts install")
     return part.path
 
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.figures import say, spread, table
+from benchmarks.support import machine
+from benchmarks.support.figures import say, spread, table
 from pgheadroom.forecast.application_trends import Tendencies
 from pgheadroom.forecast.usage import Course
 from pgheadroom.state import State

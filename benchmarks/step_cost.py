@@ -23,8 +23,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks import machine
-from benchmarks.figures import quantile, say, table
+from benchmarks.support import machine
+from benchmarks.support.figures import quantile, say, table
 from pgheadroom.model.names import Folder
 from pgheadroom.model.reading import Breakdown, Group, Sample, Server
 from pgheadroom.model.slots import Limits, Slots

@@ -5,10 +5,10 @@ import os
 from hypothesis import settings
 
 pytest_plugins = (
-    "tests.fixtures.selection",
-    "tests.fixtures.logs",
-    "tests.fixtures.postgres",
-    "tests.fixtures.programs",
+    "tests.support.fixtures.selection",
+    "tests.support.fixtures.logs",
+    "tests.support.fixtures.postgres",
+    "tests.support.fixtures.programs",
 )
 
 # The same examples each time, so that a run says something of the change that it is run for. New

@@ -13,11 +13,11 @@ from typing import Any, Final
 import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
-from tests.needs import need
-from tests.servers import http
-from tests.servers.alertmanager import Alertmanager
-from tests.servers.postgres import Postgres
-from tests.servers.wait import until
+from tests.support.needs import need
+from tests.support.servers import http
+from tests.support.servers.alertmanager import Alertmanager
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.wait import until
 
 from pgheadroom.commands.dashboards import NAMES as DASHBOARDS
 from pgheadroom.config.load import load

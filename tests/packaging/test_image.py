@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Final
 
 import pytest
-from tests.servers.ports import LOOPBACK, free_port
+from tests.support.servers.ports import LOOPBACK, free_port
 
 from pgheadroom.config.settings import DEFAULT_PORT, PREFIX
 

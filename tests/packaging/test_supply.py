@@ -15,7 +15,7 @@ import pytest
 from requirements import licenses, sbom
 from requirements.audit import judge
 from requirements.locked import locked
-from tests.servers.ports import LOOPBACK, free_port
+from tests.support.servers.ports import LOOPBACK, free_port
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = locked()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.needs import need
-from tests.servers.headroom import run
+from tests.support.needs import need
+from tests.support.servers.headroom import run
 
 from pgheadroom.config.load import load
 
@@ -56,7 +56,7 @@ def test_it_is_watched() -> None:
 
 
 def test_a_reload_is_what_the_daemon_reloads_on() -> None:
-    """See tests/edges/test_notify.py for what it tells systemd then."""
+    """See tests/integration/test_notify.py for what it tells systemd then."""
     assert value("ExecReload") == "/bin/kill -HUP $MAINPID"
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fixtures.programs import MakePgBouncer
 from tests.postgres.conftest import TARGET, Watch, Watcher
-from tests.servers.clients import Clients
-from tests.servers.ports import free_port
-from tests.servers.postgres import Postgres
-from tests.servers.wait import auntil, until
+from tests.support.fixtures.programs import MakePgBouncer
+from tests.support.servers.clients import Clients
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import Condition, Failure, Visit

@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 from tests.postgres.conftest import Watch, Watcher
-from tests.servers.clients import Clients
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Session
-from tests.servers.wait import auntil
+from tests.support.servers.clients import Clients
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Session
+from tests.support.servers.wait import auntil
 
 from pgheadroom.model.reading import Condition, Failure
 from pgheadroom.model.slots import Tier

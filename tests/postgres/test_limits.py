@@ -1,12 +1,12 @@
 """Is a CONNECTION LIMIT that is full always shown, and counted as the server counts it?"""
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.postgres.conftest import Watch, Watcher
-from tests.servers.clients import Clients
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Refused
-from tests.servers.wait import auntil
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.clients import Clients
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Refused
+from tests.support.servers.wait import auntil
 
 from pgheadroom.model.reading import LimitUse
 

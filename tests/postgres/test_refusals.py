@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.postgres.conftest import Watcher
-from tests.servers.clients import Clients
-from tests.servers.ports import free_port
-from tests.servers.postgres import Postgres
-from tests.servers.storm import Storm
-from tests.servers.wait import auntil
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.clients import Clients
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.storm import Storm
+from tests.support.servers.wait import auntil
 
 from pgheadroom.model.reading import Condition
 from pgheadroom.model.slots import Tier

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.fixtures.programs import MakePgBouncer
-from tests.servers.clients import Clients
-from tests.servers.headroom import clean_environment
-from tests.servers.postgres import Postgres
-from tests.servers.process import send
-from tests.servers.rawclient import Refused, Session
-from tests.servers.wait import until
+from tests.support.fixtures.programs import MakePgBouncer
+from tests.support.servers.clients import Clients
+from tests.support.servers.headroom import clean_environment
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.process import send
+from tests.support.servers.rawclient import Refused, Session
+from tests.support.servers.wait import until
 
 from pgheadroom.demo.binaries import newest_install
 

@@ -5,13 +5,13 @@ from shutil import copyfile
 
 import pytest
 from structlog.testing import capture_logs
-from tests.fixtures.postgres import MakePostgres
-from tests.fixtures.programs import MakePgBouncer
 from tests.postgres.conftest import Watcher
-from tests.servers.clients import Clients
-from tests.servers.ports import free_port
-from tests.servers.postgres import Postgres
-from tests.unit.test_exposition import parsed, published
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.fixtures.programs import MakePgBouncer
+from tests.support.servers.clients import Clients
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import Postgres
+from tests.unit.metrics.test_exposition import parsed, published
 
 from pgheadroom.metrics.exposition import Format
 from pgheadroom.model.reading import Condition

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.fixtures.logs import show_on_failure
 from tests.reliability.trial import Trial
-from tests.servers.cable import Cable
-from tests.servers.namespace import Namespace, may_be_made
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Session
+from tests.support.fixtures.logs import show_on_failure
+from tests.support.servers.cable import Cable
+from tests.support.servers.namespace import Namespace, may_be_made
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Session
 
 
 class MakeTrial(Protocol):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks.machine import description
-from tests.needs import newest_major
+from benchmarks.support.machine import description
 from tests.reliability.catalogue import FAULTS
 from tests.reliability.results import read, table
+from tests.support.needs import newest_major
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 TABLE: Final = re.compile(r"(<!-- faults: begin -->\n).*?(<!-- faults: end -->)", re.DOTALL)

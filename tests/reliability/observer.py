@@ -8,11 +8,11 @@ from itertools import groupby, pairwise
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from tests.servers import rawclient
-from tests.servers.headroom import Headroom
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import QueryError, Refused, Session
-from tests.servers.wait import until
+from tests.support.servers import rawclient
+from tests.support.servers.headroom import Headroom
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import QueryError, Refused, Session
+from tests.support.servers.wait import until
 
 # Whoever comes by TCP is ours; the clients of these tests use the unix socket. Logins that have
 # yet to tell their name count too, and a lock on pg_database does not stop this one.

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
-from tests.needs import need
 from tests.reliability.conftest import MakeTrial
 from tests.reliability.trial import LONG
-from tests.servers.postgres import Postgres
-from tests.servers.scratch import make_folder, remove_folder
-from tests.servers.stepclock import StepClock
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.needs import need
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.scratch import make_folder, remove_folder
+from tests.support.servers.stepclock import StepClock
 
 pytestmark = pytest.mark.majors(18)
 

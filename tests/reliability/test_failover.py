@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
-from tests.needs import need
 from tests.reliability.conftest import MakeTrial
-from tests.servers.postgres import Postgres
-from tests.servers.standby import Standby
-from tests.servers.wait import until
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.needs import need
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.standby import Standby
+from tests.support.servers.wait import until
 
 pytestmark = pytest.mark.majors(18)
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeNamespace, MakeTrial
 from tests.reliability.sql import END_OURS
 from tests.reliability.trial import LONG
-from tests.servers.clients import Clients
-from tests.servers.nameserver import Mood, NameServer
-from tests.servers.tls import make_certificate
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.clients import Clients
+from tests.support.servers.nameserver import Mood, NameServer
+from tests.support.servers.tls import make_certificate
 
 pytestmark = pytest.mark.majors(18)
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeTrial
 from tests.reliability.trial import only_long
-from tests.servers.cable import HERE, THERE, Cable
-from tests.servers.namespace import Namespace
-from tests.servers.postgres import Postgres
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.cable import HERE, THERE, Cable
+from tests.support.servers.namespace import Namespace
+from tests.support.servers.postgres import Postgres
 
 pytestmark = pytest.mark.majors(18)
 

@@ -5,14 +5,14 @@ import signal
 import time
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeTrial
 from tests.reliability.sql import END_OURS, PIDS
 from tests.reliability.trial import only_long
-from tests.servers import rawclient
-from tests.servers.clients import Clients
-from tests.servers.rawclient import Session
-from tests.servers.wait import until
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers import rawclient
+from tests.support.servers.clients import Clients
+from tests.support.servers.rawclient import Session
+from tests.support.servers.wait import until
 
 pytestmark = pytest.mark.majors(18)
 

@@ -4,15 +4,15 @@ import statistics
 import time
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
 from tests.reliability.conftest import MakeTrial
 from tests.reliability.sql import END_OURS
 from tests.reliability.trial import LONG, Trial
-from tests.servers import rawclient
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Refused, Session
-from tests.servers.storm import Storm
-from tests.servers.wait import until
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers import rawclient
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Refused, Session
+from tests.support.servers.storm import Storm
+from tests.support.servers.wait import until
 
 pytestmark = [pytest.mark.majors(18), pytest.mark.timeout(400)]
 

@@ -14,10 +14,10 @@ import pytest
 from tests.reliability.catalogue import FAULTS
 from tests.reliability.observer import Observer
 from tests.reliability.results import Row, keep
-from tests.servers.headroom import Headroom
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import Session
-from tests.servers.wait import until
+from tests.support.servers.headroom import Headroom
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import Session
+from tests.support.servers.wait import until
 
 LONG: Final = os.environ.get("RELIABILITY") == "long"
 """Whether faults last as long as the document says, and daemons run with their own settings."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from tests.servers import rawclient
-from tests.servers.clients import Clients
-from tests.servers.datadir import Setting
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import ProtocolError, QueryError, Refused, Session
-from tests.servers.wire import HangUpError
+from tests.support.servers import rawclient
+from tests.support.servers.clients import Clients
+from tests.support.servers.datadir import Setting
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import ProtocolError, QueryError, Refused, Session
+from tests.support.servers.wire import HangUpError
 from tests.truth.oracle import Oracle
 
 SETTINGS: Final[dict[str, Setting]] = {

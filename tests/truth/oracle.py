@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from tests.servers import rawclient
-from tests.servers.postgres import Postgres
-from tests.servers.rawclient import QueryError, Refused, Session
-from tests.servers.wait import until
-from tests.servers.wire import HangUpError
+from tests.support.servers import rawclient
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.rawclient import QueryError, Refused, Session
+from tests.support.servers.wait import until
+from tests.support.servers.wire import HangUpError
 
 _PAUSE_SECONDS: Final = 0.01
 _NEXT_SECONDS: Final = 30.0

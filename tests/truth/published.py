@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.servers.headroom import Headroom
+from tests.support.servers.headroom import Headroom
 
 _PAUSE_SECONDS: Final = 0.2
 _TIME: Final = "pgheadroom_sample_timestamp_seconds"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.fixtures.postgres import MakePostgres
-from tests.servers.headroom import Headroom
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.headroom import Headroom
 from tests.truth.load import CHURNERS, MOST_SHARE, SETTINGS, Director, prepare
 from tests.truth.oracle import Ask, Oracle
 from tests.truth.published import Page, Reader

@@ -1,6 +1,6 @@
 """Is the application that an alert speaks of named, and shown, however many others there are?"""
 
-from tests.unit.histories import (
+from tests.support.histories import (
     HOUR,
     START,
     Holders,
@@ -12,7 +12,7 @@ from tests.unit.histories import (
     samples,
     together,
 )
-from tests.unit.readings import POLICY
+from tests.support.readings import POLICY
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.judge.figures import climbing_seconds, growth_rates, verdicts

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.readings import POLICY, SERVER, sample
+from tests.support.readings import POLICY, SERVER, sample
 
 from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.model.alert import AlertName

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
-from tests.unit.histories import (
+from tests.support.histories import (
     LIMITS,
     START,
     Shape,
@@ -37,7 +37,7 @@ from tests.unit.histories import (
     staircase,
     together,
 )
-from tests.unit.readings import POLICY
+from tests.support.readings import POLICY
 
 import pgheadroom
 from pgheadroom.board import Board

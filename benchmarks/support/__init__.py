@@ -1,0 +1,1 @@
+"""Holds what the benchmarks share: servers under load, the processes measured, the figures."""

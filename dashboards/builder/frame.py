@@ -1,0 +1,282 @@
+"""What is around the panels of a dashboard: variables, links, marks of alerts, and the grid?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
+
+from dashboards.builder.parts import ORANGE, PURPLE, RED, SOURCE, Json, own
+
+from pgheadroom.model.alert import RUNBOOKS
+
+Row = str | tuple[int, Sequence[tuple[int, Json | list[Json]]]]
+"""A heading, or what stands side by side: the height, and each panel, or those that share its
+place one below the other, with the width; 24 is all of it."""
+
+FLEET: Final = "pgheadroom-fleet"
+SERVER: Final = "pgheadroom-server"
+LEAK: Final = "pgheadroom-leak"
+SELF: Final = "pgheadroom-self"
+
+_WIDTH: Final = 24
+
+# ---- Variables.
+
+DATASOURCE: Final[Json] = {
+    "type": "datasource",
+    "name": "datasource",
+    "label": "Data source",
+    "query": "prometheus",
+    "current": {},
+    "options": [],
+    "refresh": 1,
+    "regex": "",
+    "includeAll": False,
+    "multi": False,
+    "hide": 0,
+}
+
+
+def from_label(
+    variable: str, title: str, series: str, *, label: str | None = None, many: bool = True
+) -> Json:
+    """Return a variable of the values of a label of *series*, by default of its own name."""
+    found = f"label_values({series}, {label or variable})"
+    return {
+        "type": "query",
+        "name": variable,
+        "label": title,
+        "datasource": SOURCE,
+        "definition": found,
+        "query": {"query": found, "refId": f"variable-{variable}"},
+        "refresh": 2,
+        "sort": 1,
+        "regex": "",
+        "multi": many,
+        "includeAll": many,
+        "hide": 0,
+        "options": [],
+        "current": {"text": ["All"], "value": ["$__all"]} if many else {},
+        **({"allValue": ".+"} if many else {}),
+    }
+
+
+JOB: Final = from_label("job", "Job", "pgheadroom_build_info")
+INSTANCE: Final = from_label("instance", "Instance", 'pgheadroom_build_info{job=~"$job"}')
+
+
+def choice(variable: str, title: str, values: Sequence[str], chosen: str) -> Json:
+    """Return a variable of fixed *values*."""
+    return {
+        "type": "custom",
+        "name": variable,
+        "label": title,
+        "query": ",".join(values),
+        "current": {"text": chosen, "value": chosen},
+        "options": [{"text": v, "value": v, "selected": v == chosen} for v in values],
+        "multi": False,
+        "includeAll": False,
+        "hide": 0,
+    }
+
+
+# ---- Dashboards.
+
+
+def link(uid: str, variable: str) -> list[Json]:
+    """Return the link of a cell to the dashboard *uid*, with the cell's text as *variable*."""
+    url = (
+        f"/d/{uid}?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}"
+        f"&var-{variable}=${{__value.raw:percentencode}}&${{__url_time_range}}"
+    )
+    if variable == "target":
+        url += "&var-server=${__data.fields.Server:percentencode}"
+    else:
+        url += "&${target:queryparam}&${server:queryparam}"
+    return [{"title": "Look closer", "url": url, "targetBlank": False}]
+
+
+def runbook_link() -> list[Json]:
+    """Return the link of a cell that holds an alert's name."""
+    return [{"title": "What to do", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}]
+
+
+def which(*, many: bool) -> list[Json]:
+    """Return the variables that say which server is shown, or which are; of one name may be two."""
+    shown = own("pgheadroom_target_state")
+    chosen = own("pgheadroom_target_state", f'target{"=~" if many else "="}"$target"')
+    return [
+        from_label("target", "Target", shown, many=many),
+        from_label("server", "Server", chosen, many=many),
+    ]
+
+
+def annotation(
+    title: str,
+    expression: str,
+    colour: str,
+    *,
+    text: str,
+    on: bool = True,
+    panels: Sequence[str] = (),
+) -> Json:
+    """Return marks on the time axis for as long as *expression* gives something.
+
+    They are in the panels with the titles *panels*, without any in all.
+    """
+    return {
+        "name": title,
+        "datasource": SOURCE,
+        "enable": on,
+        "hide": False,
+        "iconColor": colour,
+        "expr": expression,
+        "step": "15s",
+        "titleFormat": text,
+        "textFormat": "{{target}}",
+        "tagKeys": "severity",
+        "useValueForTime": False,
+        **({"filter": {"exclude": False, "ids": list(panels)}} if panels else {}),
+    }
+
+
+def alerts(
+    target: str,
+    *matchers: str,
+    on: bool = True,
+    panels: Sequence[str] = (),
+    only: str = "",
+) -> list[Json]:
+    """Return the annotations of firing alerts: the daemon's verdicts, and Prometheus's rules.
+
+    *target* and *matchers* are matchers, *only* is PromQL that says when to mark anything. The
+    rules' alerts say the same, so they are not *on*.
+    """
+    text = "{{alertname}} ({{severity}})"
+
+    def verdicts(severity: str) -> str:
+        return f"{own('pgheadroom_alert', target, *matchers, severity=severity)} == 1{only}"
+
+    # An alert of a rule has no `instance`, but that about a daemon that is down.
+    ruled = ", ".join(('job=~"$job"', target, 'alertstate="firing"', *matchers))
+    return [
+        annotation("Critical alerts", verdicts("critical"), RED, text=text, on=on, panels=panels),
+        annotation("Warnings", verdicts("warning"), ORANGE, text=text, on=on, panels=panels),
+        annotation(
+            "Alerts by rules",
+            f"ALERTS{{{ruled}}}{only}",
+            PURPLE,
+            text=text,
+            on=False,
+            panels=panels,
+        ),
+    ]
+
+
+_LINKS: Final = [
+    {
+        "type": "dashboards",
+        "title": "pgheadroom",
+        "tags": ["pgheadroom"],
+        "asDropdown": False,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "",
+        "url": "",
+    },
+    {
+        "type": "link",
+        "title": "Runbooks",
+        "url": RUNBOOKS.replace("/blob/", "/tree/"),
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": False,
+        "keepTime": False,
+        "targetBlank": True,
+        "icon": "doc",
+        "tooltip": "What to do about each alert",
+    },
+]
+
+
+def ahead(title: str, uid: str, begin: str, end: str) -> Json:
+    """Return the link to the dashboard *uid* itself with a time range that has a future."""
+    return {
+        "type": "link",
+        "title": title,
+        "url": f"/d/{uid}?from={quote(begin)}&to={quote(end)}",
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": True,
+        "keepTime": False,
+        "targetBlank": False,
+        "icon": "bolt",
+        "tooltip": "The forecast; what is told of the moment needs a range that ends now",
+    }
+
+
+def dashboard(  # noqa: PLR0913 - what is not the same in all of them
+    uid: str,
+    title: str,
+    description: str,
+    *,
+    variables: Sequence[Json],
+    annotations: Sequence[Json],
+    content: Sequence[Row],
+    time: tuple[str, str] = ("now-1h", "now"),
+    links: Sequence[Json] = (),
+) -> Json:
+    """Return a whole dashboard; its panels are numbered and placed in the order of *content*."""
+    panels = _placed(content)
+    numbers = {one["title"]: one["id"] for one in panels}
+    for one in annotations:
+        if "filter" in one:
+            one["filter"]["ids"] = [numbers[title] for title in one["filter"]["ids"]]
+    return {
+        "uid": uid,
+        "title": title,
+        "description": description,
+        "tags": ["pgheadroom", "postgresql"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "fiscalYearStartMonth": 0,
+        "liveNow": False,
+        "preload": False,
+        "refresh": "10s",
+        "time": {"from": time[0], "to": time[1]},
+        "timepicker": {},
+        "timezone": "",
+        "weekStart": "",
+        "links": [*_LINKS, *links],
+        "templating": {"list": list(variables)},
+        "annotations": {"list": list(annotations)},
+        "panels": panels,
+    }
+
+
+def _placed(content: Sequence[Row]) -> list[Json]:
+    found: list[Json] = []
+    top = 0
+    for row in content:
+        if isinstance(row, str):
+            place = {"x": 0, "y": top, "w": _WIDTH, "h": 1}
+            heading = {"type": "row", "title": row, "collapsed": False, "panels": []}
+            found.append({"id": len(found) + 1, "gridPos": place, **heading})
+            top += 1
+            continue
+        height, panels = row
+        left = 0
+        for width, one in panels:
+            column = one if isinstance(one, list) else [one]
+            each = height // len(column)
+            for nth, below in enumerate(column):
+                place = {"x": left, "y": top + nth * each, "w": width, "h": each}
+                found.append({"id": len(found) + 1, "gridPos": place, **below})
+            left += width
+        top += height
+    return found

@@ -1,0 +1,322 @@
+"""How did one server come to where it is: who took slots, since when, and what else refuses?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.builder.fleet import ORDINARY
+from dashboards.builder.parts import (
+    BLUE,
+    BY_NAME,
+    DASHED,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Json,
+    curve,
+    fixed,
+    lines,
+    name,
+    of_one,
+    steps,
+    what_to_do,
+)
+
+PER_MINUTE: Final = 60
+TIME_LEFT: Final = "Time left, as it was foreseen"
+
+
+def while_scraped(span: str = "$__rate_interval") -> str:
+    """Return what ends an expression where the daemon is not scraped, as in the future.
+
+    A selector alone goes on for five minutes beyond the newest scrape.
+    """
+    return f" and on () present_over_time({of_one('pgheadroom_up')}[{span}])"
+
+
+def by_application(connections: str) -> str:
+    """Return the sums by application, each once however many daemons tell it."""
+    return f"sum by (application_name) (max by (application_name, state) ({connections}))"
+
+
+def recent(metric: str, *matchers: str, **labels: str) -> str:
+    """Return what a curve shows of *metric*: the range may end in the future."""
+    return of_one(metric, *matchers, **labels) + while_scraped()
+
+
+# ---- Who, and since when.
+
+
+def stacked() -> Json:
+    """Return connections by application, stacked."""
+    return lines(
+        "Connections by application",
+        what_to_do(
+            "All of it adds up to the slots in use. The colour that widens is who takes them; a"
+            " name has the same colour in every panel.",
+            "PostgresApplicationLeaking",
+        ),
+        curve(by_application(recent("pgheadroom_connections")), "{{application_name}}"),
+        unit="none",
+        legend="right",
+        stacked=True,
+        color=BY_NAME,
+    )
+
+
+def growth() -> Json:
+    """Return by how much each application grows."""
+    return lines(
+        "Growth of each application, a minute",
+        what_to_do(
+            "Connections that each application takes a minute, below 0 if it gives back. One that"
+            " stays above 0 leaks: compare it with its deploys in the leak hunt.",
+            "PostgresApplicationLeaking",
+        ),
+        curve(
+            f"{PER_MINUTE} * max by (application_name) ({recent('pgheadroom_application_growth')})",
+            "{{application_name}}",
+        ),
+        unit="none",
+        decimals=1,
+        legend="right",
+        color=BY_NAME,
+        min=None,
+    )
+
+
+def time_left() -> Json:
+    """Return how the forecast went."""
+    left = recent("pgheadroom_exhaustion_seconds", ORDINARY)
+
+    def horizon(which: str) -> str:
+        policy = recent("pgheadroom_policy_seconds", name=f"{which}_horizon")
+        return f"max({policy})"
+
+    return lines(
+        TIME_LEFT,
+        what_to_do(
+            "The forecast at each moment; at the top (12 days) no end is in sight. Below the orange"
+            " line it is a ticket, below the red one it pages.",
+            "PostgresConnectionsExhaustionExpected",
+        ),
+        curve(f"clamp(min by (target) ({left}), 1, 12 * 86400)", "time left"),
+        curve(horizon("paging"), "paging horizon"),
+        curve(horizon("forecast"), "forecast horizon"),
+        unit="s",
+        decimals=0,
+        min=1,
+        max=12 * 86400,
+        custom={"scaleDistribution": {"type": "log", "log": 10}},
+        overrides=[
+            name("time left", color=fixed(BLUE), custom__lineWidth=2),
+            name("paging horizon", color=fixed(RED), custom__lineStyle=DASHED),
+            name("forecast horizon", color=fixed(ORANGE), custom__lineStyle=DASHED),
+        ],
+    )
+
+
+def peaks() -> Json:
+    """Return what a scrape would miss."""
+
+    def peak(window: str) -> str:
+        return f"max by (target) ({recent('pgheadroom_slots_used_peak', window=window)})"
+
+    return lines(
+        "Peaks between scrapes",
+        what_to_do(
+            "What a scrape sees, and the highest of the samples of a second in between. A wide gap"
+            " is a load of short connections: it needs a pool.",
+            "PostgresConnectionsLow",
+        ),
+        curve(peak("5m"), "peak of 5 minutes"),
+        curve(peak("15s"), "peak of 15 s"),
+        curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "as scraped"),
+        unit="none",
+        overrides=[
+            name("peak of 5 minutes", color=fixed(GREY)),
+            name(
+                "peak of 15 s",
+                color=fixed("light-blue"),
+                custom__fillBelowTo="as scraped",
+                custom__fillOpacity=30,
+            ),
+            name("as scraped", color=fixed(BLUE), custom__lineWidth=2),
+        ],
+    )
+
+
+def states(*matchers: str) -> Json:
+    """Return connections by state, of those that match."""
+    return lines(
+        "Connections by state",
+        what_to_do(
+            "What the connections do. Mostly `idle` is a pool that is too large; `idle in"
+            " transaction` holds locks besides; mostly `active` is more load, not a leak.",
+            "PostgresConnectionsLow",
+        ),
+        curve(
+            "sum by (state) (max by (application_name, state)"
+            f" ({recent('pgheadroom_connections', *matchers)}))",
+            "{{state}}",
+        ),
+        unit="none",
+        stacked=True,
+        color=BY_NAME,
+        overrides=[
+            name("idle", color=fixed(BLUE)),
+            name("active", color=fixed(GREEN)),
+            name("idle in transaction", color=fixed(ORANGE)),
+            name("idle in transaction (aborted)", color=fixed("dark-orange")),
+            name("starting", color=fixed(PURPLE)),
+        ],
+    )
+
+
+def hidden_logins() -> Json:
+    """Return logins that hold slots and do not finish."""
+
+    def share(which: str) -> str:
+        policy = recent("pgheadroom_policy_ratio", name=f"logins_{which}")
+        limit = recent("pgheadroom_slots_limit", ORDINARY)
+        return f"max by (target) ({policy}) * max by (target) ({limit})"
+
+    return lines(
+        "Hidden logins",
+        what_to_do(
+            "Logins under way: each holds a slot, and up to PostgreSQL 17 pg_stat_activity does not"
+            " show it. Above a line they do not finish: look at DNS, LDAP, and clients that hang.",
+            "PostgresLoginsPilingUp",
+        ),
+        curve(f"max by (target) ({recent('pgheadroom_slots_hidden')})", "hidden logins"),
+        curve(share("warning"), "warning"),
+        curve(share("critical"), "critical"),
+        unit="none",
+        overrides=[
+            name("hidden logins", color=fixed(PURPLE), custom__lineWidth=2, custom__fillOpacity=20),
+            name("warning", color=fixed(ORANGE), custom__lineStyle=DASHED),
+            name("critical", color=fixed(RED), custom__lineStyle=DASHED),
+        ],
+    )
+
+
+def churn() -> Json:
+    """Return how sessions come and go."""
+    ends = of_one("pgheadroom_sessions_total")
+    return lines(
+        "Sessions opened, abandoned, killed",
+        what_to_do(
+            "Sessions a second, of all databases. Many opened: clients without a pool. Abandoned:"
+            " clients that crash or a network that cuts. Fatal: refusals by a limit, among others.",
+            "PostgresConnectionsLow",
+        ),
+        curve(f"sum by (end) (max by (database, end) (rate({ends}[$__rate_interval])))", "{{end}}"),
+        unit="cps",
+        overrides=[
+            name("open", color=fixed(BLUE)),
+            name("abandoned", color=fixed(ORANGE)),
+            name("fatal", color=fixed(RED)),
+            name("killed", color=fixed(PURPLE)),
+        ],
+    )
+
+
+def limits() -> Json:
+    """Return how much of each CONNECTION LIMIT is used."""
+
+    def share(of: str) -> str:
+        used = recent(f"pgheadroom_{of}_connections")
+        limit = recent(f"pgheadroom_{of}_connection_limit")
+        return f"max by ({of}) ({used}) / (max by ({of}) ({limit}) > 0)"
+
+    return lines(
+        "Limits of roles and databases",
+        what_to_do(
+            "Share of each CONNECTION LIMIT in use, where one is set. At 100 % that role is"
+            " refused, however many slots are free: raise the limit, or make its pool smaller.",
+            "PostgresRoleConnectionsLow",
+        ),
+        curve(share("role"), "role {{role}}"),
+        curve(share("database"), "database {{database}}"),
+        unit="percentunit",
+        noValue="No role or database has a CONNECTION LIMIT.",
+        color=BY_NAME,
+        max=1,
+        thresholds=steps("transparent", (0.8, ORANGE), (1, RED)),
+        custom={"thresholdsStyle": {"mode": "dashed"}, "lineWidth": 2},
+    )
+
+
+def oldest() -> Json:
+    """Return the age of each application's oldest connection."""
+    return lines(
+        "Oldest connection of each application",
+        what_to_do(
+            "A line that climbs for days is a pool that keeps its connections, which is well; a"
+            " count that climbs beside it is a leak. A drop is a restart.",
+            "PostgresApplicationLeaking",
+        ),
+        curve(
+            "max by (application_name)"
+            f" ({recent('pgheadroom_application_oldest_connection_seconds')})",
+            "{{application_name}}",
+        ),
+        unit="s",
+        color=BY_NAME,
+    )
+
+
+def idle_in_transaction() -> Json:
+    """Return who holds transactions open and does nothing."""
+    idle = recent("pgheadroom_connections", 'state=~"idle in transaction.*"')
+    return lines(
+        "Idle in transaction, by application",
+        what_to_do(
+            "Connections that have begun a transaction and do nothing. If they stay, others wait"
+            " for their locks and take slots: set idle_in_transaction_session_timeout.",
+            "PostgresConnectionsLow",
+        ),
+        curve(
+            f"sum by (application_name) (max by (application_name, state) ({idle}))",
+            "{{application_name}}",
+        ),
+        unit="none",
+        decimals=0,
+        color=BY_NAME,
+        noValue="No connection is idle in transaction.",
+    )
+
+
+def knock() -> Json:
+    """Return how newcomers are answered."""
+    return lines(
+        "How fast newcomers are answered",
+        what_to_do(
+            "A login that stops at the server's first answer. When it takes seconds, or is refused,"
+            " nobody gets in, whatever SQL says over a connection that is already open. A canary,"
+            " where there is one, logs in whole: when it is not let in, no application is.",
+            "PostgresConnectionsRefused",
+        ),
+        curve(f"max by (target) ({recent('pgheadroom_knock_seconds')})", "answered after"),
+        curve(f"1 - min by (target) ({recent('pgheadroom_knock_up')})", "refused (1 is yes)"),
+        curve(f"1 - min by (target) ({recent('pgheadroom_canary_up')})", "canary not let in"),
+        unit="s",
+        overrides=[
+            name("answered after", color=fixed(BLUE)),
+            *(
+                name(
+                    series,
+                    unit="none",
+                    color=fixed(colour),
+                    max=1,
+                    decimals=0,
+                    custom__axisPlacement="right",
+                    custom__lineInterpolation="stepAfter",
+                    custom__fillOpacity=20,
+                )
+                for series, colour in (("refused (1 is yes)", RED), ("canary not let in", ORANGE))
+            ),
+        ],
+    )

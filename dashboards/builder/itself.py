@@ -1,0 +1,366 @@
+"""How is pgheadroom itself: does it sample in time, what does it cost, do its alerts arrive?"""
+
+from __future__ import annotations
+
+from dashboards.builder import frame, parts
+from dashboards.builder.parts import (
+    BLUE,
+    BY_NAME,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    Json,
+    curve,
+    fixed,
+    lines,
+    name,
+    now,
+    of_many,
+    own,
+    rows,
+    stat,
+    steps,
+    texts,
+    what_to_do,
+)
+
+DOWN = "PgheadroomDown"
+BLIND = "PostgresHeadroomUnknown"
+FAILED = "Failed readings"
+AGE = "time() - max by (target, server) ({}{})"
+"""Of the newest sample, among daemons that watch the same target."""
+
+
+def daemons() -> Json:
+    """Return how many daemons are scraped."""
+    return stat(
+        "Daemons",
+        what_to_do("Daemons that Prometheus scrapes. If one is missing it is down.", DOWN),
+        now(f"count({own('pgheadroom_build_info')})", "daemons"),
+        unit="none",
+        thresholds=steps(BLUE),
+    )
+
+
+def version() -> Json:
+    """Return what runs."""
+    return stat(
+        "Version",
+        what_to_do("What runs. More than one version is an update that has not ended.", DOWN),
+        rows(f"max by (version) ({own('pgheadroom_build_info')})"),
+        unit="none",
+        field="version",
+        color=fixed("text"),
+    )
+
+
+def configuration() -> Json:
+    """Return whether the newest configuration is in force."""
+    return stat(
+        "Configuration",
+        what_to_do(
+            "Refused: the file was changed, and the daemon goes on with what it had; its log says"
+            " which key is wrong.",
+            DOWN,
+        ),
+        now(f"min({own('pgheadroom_config_last_reload_successful')})", "newest in force"),
+        unit="none",
+        mappings=texts(_1=("in force", GREEN), _0=("refused", ORANGE)),
+    )
+
+
+def bugs() -> Json:
+    """Return exceptions that should not happen."""
+    return stat(
+        "Bugs",
+        what_to_do(
+            "Exceptions that should not happen, within this time range. Each is in the log with its"
+            " traceback: please report it.",
+            DOWN,
+        ),
+        now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "bugs"),
+        unit="none",
+        decimals=0,
+        thresholds=steps(GREEN, (1, RED)),
+    )
+
+
+def alertmanagers() -> Json:
+    """Return whether alerts would arrive."""
+    return stat(
+        "Alertmanagers",
+        what_to_do(
+            "Whether each Alertmanager took the newest post; one is sent on every beat, so a way"
+            " that is blocked shows before it is needed. Look at its address and at the log.",
+            DOWN,
+        ),
+        now(f"min({own('pgheadroom_alertmanager_up')})", "reached"),
+        unit="none",
+        mappings=texts(_1=("all reached", GREEN), _0=("not reached", RED)),
+        noValue="none is set",
+    )
+
+
+def blind() -> Json:
+    """Return how many targets are not read in full."""
+    return stat(
+        "Seen in part",
+        what_to_do(
+            "Targets whose role may not see every session, so that counts are estimates: grant it"
+            " pg_monitor.",
+            BLIND,
+        ),
+        now(
+            f"count(max by (target, server) ({of_many('pgheadroom_visibility')}) == 0) or vector(0)"
+        ),
+        unit="none",
+        thresholds=steps(GREEN, (1, ORANGE)),
+    )
+
+
+def duration() -> Json:
+    """Return how long samples take."""
+    series = of_many("pgheadroom_sample_duration_seconds")
+    return lines(
+        "Duration of a sample: the ten slowest",
+        what_to_do(
+            "How long the daemon waited for its newest sample. When it comes near the interval,"
+            " the server or the way to it is slow, or very many sessions are open.",
+            BLIND,
+        ),
+        curve(
+            f"max by (target, server) ({series})"
+            f" and topk(10, max by (target, server) ({series} @ end()))",
+            "{{target}}",
+        ),
+        unit="s",
+        legend="right",
+        color=BY_NAME,
+    )
+
+
+def age() -> Json:
+    """Return how old the newest samples are."""
+    series = of_many("pgheadroom_sample_timestamp_seconds")
+    newest = AGE.format(series, "")
+    return lines(
+        "Age of the newest sample: the ten oldest",
+        what_to_do(
+            "A second or two, and the scrape interval. A line that climbs is a target that cannot"
+            " be read, or that has left the settings; what is shown of it is as old as this.",
+            BLIND,
+        ),
+        curve(f"{newest} and topk(10, {AGE.format(series, ' @ end()')})", "{{target}}"),
+        unit="s",
+        legend="right",
+        color=BY_NAME,
+    )
+
+
+def failures() -> Json:
+    """Return how readings failed."""
+    return lines(
+        FAILED,
+        what_to_do(
+            "Readings that got no sample, by cause, a second, of all targets. `full` is what the"
+            " daemon is there for; the rest is in its way.",
+            BLIND,
+        ),
+        curve(
+            f"sum by (state) (rate({of_many('pgheadroom_failures_total')}[$__rate_interval]))",
+            "{{state}}",
+        ),
+        unit="cps",
+        legend="right",
+        stacked=True,
+        color=BY_NAME,
+    )
+
+
+def knock_failures() -> Json:
+    """Return how knocks failed."""
+    knocks = of_many("pgheadroom_knock_failures_total")
+    return lines(
+        "Refused knocks",
+        what_to_do(
+            "Logins that stop at the server's first answer and were refused, by cause, a second, of"
+            " all targets. These servers turn newcomers away.",
+            "PostgresConnectionsRefused",
+        ),
+        curve(f"sum by (state) (rate({knocks}[$__rate_interval]))", "{{state}}"),
+        unit="cps",
+        legend="right",
+        stacked=True,
+        color=BY_NAME,
+    )
+
+
+def scrape() -> Json:
+    """Return what a scrape costs."""
+    return lines(
+        "Cost of a scrape",
+        what_to_do(
+            "How long Prometheus waits for the page, and how many series are on it. Fewer names of"
+            " applications (max_applications, fold_rules) make it smaller.",
+            DOWN,
+        ),
+        curve(f"max by (instance) ({own('scrape_duration_seconds')})", "{{instance}}: time"),
+        curve(f"max by (instance) ({own('scrape_samples_scraped')})", "{{instance}}: series"),
+        unit="s",
+        overrides=[parts.query("B", unit="none", custom__axisPlacement="right")],
+    )
+
+
+def processor() -> Json:
+    """Return the processor's time that it takes."""
+    seconds = own("process_cpu_seconds_total")
+    return lines(
+        "Processor",
+        what_to_do(
+            "Share of one core. It grows with the number of targets and with how often they are"
+            " sampled: set a longer interval, or run another daemon.",
+            DOWN,
+        ),
+        curve(f"sum by (instance) (rate({seconds}[$__rate_interval]))", "{{instance}}"),
+        unit="percentunit",
+        custom={"fillOpacity": 10},
+    )
+
+
+def memory() -> Json:
+    """Return the memory that it takes."""
+    return lines(
+        "Memory",
+        what_to_do(
+            "Resident memory. It grows with the number of targets, and then stays: what it"
+            " remembers has a bound. A line that climbs for days is a bug; please report it.",
+            DOWN,
+        ),
+        curve(f"max by (instance) ({own('process_resident_memory_bytes')})", "{{instance}}"),
+        unit="bytes",
+        custom={"fillOpacity": 10},
+    )
+
+
+def connections() -> Json:
+    """Return how many connections it holds."""
+    mine = of_many("pgheadroom_connections", application_name="pgheadroom")
+    return lines(
+        "Connections that it holds",
+        what_to_do(
+            "Its own sessions on the server where it has most, which is one for each daemon, and on"
+            " all of them. More for long is against its promise; please report it.",
+            "PostgresConnectionsLow",
+        ),
+        curve(
+            f"max(sum by (target, server) (max by (target, server, state) ({mine})))",
+            "most on one server",
+        ),
+        curve(f"sum(max by (target, server, state) ({mine}))", "on all servers"),
+        curve(f"max by (instance) ({own('process_open_fds')})", "{{instance}}: open files"),
+        unit="none",
+        decimals=0,
+        overrides=[
+            name("most on one server", color=fixed(BLUE), custom__lineWidth=2),
+            name("on all servers", color=fixed(GREEN)),
+            parts.query("C", color=fixed(PURPLE)),
+        ],
+    )
+
+
+def sends() -> Json:
+    """Return how alerts are sent."""
+    posts = own("pgheadroom_alertmanager_posts_total")
+    return lines(
+        "Posts to Alertmanagers",
+        what_to_do(
+            "Posts a second, by how they ended. Errors: alerts do not arrive by this way; rules of"
+            " Prometheus still tell them.",
+            DOWN,
+        ),
+        curve(
+            f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
+            "{{alertmanager}}: {{outcome}}",
+        ),
+        unit="cps",
+        noValue="No Alertmanager is set.",
+        overrides=[
+            parts.ending(": ok", color=fixed(GREEN)),
+            parts.ending(": error", color=fixed(RED)),
+        ],
+    )
+
+
+def saves() -> Json:
+    """Return how what is known is saved."""
+    saved = own("pgheadroom_state_saves_total")
+    return lines(
+        "State saved",
+        what_to_do(
+            "Files a second that were written so that a restart forgets nothing, by how that ended."
+            " Errors: the directory is full or not writable; the log says which.",
+            DOWN,
+        ),
+        curve(f"sum by (outcome) (rate({saved}[$__rate_interval]))", "{{outcome}}"),
+        unit="cps",
+        noValue="No state directory is set.",
+        overrides=[name("ok", color=fixed(GREEN)), name("error", color=fixed(RED))],
+    )
+
+
+def names() -> Json:
+    """Return how names of applications are kept few."""
+    return lines(
+        "Names of applications that were folded",
+        what_to_do(
+            "Names that hold a pod's hash or the like and were folded into another, and names that"
+            " were too many and are summed in `other`. Many in other: add a fold rule.",
+            DOWN,
+        ),
+        curve(f"max({of_many('pgheadroom_application_names_folded')})", "folded, at most"),
+        curve(f"max({of_many('pgheadroom_applications_in_other')})", "in other, at most"),
+        unit="none",
+        decimals=0,
+        custom={"axisSoftMax": 5},
+        overrides=[
+            name("folded, at most", color=fixed(BLUE)),
+            name("in other, at most", color=fixed(ORANGE)),
+        ],
+    )
+
+
+def itself() -> Json:
+    """Return the dashboard of the daemon."""
+    return frame.dashboard(
+        frame.SELF,
+        "pgheadroom / pgheadroom itself",
+        "Does the daemon sample in time, what does it cost, do its alerts arrive?",
+        variables=[
+            frame.DATASOURCE,
+            frame.JOB,
+            frame.INSTANCE,
+            *frame.which(many=True),
+        ],
+        annotations=frame.alerts(parts.MANY, f'alertname="{BLIND}"', on=False, panels=[FAILED]),
+        content=[
+            (
+                4,
+                [
+                    (4, daemons()),
+                    (4, version()),
+                    (4, configuration()),
+                    (4, bugs()),
+                    (4, alertmanagers()),
+                    (4, blind()),
+                ],
+            ),
+            "Does it sample in time?",
+            (8, [(12, duration()), (12, age())]),
+            (8, [(12, failures()), (12, knock_failures())]),
+            "What does it cost?",
+            (8, [(6, processor()), (6, memory()), (6, connections()), (6, scrape())]),
+            "Do its alerts arrive, and what does it remember?",
+            (7, [(8, sends()), (8, saves()), (8, names())]),
+        ],
+    )

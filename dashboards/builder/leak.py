@@ -1,0 +1,328 @@
+"""Does one application leak, since when, and from which of its pools?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.builder import frame, parts
+from dashboards.builder.history import PER_MINUTE, states
+from dashboards.builder.parts import (
+    BLUE,
+    BY_NAME,
+    DASHED,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Json,
+    curve,
+    fixed,
+    lines,
+    name,
+    now,
+    of_one,
+    query,
+    rows,
+    stat,
+    steps,
+    table,
+    what_to_do,
+)
+from dashboards.builder.server import LIMIT, VERDICTS
+
+ITS: Final = 'application_name="$application"'
+OF_OTHERS: Final = 'application_name!="$application"'
+AMONG_OTHERS: Final = "$application, and the others behind it"
+BEFORE_AND_AFTER: Final = "Before and after"
+AGE: Final = "Age of its oldest connection"
+RUNBOOK: Final = "PostgresApplicationLeaking"
+
+
+def _count(matchers: str, by: str = "") -> str:
+    """Return connections of those that match, summed by the label *by*."""
+    labels = f" by ({by})" if by else ""
+    return (
+        f"sum{labels} (max by (application_name, state)"
+        f" ({of_one('pgheadroom_connections', matchers)}))"
+    )
+
+
+def _growth(matchers: str = ITS, offset: str = "") -> str:
+    series = of_one("pgheadroom_application_growth", matchers)
+    return f"{PER_MINUTE} * max by (application_name) ({series}{offset})"
+
+
+def connections() -> Json:
+    """Return how many connections it has."""
+    return stat(
+        "Connections",
+        what_to_do(
+            "Connections of this application, and their share of the slots of ordinary roles. Is"
+            " it more than pool size times processes? Then something opens more pools.",
+            RUNBOOK,
+        ),
+        now(_count(ITS), "connections"),
+        now(f"{_count(ITS)} / on () {LIMIT}", "of the slots"),
+        unit="none",
+        text="value_and_name",
+        thresholds=steps("text"),
+        overrides=[name("of the slots", unit="percentunit", decimals=0, thresholds=steps(BLUE))],
+    )
+
+
+def growing() -> Json:
+    """Return how fast it grows."""
+    return stat(
+        "Growth a minute",
+        what_to_do(
+            "Connections more each minute, below 0 if it gives back. What stays above 0 reaches the"
+            " limit: stop the newest deploy or restart the application.",
+            RUNBOOK,
+        ),
+        now(_growth(), "a minute"),
+        unit="none",
+        decimals=1,
+        thresholds=steps(GREEN, (0.5, ORANGE)),
+    )
+
+
+def verdict() -> Json:
+    """Return what its curve looks like."""
+    return stat(
+        "Verdict",
+        what_to_do(
+            "What its curve looks like over hours and days: a leak climbs and does not come back; a"
+            " storm takes many within a minute; stable, sawtooth and shrinking are well.",
+            RUNBOOK,
+        ),
+        rows(f"max by (verdict) ({of_one('pgheadroom_application_verdict', ITS)} == 1)"),
+        unit="none",
+        field="verdict",
+        mappings=VERDICTS,
+    )
+
+
+def climbing() -> Json:
+    """Return for how long it has climbed."""
+    seconds = of_one("pgheadroom_application_climbing_seconds", ITS)
+    return stat(
+        "Climbing for",
+        what_to_do(
+            "For how long it has climbed without coming back, at least; what is younger than an"
+            " hour is told by the growth and the verdict. What was deployed then?",
+            RUNBOOK,
+        ),
+        now(f"max({seconds})", "climbing"),
+        unit="s",
+        decimals=0,
+        mappings=parts.texts(_0=("under an hour", BLUE)),
+        thresholds=steps(ORANGE, (7200, RED)),
+    )
+
+
+def oldest_now() -> Json:
+    """Return the age of its oldest connection."""
+    seconds = of_one("pgheadroom_application_oldest_connection_seconds", ITS)
+    return stat(
+        "Oldest connection",
+        what_to_do(
+            "As old as the oldest of its processes, if it keeps its connections. Much younger: the"
+            " pool renews them; much older: somebody forgot one.",
+            RUNBOOK,
+        ),
+        now(f"max({seconds})", "oldest"),
+        unit="s",
+        decimals=0,
+        thresholds=steps(BLUE),
+    )
+
+
+def among_others() -> Json:
+    """Return its count, the others faint behind it."""
+    return lines(
+        AMONG_OTHERS,
+        what_to_do(
+            "Its connections, bold, before those of every other application. If they climb"
+            " together it is load or a slow server; if it climbs alone it is a leak.",
+            RUNBOOK,
+        ),
+        curve(_count(OF_OTHERS, "application_name"), "{{application_name}}"),
+        curve(_count(ITS, "application_name"), "{{application_name}}"),
+        unit="none",
+        overrides=[
+            query("A", color=fixed(GREY), custom__lineWidth=1),
+            query("B", color=BY_NAME, custom__lineWidth=3, custom__fillOpacity=15),
+        ],
+    )
+
+
+def before_and_after() -> Json:
+    """Return its count beside that of some time ago."""
+    series = of_one("pgheadroom_connections", ITS)
+    ago = f"sum(max by (application_name, state) ({series} offset $ago))"
+    return lines(
+        BEFORE_AND_AFTER,
+        what_to_do(
+            "Its connections now, and as they were so long ago (`Before` above). Set that to a time"
+            " before a deploy: if the lines differ in slope, the deploy did it, or mended it.",
+            RUNBOOK,
+        ),
+        curve(ago, "$ago before"),
+        curve(_count(ITS), "now"),
+        unit="none",
+        overrides=[
+            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
+            query("B", color=fixed(BLUE), custom__lineWidth=2),
+        ],
+    )
+
+
+def growth_compared() -> Json:
+    """Return its growth beside that of some time ago."""
+    return lines(
+        "Growth a minute, before and after",
+        what_to_do(
+            "How fast it grew, now and so long ago. A cure shows as a line that comes back to 0 and"
+            " stays there, whatever the load.",
+            RUNBOOK,
+        ),
+        curve(_growth(offset=" offset $ago"), "$ago before"),
+        curve(_growth(), "now"),
+        unit="none",
+        decimals=1,
+        min=None,
+        overrides=[
+            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
+            query("B", color=fixed(BLUE), custom__lineWidth=2),
+        ],
+    )
+
+
+_POOLS: Final = of_one("pgheadroom_application_connections", ITS)
+
+
+def pools() -> Json:
+    """Return its pools over time."""
+    return lines(
+        "Its pools: by database and role",
+        what_to_do(
+            "Each colour is one database and role, so as a rule one pool in each process. The one"
+            " that widens is the pool that leaks.",
+            RUNBOOK,
+        ),
+        curve(f"max by (database, role) ({_POOLS})", "{{database}}, {{role}}"),
+        unit="none",
+        stacked=True,
+        color=BY_NAME,
+    )
+
+
+def pool_arithmetic() -> Json:
+    """Return its pools as they are, to be compared with what is configured."""
+    one = f"max by (database, role) ({_POOLS})"
+    return table(
+        "Pool arithmetic",
+        what_to_do(
+            "Connections now, and the most and the fewest within this time range. Compare with what"
+            " is configured: processes times pool size. What is not explained so is a leak.",
+            RUNBOOK,
+        ),
+        rows(one),
+        rows(f"max by (database, role) (min_over_time({_POOLS}[$__range]))"),
+        rows(f"max by (database, role) (max_over_time({_POOLS}[$__range]))"),
+        columns={
+            "database": "Database",
+            "role": "Role",
+            "Value #A": "Now",
+            "Value #B": "Fewest",
+            "Value #C": "Most",
+        },
+        sort="Value #A",
+        overrides=[
+            name(
+                "Now",
+                min=0,
+                thresholds=steps(BLUE),
+                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+            )
+        ],
+    )
+
+
+def by_state() -> Json:
+    """Return its connections by state."""
+    return {
+        **states(ITS),
+        "title": "Its connections by state",
+        "description": what_to_do(
+            "Idle and growing: opened and forgotten, a pool too many. Idle in transaction: a"
+            " transaction that is never ended. Active: load, or queries that have become slow.",
+            RUNBOOK,
+        ),
+    }
+
+
+def age() -> Json:
+    """Return the age of its oldest connection over time."""
+    seconds = of_one("pgheadroom_application_oldest_connection_seconds", ITS)
+    return lines(
+        AGE,
+        what_to_do(
+            "A drop to 0 means that all of its connections are new: a deploy or a restart, which is"
+            " marked in the graphs. A sawtooth is a pool that renews its connections.",
+            RUNBOOK,
+        ),
+        curve(f"max({seconds})", "oldest connection"),
+        unit="s",
+        overrides=[name("oldest connection", color=fixed(BLUE), custom__fillOpacity=10)],
+    )
+
+
+def leak() -> Json:
+    """Return the dashboard of one application on one server."""
+    oldest = of_one("pgheadroom_application_oldest_connection_seconds", ITS)
+    renewed = frame.annotation(
+        "All connections renewed",
+        f"{oldest} < 60 and {oldest} offset 1m > 90",
+        PURPLE,
+        text="All connections of {{application_name}} are new: a deploy or a restart",
+        panels=[AMONG_OTHERS, BEFORE_AND_AFTER, AGE],
+    )
+    return frame.dashboard(
+        frame.LEAK,
+        "pgheadroom / Leak hunt",
+        "One application: does it leak, since when, and from which of its pools?",
+        variables=[
+            frame.DATASOURCE,
+            frame.JOB,
+            frame.INSTANCE,
+            *frame.which(many=False),
+            frame.from_label(
+                "application",
+                "Application",
+                of_one("pgheadroom_connections"),
+                label="application_name",
+                many=False,
+            ),
+            frame.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
+        ],
+        annotations=[*frame.alerts(parts.ONE, panels=[AMONG_OTHERS]), renewed],
+        content=[
+            (
+                5,
+                [
+                    (7, connections()),
+                    (4, growing()),
+                    (4, verdict()),
+                    (5, climbing()),
+                    (4, oldest_now()),
+                ],
+            ),
+            (11, [(24, among_others())]),
+            "Pool arithmetic",
+            (8, [(8, pool_arithmetic()), (8, pools()), (8, by_state())]),
+            "Before and after a deploy",
+            (8, [(8, before_and_after()), (8, growth_compared()), (8, age())]),
+        ],
+    )

@@ -1,0 +1,339 @@
+"""How does one server stand: how many slots are left, for whom, until when, who takes them?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.builder import frame, history, parts
+from dashboards.builder.fleet import FOREVER, NONE_IN_SIGHT, ORDINARY, STATES
+from dashboards.builder.history import PER_MINUTE, TIME_LEFT, by_application, recent, while_scraped
+from dashboards.builder.parts import (
+    BLUE,
+    DASHED,
+    GREEN,
+    ORANGE,
+    RED,
+    Json,
+    bars,
+    curve,
+    fixed,
+    lines,
+    name,
+    now,
+    of_one,
+    rows,
+    stat,
+    steps,
+    table,
+    texts,
+    what_to_do,
+)
+
+VERDICTS: Final = texts(
+    stable=("stable", "text"),
+    climbing=("climbing", RED),
+    storm=("storm", RED),
+    sawtooth=("sawtooth", BLUE),
+    shrinking=("shrinking", BLUE),
+)
+AGAINST_LIMITS: Final = "Slots in use against the limits"
+
+USED: Final = f"max by (target) ({of_one('pgheadroom_slots_used')})"
+LIMIT: Final = f"max by (target) ({of_one('pgheadroom_slots_limit', ORDINARY)})"
+LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})"
+
+
+# ---- The four questions.
+
+
+def how_many() -> Json:
+    """Return how many slots are left."""
+    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
+    return stat(
+        "How many slots are left?",
+        what_to_do(
+            "Slots that ordinary roles can still take, and the share that is in use. At 0"
+            " applications are refused: stop whoever stands on the right.",
+            "PostgresConnectionsLow",
+        ),
+        now(free, "left"),
+        now(f"{USED} / {LIMIT}", "in use"),
+        unit="none",
+        text="value_and_name",
+        thresholds=steps(RED, (1, "text")),
+        overrides=[
+            name(
+                "in use",
+                unit="percentunit",
+                decimals=0,
+                thresholds=steps(GREEN, (0.9, ORANGE), (1, RED)),
+            )
+        ],
+    )
+
+
+def for_whom() -> Json:
+    """Return how many slots are left for each tier."""
+    return bars(
+        "For whom?",
+        what_to_do(
+            "Slots left for ordinary roles, for members of pg_use_reserved_connections, and for"
+            " superusers. Where ordinary has 0 and superuser has not, you still get in: do it now.",
+            "PostgresReservedSlotsInUse",
+        ),
+        now(f"min by (tier) ({of_one('pgheadroom_slots_free')})", "{{tier}}"),
+        unit="none",
+        thresholds=steps(RED, (1, BLUE)),
+    )
+
+
+def until_when() -> Json:
+    """Return how long the slots last."""
+    return stat(
+        "Until when?",
+        what_to_do(
+            "When the last ordinary slot goes if growth goes on as it does. Below an hour it pages;"
+            " find who grows and stop that before it is 0.",
+            "PostgresConnectionsExhaustionImminent",
+        ),
+        now(f"clamp_max({LEFT}, {FOREVER:.0f})", "time left"),
+        unit="s",
+        decimals=0,
+        mappings=NONE_IN_SIGHT,
+        thresholds=steps(RED, (3600, ORANGE), (259200, GREEN)),
+    )
+
+
+def state() -> Json:
+    """Return how the newest reading ended."""
+    return stat(
+        "Newest reading",
+        what_to_do(
+            "How the newest reading ended. If it is not ok, everything here is the last that was"
+            " known; find out why the daemon does not get in.",
+            "PostgresHeadroomUnknown",
+        ),
+        rows(f"max by (state) ({of_one('pgheadroom_target_state')} == 1)"),
+        unit="none",
+        mappings=STATES,
+        field="state",
+    )
+
+
+def firing() -> Json:
+    """Return how many alerts fire."""
+    critical, warning = (
+        of_one("pgheadroom_alert", severity=severity) for severity in ("critical", "warning")
+    )
+    return stat(
+        "Alerts",
+        what_to_do(
+            "Alerts that fire about this server. Marks in the graph say which; each has a runbook.",
+            "PostgresConnectionsExhausted",
+        ),
+        now(f"sum(max by (alertname) ({critical}))", "critical"),
+        now(f"sum(max by (alertname) ({warning}))", "warning"),
+        unit="none",
+        text="value_and_name",
+        thresholds=steps("text", (1, ORANGE)),
+        overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+    )
+
+
+def who() -> Json:
+    """Return the applications that hold most, and those that an alert may speak of."""
+    connections = by_application(of_one("pgheadroom_connections"))
+    growth = f"max by (application_name) ({of_one('pgheadroom_application_growth')})"
+    verdict = (
+        f"max by (application_name, verdict) ({of_one('pgheadroom_application_verdict')} == 1)"
+    )
+    climbing = f"max by (application_name) ({of_one('pgheadroom_application_climbing_seconds')})"
+    most = (
+        f"{connections} and on (application_name)"
+        f" (topk(6, {connections}) or topk(3, {growth} > 0) or topk(3, {climbing} > 0))"
+    )
+    coloured = {"type": "color-text"}
+    return table(
+        "Who takes them?",
+        what_to_do(
+            "The applications with most connections, and those that grow or climb most: by how much"
+            " they grow a minute, and what their curve looks like. Follow the name of one that"
+            " climbs or storms.",
+            "PostgresApplicationLeaking",
+        ),
+        rows(most),
+        rows(f"{PER_MINUTE} * {growth} and on (application_name) ({most})"),
+        rows(f"{verdict} and on (application_name) ({most})"),
+        columns={
+            "application_name": "Application",
+            "Value #A": "Connections",
+            "Value #B": "Growth a minute",
+            "verdict": "Verdict",
+        },
+        sort="Value #A",
+        hidden=("Value #C",),
+        paged=False,
+        overrides=[
+            name("Application", links=frame.link(frame.LEAK, "application")),
+            name(
+                "Connections",
+                min=0,
+                thresholds=steps(BLUE),
+                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+            ),
+            name("Growth a minute", decimals=1, custom__width=150),
+            name("Verdict", mappings=VERDICTS, custom__cellOptions=coloured, custom__width=110),
+        ],
+    )
+
+
+# ---- Used against the limits, and what is ahead.
+
+_LIMITS: Final = (
+    ("superuser", "max_connections", "semi-dark-red"),
+    ("reserved", "limit of reserved roles", "semi-dark-orange"),
+    ("ordinary", "limit of ordinary roles", "semi-dark-yellow"),
+)
+
+
+def _limits() -> list[Json]:
+    return [
+        curve(f"max by (target) ({recent('pgheadroom_slots_limit', tier=tier)})", text)
+        for tier, text, _ in _LIMITS
+    ]
+
+
+def _band() -> list[Json]:
+    """Return what makes a band of the slots between two limits."""
+    _, texts_, colours = zip(*_LIMITS, strict=True)
+    below = (*texts_[1:], None)
+    return [
+        name(
+            text,
+            color=fixed(colour),
+            custom__lineWidth=1,
+            **({"custom__fillBelowTo": lower, "custom__fillOpacity": 18} if lower else {}),
+        )
+        for text, colour, lower in zip(texts_, colours, below, strict=True)
+    ]
+
+
+def used_against_limits() -> Json:
+    """Return use over time, below the three limits, and where it goes from now on."""
+    peak = recent("pgheadroom_slots_used_peak", window="15s")
+    return lines(
+        AGAINST_LIMITS,
+        what_to_do(
+            "Slots in use, and faint the peaks between scrapes. The band is the reserve: in it,"
+            " ordinary roles are refused. Dashed is the forecast: straight to the limit at the time"
+            " that is foreseen, flat while none is. If it meets the limit, find who grows.",
+            "PostgresConnectionsExhaustionImminent",
+        ),
+        *_limits(),
+        curve(f"max by (target) ({peak})", "peak"),
+        curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "used"),
+        curve(_forecast(), "forecast"),
+        unit="none",
+        overrides=[
+            *_band(),
+            name("peak", color=fixed("super-light-blue"), custom__lineWidth=1),
+            name("used", color=fixed(BLUE), custom__lineWidth=2, custom__fillOpacity=10),
+            name("forecast", color=fixed(BLUE), custom__lineWidth=2, custom__lineStyle=DASHED),
+        ],
+    )
+
+
+def _forecast() -> str:
+    """Return the line from the newest sample on, for as long as the time range has a future.
+
+    There are no samples in the future, so all of it is as it is known at the range's end.
+    """
+
+    def newest(how: str, metric: str, *matchers: str) -> str:
+        series = of_one(metric, *matchers)
+        return f"{how} by (target) (last_over_time({series}[$__range] @ end()))"
+
+    used = newest("max", "pgheadroom_slots_used")
+    free = newest("min", "pgheadroom_slots_free", ORDINARY)
+    left = newest("min", "pgheadroom_exhaustion_seconds", ORDINARY)
+    limit = newest("max", "pgheadroom_slots_limit", ORDINARY)
+    at = newest("max", "pgheadroom_sample_timestamp_seconds")
+    line = f"{used} + {free} / clamp_min({left}, 1) * (time() - {at})"
+    # Up to the limit, along it from there on; where use is above it already, it stays there.
+    return f"({line} <= {limit} or {used} > {limit} or {limit}) and {at} <= time()"
+
+
+def if_it_goes_on() -> Json:
+    """Return how full it will be, by the forecast."""
+    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
+    ahead = (
+        ("now", 0),
+        ("in 5 minutes", 300),
+        ("in 15 minutes", 900),
+        ("in an hour", 3600),
+        ("in 6 hours", 21600),
+        ("in a day", 86400),
+        ("in 3 days", 259200),
+    )
+    return bars(
+        "If it goes on",
+        what_to_do(
+            "The forecast: the share of the ordinary slots that will be in use if growth goes on as"
+            " the daemon foresees it. Where a bar is full, applications are refused by then.",
+            "PostgresConnectionsExhaustionExpected",
+        ),
+        *(
+            now(
+                f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)",
+                text,
+            )
+            for text, seconds in ahead
+        ),
+        unit="percentunit",
+        decimals=0,
+        max=1,
+        thresholds=steps(BLUE, (0.9, ORANGE), (1, RED)),
+    )
+
+
+def server() -> Json:
+    """Return the dashboard of one server."""
+    return frame.dashboard(
+        frame.SERVER,
+        "pgheadroom / Server",
+        "One PostgreSQL server: how many slots are left, for whom, until when, who takes them.",
+        variables=[
+            frame.DATASOURCE,
+            frame.JOB,
+            frame.INSTANCE,
+            *frame.which(many=False),
+        ],
+        annotations=frame.alerts(
+            parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
+        ),
+        # A little of the future, for the forecast. Not more: Prometheus gives a figure for five
+        # minutes, so that what is told of the moment is told at the range's end too.
+        time=("now-1h", "now+4m"),
+        links=[
+            frame.ahead("A day ahead", frame.SERVER, "now-1d", "now+1d"),
+            frame.ahead("A week ahead", frame.SERVER, "now-7d", "now+7d"),
+        ],
+        content=[
+            (
+                8,
+                [
+                    (5, [how_many(), firing()]),
+                    (5, for_whom()),
+                    (4, [until_when(), state()]),
+                    (10, who()),
+                ],
+            ),
+            (11, [(18, used_against_limits()), (6, if_it_goes_on())]),
+            (9, [(12, history.stacked()), (12, history.growth())]),
+            "Since when, and how",
+            (8, [(8, history.time_left()), (8, history.peaks()), (8, history.states())]),
+            (8, [(8, history.idle_in_transaction()), (8, history.oldest()), (8, history.churn())]),
+            "Other ways to be refused",
+            (8, [(8, history.limits()), (8, history.hidden_logins()), (8, history.knock())]),
+        ],
+    )

@@ -1,0 +1,153 @@
+"""Do the commands say what they found, what is wrong and how to mend it, and exit accordingly?"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.servers.clients import Clients
+from tests.support.servers.headroom import clean_environment, run
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.wait import until
+
+from pgheadroom import __version__
+from pgheadroom.config.settings import Settings
+from pgheadroom.postgres.whereabouts import address
+
+SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"pgheadroom {__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["serve", "once", "check"])
+def test_help_tells_every_setting(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in done.stdout
+    assert "(0.1 to 60, default: 1.0)" in " ".join(done.stdout.split())
+    overview = run("--help").stdout
+    assert f"\n  {command} " in overview
+
+
+@pytest.mark.parametrize("words", [(), ("serve",), ("once",), ("check",)])
+def test_without_a_target_it_says_how_to_name_one(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert "no target is configured" in done.stderr
+    for way in ("--dsn", "--config", "PGHEADROOM_DSN", "PGSERVICE", "--demo"):
+        assert way in done.stderr
+
+
+def test_an_unknown_command() -> None:
+    done = run("watch")
+    assert done.returncode == 2
+    known = "serve, once, check, top, demo, record, backtest, rules, dashboards"
+    assert done.stderr == f"pgheadroom: no such command: watch; there are {known}\n"
+
+
+def test_wrong_settings_are_all_told(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(f"interval_seconds: 0\ntargets: {{a: 'postgresql://u:{SECRET}@h/d?x=1'}}\n")
+    done = run("check", "--config", str(file), "--read-timeout-seconds", "long")
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("pgheadroom: ") for line in lines)
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.majors(15, 18)
+def test_once_is_a_table_and_json(pg: Postgres, clients: Clients) -> None:
+    pg.sql("create role reports login connection limit 4")
+    clients.fill(pg.tcp, 3, user="reports", application_name="[bold]nightly[/bold]")
+    done = run("once", "--dsn", pg.dsn())
+    assert done.returncode == 0, done.stderr
+    assert "[bold]nightly[/bold]" in done.stdout
+    assert f"PostgreSQL {pg.major}." in done.stdout
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
+    ordinary = 15 if pg.major >= 16 else 17
+    assert rows["limit"][0] == str(ordinary)
+    assert rows["free"][0] == str(ordinary - 4)
+    assert rows["reports"] == ["3", "4"]
+    found = json.loads(run("once", "--json", "--dsn", pg.dsn()).stdout)
+    assert found[0]["free"] == {"ordinary": ordinary - 4, "reserved": 13, "superuser": 16}
+    assert ["[bold]nightly[/bold]", "idle", 3] in found[0]["connections"]
+    assert found[0]["state"] == found[0]["knock"] == "ok"
+
+
+@pytest.mark.majors(17)
+def test_check_says_what_works_and_what_is_missing(pg: Postgres) -> None:
+    pg.sql("create role bare login")
+    pg.sql("create role ready login in role pg_monitor, pg_use_reserved_connections")
+    done = run("check", "--dsn", pg.dsn(user="ready"))
+    assert done.returncode == 0
+    assert "!!" not in done.stdout
+    done = run("check", "--dsn", pg.dsn(user="bare"))
+    assert done.returncode == 0
+    assert "GRANT pg_monitor TO bare;" in done.stdout
+    assert "GRANT pg_use_reserved_connections TO bare;" in done.stdout
+    done = run(
+        *("check", "--targets", f"good={pg.dsn()}"),
+        *("--targets", f"bad=host=127.0.0.1 port={free_port()} user=x"),
+    )
+    assert done.returncode == 1
+    assert "no sample: unreachable" in done.stdout
+    assert "check host and port" in done.stdout
+
+
+@pytest.mark.majors(17)
+def test_libpqs_variables_are_enough(pg: Postgres) -> None:
+    done = run("once", PGHOST="127.0.0.1", PGPORT=str(pg.port), PGUSER="postgres")
+    assert done.returncode == 0
+    assert f"{address(f'host=127.0.0.1 port={pg.port}')}  ok" in done.stdout
+
+
+@pytest.mark.majors(17)
+def test_a_connection_string_that_ends_with_a_newline(pg: Postgres) -> None:
+    """A secret that was made by echo."""
+    uri = f"postgresql://postgres@127.0.0.1:{pg.port}/postgres\n"
+    done = run("check", PGHEADROOM_DSN=uri, PGHEADROOM_CANARY_DSN=uri)
+    assert done.returncode == 0, done.stdout
+    assert "canary got in" in done.stdout
+
+
+def test_a_file_of_ours_that_is_missing_is_told_once(
+    make_postgres: MakePostgres, tmp_path: Path
+) -> None:
+    """It is no news of the server, which is neither down nor out of reach."""
+    missing = tmp_path / "no-such-root.crt"
+    server = make_postgres(tls=True)
+    done = run("check", "--dsn", server.dsn(sslmode="verify-ca", sslrootcert=str(missing)))
+    assert done.returncode == 1
+    told = f'root certificate file "{missing}" does not exist'
+    assert f"no sample: error: 127.0.0.1:{server.port}: {told}" in " ".join(done.stdout.split())
+    assert done.stdout.count(str(missing)) == 1
+    assert "knock" not in done.stdout
+
+
+def test_a_signal_during_the_imports_ends_it() -> None:
+    """The first process of a container has no handler but its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgheadroom", "--version"],
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    bit = 1 << (signal.SIGTERM - 1)
+
+    def handled() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) & bit)
+
+    until(handled, 10, "handler")
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(10) == 128 + signal.SIGTERM

@@ -1,0 +1,241 @@
+"""Does every query of every dashboard find something, in a real Prometheus, of a real incident?"""
+
+import math
+import time
+import urllib.error
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+import yaml
+from dashboards.builder.server import AGAINST_LIMITS
+from dashboards.builder.write import dashboards
+from tests.integration.conftest import MakeHeadroom
+from tests.support.fixtures.postgres import MakePostgres
+from tests.support.fixtures.programs import MakePrometheus
+from tests.support.servers import http
+from tests.support.servers.alertmanager import Alertmanager
+from tests.support.servers.clients import Clients
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.prometheus import Prometheus
+from tests.support.servers.wait import until
+
+TARGET: Final = "shop"
+CULPRIT: Final = "image-resizer"
+VARIABLES: Final = {
+    '=~"$target"': '=~".+"',  # all that there are, where there may be many
+    '=~"$server"': '=~".+"',
+    '="$server"': '=~".+"',  # here each name is one server's
+    "$__rate_interval": "10s",
+    "$__range": "5m",
+    "$job": ".+",
+    "$instance": ".+",
+    "$target": TARGET,
+    "$application": CULPRIT,
+    "$ago": "10s",
+}
+BACK_SECONDS: Final = 60
+AHEAD_SECONDS: Final = {"now": 0, "now+4m": 240}
+MAY_BE_EMPTY: Final = {
+    ("pgheadroom-leak", "mark", "All connections renewed"): "takes an application that was old",
+}
+"""Queries by dashboard, panel and legend that may find nothing here, and why."""
+NO_RULES: Final = "Alerts by rules"
+"""The mark that would take rules in Prometheus; the dashboards do without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One expression of a dashboard, as Grafana would ask it."""
+
+    uid: str
+    panel: str
+    legend: str
+    expression: str
+    path: str
+    ahead: int = 0
+    """Seconds from now to the range's end."""
+
+    @property
+    def where(self) -> tuple[str, str, str]:
+        """What it is called in MAY_BE_EMPTY."""
+        return self.uid, self.panel, self.legend
+
+    def finds_something(self, server: Prometheus) -> bool:
+        """Ask, and tell whether there is a figure in the answer; fail if it is an error."""
+        at = time.time()
+        when = (
+            {"time": f"{at + self.ahead}"}
+            if self.path == "query"
+            else {"start": f"{at - BACK_SECONDS}", "end": f"{at + self.ahead}", "step": "5"}
+        )
+        try:
+            answer = http.get_json(
+                f"{server.url}/api/v1/{self.path}", {"query": self.expression, **when}
+            )
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"{self.where}: {self.expression}: {error.read().decode()}")
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        figures = [v for one in found for _, v in one.get("values", [one.get("value")])]
+        return any(math.isfinite(float(figure)) for figure in figures)
+
+
+def filled_in(expression: str) -> str:
+    """Return *expression* with values in place of variables, the longest names first."""
+    for variable in sorted(VARIABLES, key=len, reverse=True):
+        expression = expression.replace(variable, VARIABLES[variable])
+    assert "$" not in expression
+    return expression
+
+
+def queries() -> Iterator[Query]:
+    """Yield all that the dashboards ask."""
+    for dashboard in dashboards():
+        uid, ahead = dashboard["uid"], AHEAD_SECONDS[dashboard["time"]["to"]]
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", ()):
+                path = "query" if target["instant"] else "query_range"
+                legend = target["legendFormat"] or target["refId"]
+                asked = filled_in(target["expr"])
+                yield Query(uid, panel["title"], legend, asked, path, ahead)
+        for mark in dashboard["annotations"]["list"]:
+            asked = filled_in(mark["expr"])
+            yield Query(uid, "mark", mark["name"], asked, "query_range", ahead)
+        for variable in dashboard["templating"]["list"]:
+            if variable["type"] == "query":
+                series, _, label = variable["definition"][len("label_values(") : -1].rpartition(",")
+                asked = filled_in(f"count by ({label}) ({series}) > 0")
+                yield Query(uid, "variable", variable["name"], asked, "query")
+
+
+def calm(server: Postgres, clients: Clients) -> None:
+    """Open what a shop has on a quiet day, with limits that are nearly used."""
+    server.sql(
+        "create role app login; create role slow login; create role watcher login in role"
+        " pg_monitor; create role batch login connection limit 10"
+    )
+    server.sql("create database shop connection limit 30")
+    server.require_scram("slow", password="slow")
+    where = {"user": "app", "database": "shop"}
+    for name, count in (("web", 8), (CULPRIT, 3)):
+        clients.fill(server.tcp, count, **where, application_name=name)
+    clients.fill(server.tcp, 9, user="batch", application_name="report-worker")
+    clients.admitted(server.tcp, **where, application_name=CULPRIT).query("begin")
+
+
+def storm(server: Postgres, clients: Clients) -> None:
+    """Take all slots, some of them by logins that never end."""
+    assert clients.stall(server.tcp, 3, user="slow") is None
+    _, refused = clients.fill(server.tcp, user="app", application_name=CULPRIT)
+    assert refused is not None
+
+
+def scrape(port: int) -> str:
+    """Return Prometheus's configuration; rules there are none."""
+    job = {"job_name": "pgheadroom", "static_configs": [{"targets": [f"{LOOPBACK}:{port}"]}]}
+    pace = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    return yaml.safe_dump({"global": pace, "scrape_configs": [job]})
+
+
+@pytest.mark.timeout(180)
+def test_every_query_finds_something(
+    make_postgres: MakePostgres,
+    make_headroom: MakeHeadroom,
+    make_alertmanager: Callable[[str], Alertmanager],
+    make_prometheus: MakePrometheus,
+    clients: Clients,
+) -> None:
+    """Within the first minute of a server that is stormed, beside one that is gone."""
+    server = make_postgres(max_connections=60)
+    calm(server, clients)
+    told = make_alertmanager("route: {receiver: none}\nreceivers: [{name: none}]\n")
+    nowhere = f"host={LOOPBACK} port={free_port()} dbname=postgres user=watcher"
+    config = {
+        "targets": {
+            TARGET: {
+                "dsn": server.dsn(user="watcher"),
+                "canary_dsn": server.dsn(user="watcher"),
+            },
+            "gone": nowhere,
+        },
+        "alertmanager_urls": [told.url],
+        "state_directory": "state",
+        "limit_hold_seconds": 1,
+        "blind_critical_seconds": 5,
+        "blind_warning_seconds": 1,
+    }
+    daemon = make_headroom(yaml.safe_dump(config))
+    daemon.ready()
+    prometheus = make_prometheus(scrape(daemon.port))
+    growth = f'pgheadroom_application_growth{{target="{TARGET}"}}'
+    until(lambda: prometheus.query(growth), 30, "growth, which takes some history")
+    storm(server, clients)
+
+    asked = [one for one in queries() if one.legend != NO_RULES]
+    open_ = [one for one in asked if one.where not in MAY_BE_EMPTY]
+    assert len(open_) > 100
+
+    def all_found() -> bool:
+        open_[:] = [one for one in open_ if not one.finds_something(prometheus)]
+        return not open_
+
+    try:
+        until(all_found, 60, "answer to every query")
+    except TimeoutError:
+        pytest.fail("\n".join(f"{one.where}: {one.expression}" for one in open_))
+    # What may be empty must at least be no error; and the list names nothing that is gone.
+    for one in asked:
+        one.finds_something(prometheus)
+    assert MAY_BE_EMPTY.keys() <= {one.where for one in asked}
+
+
+def test_the_forecast_is_drawn_ahead_and_only_ahead(
+    make_postgres: MakePostgres,
+    make_headroom: MakeHeadroom,
+    make_prometheus: MakePrometheus,
+    clients: Clients,
+) -> None:
+    """From what is in use to the limit, where the daemon sees the end; nothing else is there."""
+    server = make_postgres(max_connections=60)
+    daemon = make_headroom(yaml.safe_dump({"targets": {TARGET: server.dsn()}}))
+    daemon.ready()
+    clients.fill(server.tcp, 30, application_name=CULPRIT)
+    prometheus = make_prometheus(scrape(daemon.port))
+    used = "pgheadroom_slots_used > 30"
+    until(lambda: prometheus.query(used), 20, "scrape of what is in use")
+    asked = {one.legend: one.expression for one in queries() if one.panel == AGAINST_LIMITS}
+
+    def drawn(legend: str) -> tuple[float, list[tuple[float, float]]]:
+        at = time.time()
+        span = {"start": f"{at - 10}", "end": f"{at + 240}", "step": "1"}
+        answer = http.get_json(
+            f"{prometheus.url}/api/v1/query_range", {"query": asked[legend], **span}
+        )
+        (series,) = answer["data"]["result"]
+        return at, [(float(when), float(value)) for when, value in series["values"]]
+
+    at, forecast = drawn("forecast")
+    assert forecast[0][0] > at - 3
+    assert forecast[-1][0] > at + 238
+    course = [value for _, value in forecast]
+    assert course == sorted(course)
+    assert 31 <= course[0] < 55
+    # Flat while the daemon sees no end; else it has come to the limit by then, and stays.
+    assert course[-1] in (course[0], 55)
+    at, past = drawn("used")
+    assert past[-1][0] < at + 11
+
+
+def test_what_is_unknown_is_noticed(make_prometheus: MakePrometheus) -> None:
+    """The test above can fail."""
+    prometheus = make_prometheus("{}")
+    unknown = Query("any", "panel", "legend", "pgheadroom_no_such_metric", "query_range")
+    assert not unknown.finds_something(prometheus)
+    known = Query("any", "panel", "legend", "vector(1)", "query")
+    assert known.finds_something(prometheus)
+    assert not Query("any", "panel", "legend", "vector(NaN)", "query").finds_something(prometheus)
+    wrong = Query("any", "panel", "legend", "vector(1", "query")
+    with pytest.raises(pytest.fail.Exception, match="unclosed"):
+        wrong.finds_something(prometheus)

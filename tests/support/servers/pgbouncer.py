@@ -1,0 +1,106 @@
+"""What does a client see through a real PgBouncer?"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.support.parts import hand_over
+from tests.support.servers import rawclient
+from tests.support.servers.datadir import Setting
+from tests.support.servers.log import Log
+from tests.support.servers.ports import LOOPBACK, on_free_port
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.process import Process
+from tests.support.servers.scratch import make_folder, remove_folder
+from tests.support.servers.wait import until
+from tests.support.servers.wire import Address, HangUpError, Row
+
+_START_SECONDS: Final = 10.0
+ADMIN: Final = "pgbouncer"
+
+
+class PgBouncer:
+    """A PgBouncer in transaction mode in front of *server*; it lets everybody in."""
+
+    def __init__(self, program: Path, server: Postgres, **settings: Setting) -> None:
+        self._program = program
+        self._server = server
+        self.folder: Final = make_folder()
+        self.log: Final = Log(self.folder / "log")
+        self.settings: dict[str, Setting] = {
+            "listen_addr": LOOPBACK,
+            "unix_socket_dir": str(self.folder),
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "admin_users": ADMIN,
+            "ignore_startup_parameters": "extra_float_digits",
+            **settings,
+        }
+        self.port = 0
+        self._process: Process | None = None
+
+    @property
+    def tcp(self) -> Address:
+        """The address on the loopback interface."""
+        return (LOOPBACK, self.port)
+
+    def dsn(self, *, user: str = "postgres", dbname: str = "postgres") -> str:
+        """Return a libpq connection string."""
+        return f"host={LOOPBACK} port={self.port} user={user} dbname={dbname}"
+
+    def start(self) -> None:
+        """Start, and wait until it lets the administrator in."""
+        on_free_port(self._start_on)
+
+    def _start_on(self, port: int) -> None:
+        self.port = port
+        config = self.folder / "pgbouncer.ini"
+        options = "".join(f"{name} = {value}\n" for name, value in self.settings.items())
+        # With auth_type=any the server is asked as one forced user, whoever comes.
+        database = f"* = host={LOOPBACK} port={self._server.port} user=postgres"
+        config.write_text(f"[databases]\n{database}\n[pgbouncer]\nlisten_port = {port}\n{options}")
+        hand_over(self.folder)
+        self._process = Process([self._program, config], log=self.log, cwd=self.folder)
+        until(self._answers, _START_SECONDS, "answer of PgBouncer")
+
+    def _answers(self) -> bool:
+        if self._process is not None:
+            self._process.require_alive()
+        try:
+            self.show("version")
+        except (ConnectionRefusedError, HangUpError):
+            return False
+        return True
+
+    def show(self, what: str) -> list[Row]:
+        """Return the rows of `SHOW` *what* on the administration console."""
+        with rawclient.admitted(self.tcp, user=ADMIN, database="pgbouncer") as console:
+            return console.query(f"show {what}")
+
+    def stop(self) -> None:
+        """Stop it at once, clients or not."""
+        if self._process is not None:
+            self._process.stop()
+
+    def close(self) -> None:
+        """Leave nothing behind; a second time does nothing."""
+        self.stop()
+        if self.folder.exists():
+            self.log.keep()
+            remove_folder(self.folder)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()

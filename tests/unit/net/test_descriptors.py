@@ -1,0 +1,54 @@
+"""Is what the loop complains of told once when it is a shortage, and as ever when it is not?"""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.support.servers.wait import auntil
+
+from pgheadroom.net import descriptors
+from pgheadroom.net.descriptors import Shortage
+
+
+def complaint(number: int, **more: object) -> dict[str, Any]:
+    return {"message": "x", "exception": OSError(number, os.strerror(number)), **more}
+
+
+async def test_a_shortage_is_told_when_it_begins_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(descriptors, "_QUIET_SECONDS", 0.05)
+    loop = asyncio.get_running_loop()
+    shortage = Shortage()
+    lines: list[MutableMapping[str, Any]]
+    with socket.socket() as listener, capture_logs() as lines:
+        for times in (1, 2):
+            for number in (errno.EMFILE, errno.ENFILE) * 64:
+                shortage(loop, complaint(number, socket=listener))
+            await auntil(lambda: len(lines) == 2 * times, 5, "end of the shortage")  # noqa: B023 - called here only
+    events = [line["event"] for line in lines]
+    assert (
+        events
+        == [
+            "no connection can be accepted; those that are there go on",
+            "connections are accepted again",
+        ]
+        * 2
+    )
+
+
+async def test_everything_else_is_logged_as_asyncio_does(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as listener:
+        for context in (
+            complaint(errno.EMFILE),
+            complaint(errno.EPERM, socket=listener),
+            {"message": "x"},
+        ):
+            Shortage()(loop, context)
+    assert [record.name for record in caplog.records] == ["asyncio"] * 3

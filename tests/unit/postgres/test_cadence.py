@@ -1,0 +1,124 @@
+"""Is a full reading taken when it tells something, and paid for only then?"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.readings import sample
+
+from pgheadroom.model.reading import Group
+from pgheadroom.model.slots import Limits
+from pgheadroom.postgres.cadence import DEFAULT_PACE, Cost, Depth, Pulse, carry, depth, moved
+
+LARGE = Limits(max_connections=5000, superuser_reserved=3)
+
+
+def pulse(at: float, visible: int, hidden: int = 0, started_at: float = 500.0) -> Pulse:
+    return Pulse(at, 0.001, visible, hidden, started_at)
+
+
+def test_the_first_reading_is_full() -> None:
+    assert depth(None, 0.0) is Depth.FULL
+
+
+def test_while_nothing_moves_pulses_are_enough_for_some_seconds() -> None:
+    last = sample(at=1000.0, cost_seconds=0.0005)
+    assert depth(last, 1001.0) is Depth.PULSE
+    assert depth(last, 1005.0) is Depth.FULL
+
+
+def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
+    """Up to 17: the table of locks is read whole."""
+    last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    assert depth(last, 1001.0) is Depth.NOTHING
+    assert depth(last, 1001.6) is Depth.PULSE
+    newer = last._replace(server=replace(last.server, version=180004))
+    assert depth(newer, 1001.0) is Depth.PULSE
+    crowd = sample(at=1000.0, groups=(Group("api", "idle", 4900, 1.0),), limits=LARGE)
+    assert depth(crowd, 1001.0) is Depth.PULSE
+
+
+def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:
+    last = sample(at=1000.0, groups=(Group("api", "idle", 12, 1.0),))
+    assert depth(last, 1001.0) is not Depth.FULL
+    assert depth(last, 1002.0) is Depth.FULL
+
+
+def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> None:
+    crowd = (Group("api", "idle", 4900, 1.0),)
+    last = sample(at=1000.0, groups=crowd, limits=LARGE, cost_seconds=0.022)
+    assert moved(last, pulse(1001.0, last.breakdown.visible + 1))
+
+
+def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:
+    last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    assert depth(last, 1029.0) is not Depth.FULL
+    assert depth(last, 1029.9) is not Depth.FULL
+    assert depth(last, 1030.0) is Depth.FULL
+
+
+@pytest.mark.parametrize("now", [999.0, 1000.0 - 3600])
+def test_a_clock_that_is_set_back_means_a_full_reading(now: float) -> None:
+    assert depth(sample(at=1000.0), now) is Depth.FULL
+
+
+def test_one_session_more_or_less_is_a_move() -> None:
+    last = sample(at=1000.0)
+    assert not moved(last, pulse(1001.0, last.breakdown.visible))
+    assert moved(last, pulse(1001.0, last.breakdown.visible + 1))
+    assert moved(last, pulse(1001.0, last.breakdown.visible - 1))
+
+
+def test_a_login_under_way_belongs_to_nobody_yet() -> None:
+    """A full reading could not say whose it is."""
+    last = sample(at=1000.0)
+    assert not moved(last, pulse(1001.0, last.breakdown.visible, hidden=1))
+
+
+def test_a_move_is_not_followed_at_any_price() -> None:
+    last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    more = last.breakdown.visible + 1
+    assert not moved(last, pulse(1007.0, more))
+    assert moved(last, pulse(1008.0, more))
+
+
+def test_another_server_behind_the_same_address_is_a_move() -> None:
+    last = sample(at=1000.0)
+    assert moved(last, pulse(1001.0, last.breakdown.visible, started_at=900.0))
+
+
+@given(st.integers(0, 3000), st.integers(0, 50))
+def test_a_pulse_says_how_many_slots_are_in_use(visible: int, hidden: int) -> None:
+    last = sample(at=1000.0, hidden=2)
+    carried = carry(last, pulse(1001.0, visible, hidden))
+    assert (carried.slots.visible, carried.slots.hidden) == (visible, hidden)
+    assert carried.breakdown is last.breakdown
+    assert not carried.full
+
+
+def test_what_a_reading_waited_for_is_not_what_it_cost() -> None:
+    """The server was busy: a reading of as many sessions that took less worked as much."""
+    cost = Cost().learn(0.006, 1000)
+    assert cost.of(1000) == pytest.approx(0.006)
+    assert cost.of(4000) == pytest.approx(0.021)
+    assert cost.learn(0.9, 1000) == cost
+    assert cost.learn(0.003, 1000).of(1000) == pytest.approx(0.003)
+
+
+def test_a_first_reading_that_waited_is_not_believed() -> None:
+    assert Cost().learn(5.0, 40).of(40) == pytest.approx(0.002)
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 5000)), min_size=1, max_size=20))
+def test_a_reading_costs_no_more_than_any_like_it_took(taken: list[tuple[float, int]]) -> None:
+    cost = Cost()
+    for seconds, sessions in taken:
+        cost = cost.learn(seconds, sessions)
+    for seconds, sessions in taken:
+        assert cost.of(sessions) <= max(seconds, cost.fixed_seconds) * (1 + 1e-9)
+
+
+def test_the_worst_that_full_readings_may_cost_is_bounded() -> None:
+    """While slots are left, at most the share that a move may take."""
+    assert DEFAULT_PACE.calm_share <= DEFAULT_PACE.moved_share <= 1 / 400

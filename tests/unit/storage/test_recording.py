@@ -1,0 +1,204 @@
+"""Is a line the same reading again, and is whatever else a line may be refused in words?"""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.readings import sample
+
+from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, LimitUse, Sample
+from pgheadroom.model.recorded import recorded_sample
+from pgheadroom.model.slots import Limits
+from pgheadroom.storage.recording import RecordingError, line_of, parse
+
+PLAIN = {
+    "time": 1767225600.25,
+    "max_connections": 100,
+    "superuser_reserved_connections": 3,
+    "reserved_connections": 5,
+    "connections": [["api", "idle", 37], ["api", "active", 3]],
+}
+
+names = st.text(max_size=63)
+counts = st.integers(0, 5000)
+times = st.integers(0, 4_000_000_000_000).map(lambda ms: ms / 1000)
+limit_uses = st.lists(st.builds(LimitUse, names, counts, counts), max_size=3).map(tuple)
+
+
+def line(**changed: object) -> str:
+    return json.dumps(PLAIN | changed)
+
+
+def test_the_plain_format() -> None:
+    found = parse(line())
+    assert isinstance(found, Sample)
+    assert found.at == 1767225600.25
+    assert found.full
+    assert found.slots.limits == Limits(100, 3, 5)
+    assert (found.slots.visible, found.slots.hidden) == (40, 0)
+    assert [(g.application_name, g.state, g.count) for g in found.breakdown.groups] == [
+        ("api", "idle", 37),
+        ("api", "active", 3),
+    ]
+
+
+def test_a_reader_of_the_plain_format_finds_its_keys() -> None:
+    groups = (Group("api", "idle", 4, 10.0), Group("api", "idle", 2, 3.0))
+    found = json.loads(line_of(sample(groups=groups)))
+    assert set(PLAIN) <= set(found)
+    assert found["connections"] == [["api", "idle", 6]]
+
+
+def test_before_16_nothing_was_reserved() -> None:
+    plain = {key: value for key, value in PLAIN.items() if key != "reserved_connections"}
+    found = parse(json.dumps(plain))
+    assert isinstance(found, Sample)
+    assert found.slots.limits.reserved == 0
+
+
+@given(
+    at=times,
+    since=st.integers(0, 20_000),
+    limits=st.builds(Limits, counts, counts, counts, counts),
+    groups=st.dictionaries(st.tuples(names, names), counts, max_size=5),
+    hidden=counts,
+    more=st.integers(-3, 3),
+    roles=limit_uses,
+    databases=limit_uses,
+    started_at=times,
+    reserve=st.booleans(),
+    complete=st.booleans(),
+)
+def test_a_sample_survives_the_file(
+    *,
+    at: float,
+    since: int,
+    limits: Limits,
+    groups: dict[tuple[str, str], int],
+    hidden: int,
+    more: int,
+    roles: tuple[LimitUse, ...],
+    databases: tuple[LimitUse, ...],
+    started_at: float,
+    reserve: bool,
+    complete: bool,
+) -> None:
+    counted = sum(groups.values())
+    told_apart_at = round(max(0.0, at - since / 1000), 3)
+    taken = recorded_sample(
+        at,
+        limits,
+        tuple(Group(name, state, count, None) for (name, state), count in groups.items()),
+        hidden=hidden,
+        # Between two breakdowns only the number of backends is followed.
+        visible=counted if told_apart_at == at else max(0, counted + more),
+        told_apart_at=told_apart_at,
+        roles=roles,
+        databases=databases,
+        started_at=started_at,
+        reserve=reserve,
+        complete=complete,
+    )
+    written = line_of(taken)
+    assert written.isascii()
+    assert "\n" not in written
+    assert parse(written) == taken
+
+
+@given(at=times, condition=st.sampled_from(FAILURES), detail=st.just("no route to host"))
+def test_a_failure_survives_the_file(at: float, condition: Condition, detail: str) -> None:
+    failure = Failure(at, condition, detail)
+    assert parse(line_of(failure)) == failure
+
+
+@given(at=times, seconds=st.integers(0, 5000), condition=st.sampled_from(list(Condition)))
+def test_a_knock_survives_the_file(at: float, seconds: int, condition: Condition) -> None:
+    knock = Knock(at, seconds / 1000, condition, "" if condition is Condition.OK else "refused")
+    assert parse(line_of(knock)) == knock
+
+
+def test_times_are_written_to_the_millisecond() -> None:
+    assert parse(line_of(Failure(1.23456, Condition.FULL, ""))).at == 1.235
+    pulse = sample(at=20.00049)._replace(breakdown=sample(at=15.0004).breakdown)
+    found = parse(line_of(pulse))
+    assert isinstance(found, Sample)
+    assert (found.at, found.breakdown.at, found.full) == (20.0, 15.0, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON: Expecting value at column 1"),
+        ('{"time": 1', "not JSON: Expecting ',' delimiter at column 11"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"time": ' + "9" * 5000 + "}", "a number of thousands of digits"),
+        (line(time=float("nan")), "NaN"),
+        (line(time=float("-inf")), "Infinity"),
+        (line().replace("1767225600.25", "1e999"), "time must be a number of seconds"),
+        (line(time=-1), "time must be a number of seconds from 0"),
+        (line(time="now"), 'time must be a number of seconds from 0 to 253402300799; it is "now"'),
+        (line(time=True), "it is true"),
+        (line(time=None), "it is missing"),
+        ("[1, 2]", "should be an object with a time, not list"),
+        (line(max_connections=None), "max_connections must be a whole number"),
+        (line(max_connections=100.5), "it is 100.5"),
+        (line(max_connections=10**18), "from 0 to 262143"),
+        (line(max_connections=[]), "max_connections and the reserves must be whole numbers"),
+        (line(superuser_reserved_connections=-1), "superuser_reserved_connections must be"),
+        (line(reserved_connections="5"), "reserved_connections must be a whole number"),
+        (line(connections=None), "connections must be a list of"),
+        (line(connections="idle"), "connections must be a list of"),
+        (line(connections=[["api", "idle"]]), "connections must be a list of"),
+        (line(connections=[["api", "idle", 1, 2]]), "connections must be a list of"),
+        (line(connections=[[["api"], "idle", 1]]), "connections must be a list of"),
+        (line(connections=[["api", "idle", -1]]), "a count of connections must be a whole number"),
+        (line(connections=[["api", "idle", True]]), "it is true"),
+        (line(connections=[["api", "idle", 1.0]]), "it is 1.0"),
+        (line(connections=[["a" * 1001, "idle", 1]]), "an application_name must be text of at"),
+        (line(connections=[[None, "idle", 1]]), "an application_name must be text"),
+        (line(connections=[["a", "idle", 1], ["a", "idle", 2]]), 'has "a", "idle" twice'),
+        (line(hidden=-2), "hidden must be"),
+        (line(pulse=[3]), "pulse must be"),
+        (line(pulse=[3, 1767225601]), "the time of a pulse must be"),
+        (line(roles=[["app", 3]]), "roles must be a list of [name, limit, used]"),
+        (line(databases={"shop": 3}), "databases must be a list of"),
+        ('{"time": 1, "failure": "sad"}', "failure must be one of full, reserved_only"),
+        ('{"time": 1, "failure": "ok"}', "failure must be one of"),
+        ('{"time": 1, "knock": ["ok"]}', "knock must be one of ok, full"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, words: str) -> None:
+    # Twice: what was seen before is remembered, and must not pass for something else.
+    for _ in range(2):
+        with pytest.raises(RecordingError) as caught:
+            parse(text)
+        assert words in str(caught.value)
+        assert len(str(caught.value)) < 300
+        assert str(caught.value).isprintable()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+KEYS = [*PLAIN, "hidden", "provider_reserved", "pulse", "roles", "databases", "started_at"]
+KEYS += ["failure", "knock", "seconds", "detail"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), json_values))
+def test_whatever_stands_there_it_is_a_reading_or_refused(changed: dict[str, object]) -> None:
+    try:
+        found = parse(line(**changed))
+    except RecordingError as error:
+        assert str(error).isprintable()  # noqa: PT017 - both ways are right
+    else:
+        assert found.at >= 0
+        assert parse(line_of(found)).at == round(found.at, 3)
+
+
+@given(st.text())
+def test_whatever_the_text(text: str) -> None:
+    with pytest.raises(RecordingError):
+        parse(text)

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from benchmarks.support import machine
 from benchmarks.support.figures import say, spread, table
-from pgheadroom.forecast.application_trends import Tendencies
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.application_trends import ApplicationTrends
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.state import State
 from pgheadroom.storage.directory import StateDirectory
-from pgheadroom.storage.snapshot import remembered
+from pgheadroom.storage.snapshot import taken
 from pgheadroom.storage.snapshot_file import pack, unpack
 
 _BAR_BYTES, _BAR_MILLISECONDS = 150_000, 30.0
@@ -39,7 +39,7 @@ def grown(applications: int, days: float) -> State:
     chance = random.Random(5)  # noqa: S311 - the same state each time
     counts = {f"service-{n:02d}-{chance.choice('abcd')}": 2 + n % 7 for n in range(applications)}
     usual = dict(counts)
-    course, tendencies = Course(), Tendencies()
+    usage, trends = Usage(), ApplicationTrends()
     limit = 12 * applications + 20
     for at in [
         *range(_NOW - int(days * 86400), _NOW - _NEWEST, _EVERY),
@@ -48,9 +48,9 @@ def grown(applications: int, days: float) -> State:
         for name in chance.sample(sorted(counts), max(1, applications // 5)):
             step = chance.choice((-1, 0, 1))
             counts[name] = min(usual[name] + 4, max(1, counts[name] + step))
-        course = course.add(float(at), sum(counts.values()), dict(counts), limit)
-        tendencies = tendencies.update(course.history, course.touched)
-    return State("db")._replace(course=course, tendencies=tendencies)
+        usage = usage.add(float(at), sum(counts.values()), dict(counts), limit)
+        trends = trends.update(usage.history, usage.touched)
+    return State("db")._replace(usage=usage, trends=trends)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     say(f"{options.days:g} days of history with {options.applications} applications ...")
     state = grown(options.applications, options.days)
-    memory = remembered(state, float(_NOW))
-    data = pack(memory, "db")
+    snapshot = taken(state, float(_NOW))
+    data = pack(snapshot, "db")
     times: dict[str, list[float]] = {"pack": [], "write to disk": [], "check and unpack": []}
     with tempfile.TemporaryDirectory(dir=options.directory) as folder:
         directory = StateDirectory(Path(folder))
         for _ in range(options.runs):
-            times["pack"].append(_milliseconds(lambda: pack(memory, "db"), time.thread_time))
+            times["pack"].append(_milliseconds(lambda: pack(snapshot, "db"), time.thread_time))
             times["write to disk"].append(
                 _milliseconds(lambda: directory.write("db", data), time.perf_counter)
             )

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from benchmarks.support import machine
 from benchmarks.support.figures import quantile, say, table
-from pgheadroom.model.names import Folder
+from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Breakdown, Group, Sample, Server
 from pgheadroom.model.slots import Limits, Slots
 from pgheadroom.postgres.cadence import Pulse, carry
@@ -43,7 +43,7 @@ _CLIMB_SECONDS = 60.0
 """A connection more in so many seconds: 20,000 of them take 333 of the 397 free slots."""
 _LIMITS = Limits(max_connections=1000, superuser_reserved=3)
 _SERVER = Server(170010, "17.10", 500.0, False, "pgheadroom", False, True, False)  # noqa: FBT003 - in the order of the fields
-_POLICY = Policy(Folder().fold)
+_POLICY = Policy(NameFolder().fold)
 
 
 @dataclass(slots=True)

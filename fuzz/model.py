@@ -18,7 +18,7 @@ from fuzz.harness import Harness
 from pgheadroom import log
 from pgheadroom.metrics.exposition import Format, collected, family
 from pgheadroom.metrics.table import TABLE
-from pgheadroom.model.names import Folder, printable
+from pgheadroom.model.names import NameFolder, printable
 from pgheadroom.model.reading import Group
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
@@ -31,7 +31,7 @@ from pgheadroom.web.api import encoded
 from pgheadroom.web.view import target_view
 
 _LONGEST = 128
-_FOLDER = Folder()
+_FOLDER = NameFolder()
 _MOST = 10
 
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fuzz.harness import Harness
-from pgheadroom.model.names import Folder
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.names import NameFolder
+from pgheadroom.model.reading import Outcome
 from pgheadroom.postgres import refusal, rows
 from pgheadroom.postgres.knock import UnusableError, admits, message, parse_error
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 
-_POLICY = Policy(Folder().fold)
+_POLICY = Policy(NameFolder().fold)
 _LOOP = asyncio.new_event_loop()
 
 
 def _judged(said: refusal.Refusal) -> None:
     for was_alive in (False, True):
-        assert refusal.condition(said, was_alive=was_alive) in Condition
+        assert refusal.outcome(said, was_alive=was_alive) in Outcome
     assert "\n" not in said.detail
 
 

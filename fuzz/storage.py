@@ -5,18 +5,18 @@ from __future__ import annotations
 import gzip
 
 from fuzz.harness import Harness, file_of
-from pgheadroom.model.names import Folder
-from pgheadroom.model.reading import Condition, Failure, Group, Knock, Reading
+from pgheadroom.model.names import NameFolder
+from pgheadroom.model.reading import Failure, Group, Knock, Outcome, Reading
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.storage.recording import RecordingError, line_of, parse
 from pgheadroom.storage.recording_end import TapeError, find_end
-from pgheadroom.storage.snapshot import Memory, recalled, remembered
+from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack
 
-_POLICY = Policy(Folder().fold)
+_POLICY = Policy(NameFolder().fold)
 _LIMITS = Limits(100, 3, 5)
 _NOW = 5000.0
 
@@ -27,8 +27,8 @@ def _readings() -> list[Reading]:
         recorded_sample(1000.0 + 60 * n, _LIMITS, (*groups, Group("leak", "idle", n, None)))
         for n in range(50)
     ]
-    failure = Failure(4000.0, Condition.FULL, "sorry, too many clients already")
-    return [*samples, failure, Knock(4001.0, 0.01, Condition.OK)]
+    failure = Failure(4000.0, Outcome.FULL, "sorry, too many clients already")
+    return [*samples, failure, Knock(4001.0, 0.01, Outcome.OK)]
 
 
 def _state() -> State:
@@ -63,7 +63,7 @@ def end_of_recording(data: bytes) -> None:
                 assert found.size + found.bytes_cut == len(bytes_)
 
 
-def memory(data: bytes) -> None:
+def snapshot(data: bytes) -> None:
     """A file of the state directory, as it is and as what was packed."""
     for packed in (data, gzip.compress(data, 1, mtime=0)):
         try:
@@ -74,19 +74,19 @@ def memory(data: bytes) -> None:
             _goes_on(found)
 
 
-def _goes_on(found: Memory) -> None:
+def _goes_on(found: Snapshot) -> None:
     """Remember it again, and take readings on from there."""
     assert unpack(pack(found, "db"), "db", _NOW) == found
-    state = recalled(State("db"), found, _NOW)
+    state = restored(State("db"), found, _NOW)
     for n in range(3):
         sample = recorded_sample(_NOW + n, _LIMITS, (Group("leak", "idle", 50 + n, None),))
         state = step(state, sample, _POLICY)
-    pack(remembered(state, _NOW + 3), "db")
+    pack(taken(state, _NOW + 3), "db")
 
 
 _LINES = [line_of(reading).encode() for reading in _readings()]
-_MEMORY = pack(remembered(_state(), _NOW), "db")
-_EMPTY = pack(remembered(State("db"), _NOW), "db")
+_MEMORY = pack(taken(_state(), _NOW), "db")
+_EMPTY = pack(taken(State("db"), _NOW), "db")
 
 HARNESSES = (
     Harness(
@@ -117,7 +117,7 @@ HARNESSES = (
     ),
     Harness(
         "memory",
-        memory,
+        snapshot,
         (_MEMORY, gzip.decompress(_MEMORY), gzip.decompress(_EMPTY)),
         share=40,
         words=("1e999", "-1", "null", '"climbing"', "9007199254740993", "1" + "0" * 400),

@@ -10,7 +10,7 @@ from fuzz.postgres import done
 from pgheadroom.backtest.prometheus import histories
 from pgheadroom.backtest.prometheus_api import Login, PrometheusApi, PrometheusError
 from pgheadroom.metrics.exposition import Format
-from pgheadroom.model.names import Folder
+from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -18,7 +18,7 @@ from pgheadroom.storage.recording import line_of, parse
 from pgheadroom.web.auth import credentials
 from pgheadroom.web.site import accepts_gzip
 
-_POLICY = Policy(Folder().fold)
+_POLICY = Policy(NameFolder().fold)
 
 
 def headers(data: bytes) -> None:

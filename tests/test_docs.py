@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from pgheadroom.config.settings import Settings, allowed_range
 from pgheadroom.metrics.own import NAMES
 from pgheadroom.metrics.table import TABLE
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -49,7 +49,7 @@ def test_the_table_in_the_readme_is_the_one_in_the_code(name: str, expected: lis
 
 
 def test_every_state_is_explained() -> None:
-    for condition in Condition:
+    for condition in Outcome:
         assert re.search(rf"^\| .*`{condition}`.* \|", README, re.MULTILINE), condition
 
 

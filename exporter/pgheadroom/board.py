@@ -68,4 +68,4 @@ class Board:
     @property
     def ready(self) -> bool:
         """Whether every target has been read once, successfully or not."""
-        return all(state.condition is not None for state in self._states.values())
+        return all(state.outcome is not None for state in self._states.values())

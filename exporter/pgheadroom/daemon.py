@@ -1,4 +1,4 @@
-"""How do the parts become a daemon: built in order, run until a signal, ended in reverse."""
+"""Puts the parts together, starts them in order, runs until a signal, ends them in reverse."""
 
 from __future__ import annotations
 
@@ -14,22 +14,13 @@ import structlog
 
 from pgheadroom import __version__
 from pgheadroom.board import Board
+from pgheadroom.config import resolve
 from pgheadroom.config.load import load_web
 from pgheadroom.config.settings import Settings, TargetSettings, split_address
-from pgheadroom.judge.slot_rules import least_share
 from pgheadroom.metrics.exposition import Exposition
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.model.names import Folder
-from pgheadroom.net.descriptors import Shortage
-from pgheadroom.net.http import Credentials
-from pgheadroom.notify.alertmanager import Alertmanagers
-from pgheadroom.notify.notification import Form
-from pgheadroom.notify.systemd import Herald
-from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
-from pgheadroom.postgres.login import Access
-from pgheadroom.step import Policy
-from pgheadroom.storage.directory import StateDirectory
-from pgheadroom.storage.saver import Keeper
+from pgheadroom.net.descriptors import OutOfDescriptors
+from pgheadroom.notify.systemd import SystemdNotifier
 from pgheadroom.watch.fleet import Fleet
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.reload import Reloader, Reread, nothing_to_read
@@ -52,79 +43,6 @@ class AddressInUseError(Exception):
     """The address to listen at cannot be had; the message says which and why."""
 
 
-def access(settings: Settings, name: str, target: TargetSettings) -> Access:
-    """Return how to get at *target*, which is called *name*."""
-    return Access(
-        name=name,
-        conninfo=target.dsn.get_secret_value(),
-        password_file=target.password_file,
-        extra_reserved=target.extra_reserved,
-        rds_reserve=target.rds_reserve,
-        limit_share=least_share(settings.thresholds),
-        connect_timeout_seconds=settings.connect_timeout_seconds,
-        read_timeout_seconds=settings.read_timeout_seconds,
-        backoff_first_seconds=max(1.0, settings.interval_seconds),
-        backoff_longest_seconds=settings.backoff_longest_seconds,
-        canary=_canary_access(settings, name, target),
-    )
-
-
-def _canary_access(settings: Settings, name: str, target: TargetSettings) -> Access | None:
-    if target.canary_dsn is None:
-        return None
-    return Access(
-        name=name,
-        conninfo=target.canary_dsn.get_secret_value(),
-        password_file=target.canary_password_file,
-        connect_timeout_seconds=settings.connect_timeout_seconds,
-        read_timeout_seconds=settings.read_timeout_seconds,
-        backoff_first_seconds=settings.canary_interval_seconds,
-        backoff_longest_seconds=max(
-            settings.canary_interval_seconds, settings.backoff_longest_seconds
-        ),
-        application_name=CANARY,
-    )
-
-
-def policy(settings: Settings) -> Policy:
-    """Return what *settings* decide about the way readings become a state."""
-    return Policy(
-        fold=Folder(settings.rules).fold,
-        most_applications=settings.max_applications,
-        thresholds=settings.thresholds,
-    )
-
-
-def alertmanagers(settings: Settings, board: Board, own: SelfMetrics) -> Alertmanagers:
-    """Return those whom *settings* want told of the alerts on *board*."""
-    return Alertmanagers(
-        settings.alertmanager_urls,
-        Form(settings.alertmanager_resend_seconds, settings.alert_labels, settings.external_url),
-        Credentials(
-            username=settings.alertmanager_username,
-            password_file=settings.alertmanager_password_file,
-            bearer_token_file=settings.alertmanager_bearer_token_file,
-            ca_file=settings.alertmanager_ca_file,
-            cert_file=settings.alertmanager_cert_file,
-            key_file=settings.alertmanager_key_file,
-        ),
-        board,
-        own,
-    )
-
-
-def keeper(
-    settings: Settings, targets: Mapping[str, TargetSettings], board: Board, own: SelfMetrics
-) -> Keeper | None:
-    """Return what keeps the states of *targets* over a restart, if *settings* want that."""
-    path = settings.directory_of_state()
-    if path is None:
-        return None
-    others = {name: target for name, target in targets.items() if name not in settings.targets}
-    unnamed = next((name for name, target in others.items() if name == target.address), None)
-    return Keeper(StateDirectory(path), board, own, unnamed)
-
-
 async def run(
     settings: Settings,
     targets: Mapping[str, TargetSettings],
@@ -139,7 +57,7 @@ async def run(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(Shortage())
+    loop.set_exception_handler(OutOfDescriptors())
     for number in _ENDING:
         loop.add_signal_handler(number, stop.set)
     async with running(settings, targets, reread) as (address, reloader):
@@ -170,25 +88,25 @@ async def running(
     Its value is the address in use, and what reloads what *reread* tells.
     """
     web_config, tls = load_web(settings.web_config_file)
-    decided = policy(settings)
+    policy = resolve.policy(settings)
     addresses = {name: target.address for name, target in targets.items()}
-    board = Board(addresses, decided.thresholds)
+    board = Board(addresses, policy.thresholds)
     exposition = Exposition(board)
     own = SelfMetrics()
     own.configured(time.time())
-    told = alertmanagers(settings, board, own)
-    kept = keeper(settings, targets, board, own)
+    notifier = resolve.notifier(settings, board, own)
+    saver = resolve.saver(settings, targets, board, own)
     jobs = Jobs(own)
-    if kept is not None:  # before a page could show that nothing fires
-        await jobs.guarded("state", kept.recall)()
+    if saver is not None:  # before a page could show that nothing fires
+        await jobs.guarded("state", saver.recall)()
 
     def sampler(name: str, target: TargetSettings) -> Sampler:
-        return Sampler(access(settings, name, target), decided, board)
+        return Sampler(resolve.connect_options(settings, name, target), policy, board)
 
-    fleet = Fleet(settings, sampler, board, kept, own)
+    fleet = Fleet(settings, sampler, board, saver, own)
     stuck = stuck_seconds(settings)
-    herald = Herald(board, lambda: fleet.longest_seconds("sample") < stuck)
-    reloader = Reloader(settings, reread, fleet, own, herald)
+    systemd = SystemdNotifier(board, lambda: fleet.longest_seconds("sample") < stuck)
+    reloader = Reloader(settings, reread, fleet, own, systemd)
     host, port = split_address(settings.listen)
     reload = reloader.answer if settings.enable_reload else None
     app = Site(board, exposition, own, reload).application()
@@ -200,24 +118,24 @@ async def running(
         raise AddressInUseError(message) from error
     schedule = Schedule()
     fleet.begin(targets, schedule)
-    if kept is not None:
-        schedule.every(_KEEP_SECONDS, jobs.guarded("state", kept.turn))
-    for peer in told.peers:
-        jobs.repeat("page", peer.turn)
+    if saver is not None:
+        schedule.every(_KEEP_SECONDS, jobs.guarded("state", saver.turn))
+    for alertmanager in notifier.alertmanagers:
+        jobs.repeat("page", alertmanager.turn)
     jobs.repeat("reload", reloader.turn)
-    for seconds, turn in herald.turns():
+    for seconds, turn in systemd.turns():
         schedule.every(seconds, jobs.guarded("notify", turn))
     schedule.start()
     try:
         yield f"{'http' if tls is None else 'https'}://{host or 'localhost'}:{port}", reloader
     finally:
-        herald.stopping()
+        systemd.stopping()
         schedule.stop()
         await asyncio.gather(jobs.end(), fleet.end())
         last = Jobs(own)
-        await last.guarded("page", told.last_words)()
-        if kept is not None:
-            await last.guarded("state", kept.finish)()
+        await last.guarded("page", notifier.flush)()
+        if saver is not None:
+            await last.guarded("state", saver.finish)()
         await runner.cleanup()
 
 

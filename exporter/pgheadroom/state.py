@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import Tendencies
-from pgheadroom.forecast.exhaustion import Prospect
-from pgheadroom.forecast.rolling_max import Peaks
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.application_trends import ApplicationTrends
+from pgheadroom.forecast.exhaustion import Forecast
+from pgheadroom.forecast.rolling_max import RollingMax
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
-from pgheadroom.model.logins import Visits
-from pgheadroom.model.reading import Condition, Knock, Sample
+from pgheadroom.model.logins import CanaryLog
+from pgheadroom.model.reading import Knock, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 
@@ -22,7 +22,7 @@ class State(NamedTuple):
 
     target: str
     thresholds: Thresholds = Thresholds()
-    condition: Condition | None = None
+    outcome: Outcome | None = None
     """By the newest reading; None before there was one."""
     since: float | None = None
     """When *condition* began, in seconds since the epoch."""
@@ -30,19 +30,19 @@ class State(NamedTuple):
     """The newest failure in words, while it lasts."""
     sample: Sample | None = None
     """The newest sample: while the server refuses us, the last that there was."""
-    recalled: bool = False
+    restored: bool = False
     """Whether that one was taken before a restart of the daemon; then it has no groups."""
     applications: Applications = Applications()
-    peaks: Peaks = Peaks()
-    failures: Mapping[Condition, int] = {}
+    peaks: RollingMax = RollingMax()
+    failures: Mapping[Outcome, int] = {}
     knock: Knock | None = None
-    knock_failures: Mapping[Condition, int] = {}
-    visits: Visits = Visits()
-    course: Course = Course()
-    tendencies: Tendencies = Tendencies()
-    outlook: tuple[Prospect, ...] = ()
+    knock_failures: Mapping[Outcome, int] = {}
+    visits: CanaryLog = CanaryLog()
+    usage: Usage = Usage()
+    trends: ApplicationTrends = ApplicationTrends()
+    forecasts: tuple[Forecast, ...] = ()
     """Ways in which the ordinary slots may run out, soonest first."""
-    watched: Mapping[Key, ActiveAlert] = {}
+    active: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
     address: str = ""
@@ -69,9 +69,9 @@ class State(NamedTuple):
         A refusal is news about the slots: while the newest reading is one, its word counts more
         than the last sample's, and counts without one too.
         """
-        if self.condition is Condition.FULL:
+        if self.outcome is Outcome.FULL:
             return 0
-        if self.condition is Condition.RESERVED_ONLY:
+        if self.outcome is Outcome.RESERVED_ONLY:
             return self._free_of_reserve(tier)
         return None if self.sample is None else self.sample.slots.free(tier)
 

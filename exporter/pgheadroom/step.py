@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.forecast.rolling_max import Peaks
+from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
 from pgheadroom.model.applications import count
-from pgheadroom.model.reading import Condition, Failure, Knock, Reading, Sample, Visit
+from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Sample, Visit
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -36,19 +36,19 @@ def _read(state: State, reading: Reading | Visit, policy: Policy) -> State:
     match reading:
         case Sample():
             return _sampled(state, reading, policy)
-        case Failure(at=at, condition=condition, detail=detail):
+        case Failure(at=at, outcome=outcome, detail=detail):
             return state._replace(
-                condition=condition,
-                since=state.since if condition is state.condition else at,
+                outcome=outcome,
+                since=state.since if outcome is state.outcome else at,
                 detail=detail,
-                failures=_one_more(state.failures, condition),
+                failures=_one_more(state.failures, outcome),
             )
-        case Knock(condition=condition):
-            refused = condition is not Condition.OK
+        case Knock(outcome=outcome):
+            refused = outcome is not Outcome.OK
             failures = state.knock_failures
             return state._replace(
                 knock=reading,
-                knock_failures=_one_more(failures, condition) if refused else failures,
+                knock_failures=_one_more(failures, outcome) if refused else failures,
             )
         case Visit():
             return state._replace(visits=state.visits.add(reading))
@@ -73,22 +73,22 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
             named=spoken_of(state),
         )
     limit = slots.limits.of(Tier.ORDINARY)
-    course = state.course.add(sample.at, slots.used, applications.tracked, limit)
+    usage = state.usage.add(sample.at, slots.used, applications.tracked, limit)
     return state._replace(
         thresholds=policy.thresholds,
-        condition=Condition.OK,
-        since=state.since if state.condition is Condition.OK else sample.at,
+        outcome=Outcome.OK,
+        since=state.since if state.outcome is Outcome.OK else sample.at,
         detail="",
         sample=sample,
-        recalled=False,
+        restored=False,
         identifier=sample.server.identifier or state.identifier,
         applications=applications,
         # A peak of what may be parallel workers would say that slots ran out when none did.
-        peaks=state.peaks.add(sample.at, slots.used) if sample.exact else Peaks(),
-        course=course,
-        tendencies=state.tendencies.update(course.history, course.touched),
+        peaks=state.peaks.add(sample.at, slots.used) if sample.exact else RollingMax(),
+        usage=usage,
+        trends=state.trends.update(usage.history, usage.touched),
     )
 
 
-def _one_more(counts: Mapping[Condition, int], condition: Condition) -> Mapping[Condition, int]:
-    return {**counts, condition: counts.get(condition, 0) + 1}
+def _one_more(counts: Mapping[Outcome, int], outcome: Outcome) -> Mapping[Outcome, int]:
+    return {**counts, outcome: counts.get(outcome, 0) + 1}

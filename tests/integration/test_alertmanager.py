@@ -29,8 +29,8 @@ from pgheadroom.board import Board
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.net.http import Credentials
-from pgheadroom.notify.alertmanager import Alertmanagers
-from pgheadroom.notify.notification import Form
+from pgheadroom.notify.alertmanager import Notifier
+from pgheadroom.notify.notification import NotificationOptions
 from pgheadroom.state import State
 from pgheadroom.watch.jobs import Jobs
 
@@ -42,7 +42,7 @@ receivers:
   - name: pager
     webhook_configs: [{url: "%s", send_resolved: true}]
 """
-OFTEN = Form(resend_seconds=0.5)
+OFTEN = NotificationOptions(resend_seconds=0.5)
 
 MakeAlertmanager = Callable[[str], Alertmanager]
 LogLines = list[MutableMapping[str, Any]]
@@ -58,13 +58,15 @@ def alert(name: AlertName = AlertName.EXHAUSTED, **changes: Any) -> Alert:  # no
 class Paging:
     """What the daemon runs to tell *urls*, but for the samplers: the test publishes instead."""
 
-    def __init__(self, urls: list[str], form: Form, credentials: Credentials) -> None:
+    def __init__(
+        self, urls: list[str], options: NotificationOptions, credentials: Credentials
+    ) -> None:
         self.board = Board(["db"])
         self.own = SelfMetrics()
-        self.told = Alertmanagers(urls, form, credentials, self.board, self.own)
+        self.notifier = Notifier(urls, options, credentials, self.board, self.own)
         self._jobs = Jobs(self.own)
-        for peer in self.told.peers:
-            self._jobs.repeat("page", peer.turn)
+        for alertmanager in self.notifier.alertmanagers:
+            self._jobs.repeat("page", alertmanager.turn)
 
     def fires(self, *alerts: Alert) -> None:
         """Publish that *alerts*, and no others, fire."""
@@ -77,14 +79,16 @@ class Paging:
     async def end(self) -> None:
         """End as the daemon does."""
         await self._jobs.end()
-        await Jobs(self.own).guarded("page", self.told.last_words)()
+        await Jobs(self.own).guarded("page", self.notifier.flush)()
         assert self.metric("bugs_total", job="page") == 0
 
 
 class MakePaging(Protocol):
     """Begins to tell Alertmanagers."""
 
-    def __call__(self, *urls: str, form: Form = ..., credentials: Credentials = ...) -> Paging:
+    def __call__(
+        self, *urls: str, options: NotificationOptions = ..., credentials: Credentials = ...
+    ) -> Paging:
         """Return what does."""
         ...
 
@@ -96,10 +100,10 @@ async def make_paging() -> AsyncIterator[MakePaging]:
 
     def make(
         *urls: str,
-        form: Form = Form(),  # noqa: B008 - a frozen value
+        options: NotificationOptions = NotificationOptions(),  # noqa: B008 - a frozen value
         credentials: Credentials = Credentials(),  # noqa: B008 - a frozen value
     ) -> Paging:
-        made.append(Paging(list(urls), form, credentials))
+        made.append(Paging(list(urls), options, credentials))
         return made[-1]
 
     yield make
@@ -201,8 +205,8 @@ async def test_a_new_alert_arrives_whole_and_at_once(
     make_alertmanager: MakeAlertmanager, make_paging: MakePaging
 ) -> None:
     server = make_alertmanager(NOBODY)
-    form = Form(30.0, {"team": "payments"}, "https://headroom.example")
-    paging = make_paging(server.url, form=form)
+    options = NotificationOptions(30.0, {"team": "payments"}, "https://headroom.example")
+    paging = make_paging(server.url, options=options)
     fires = alert(about=("role", "app"))
     paging.fires(fires)
     (found,) = await shown(server, 1, 1.0)
@@ -245,7 +249,7 @@ async def test_what_every_sample_says_anew_is_posted_on_the_beat_alone(
 ) -> None:
     """Figures, and a culprit that changes with each sample; the post has the newest of them."""
     receiver = receivers[0]
-    paging = make_paging(receiver.url, form=Form(resend_seconds=3.0))
+    paging = make_paging(receiver.url, options=NotificationOptions(resend_seconds=3.0))
     await auntil(lambda: receiver.posts == [[]], 5, "empty post")
     since, began = time.time(), time.monotonic()
     paging.fires(alert(since=since))
@@ -272,7 +276,7 @@ async def test_a_firing_alert_never_expires_and_ends_when_it_resolves(
 ) -> None:
     """It would within two seconds, were it not told again."""
     server = make_alertmanager(NOBODY)
-    paging = make_paging(server.url, form=OFTEN)
+    paging = make_paging(server.url, options=OFTEN)
     paging.fires(alert())
     (first,) = await shown(server, 1)
 
@@ -292,7 +296,7 @@ async def test_what_was_told_survives_a_restart_of_alertmanager(
 ) -> None:
     """Alertmanager keeps no alerts on disk: it has them back on the next beat."""
     server = make_alertmanager(NOBODY)
-    paging = make_paging(server.url, form=OFTEN)
+    paging = make_paging(server.url, options=OFTEN)
     paging.fires(alert())
     await shown(server, 1)
     await asyncio.to_thread(server.stop)
@@ -357,7 +361,9 @@ async def test_the_last_words_are_what_is_new(
     await auntil(
         lambda: (
             paging.metric(
-                "alertmanager_posts_total", alertmanager=paging.told.peers[0].name, outcome="ok"
+                "alertmanager_posts_total",
+                alertmanager=paging.notifier.alertmanagers[0].name,
+                outcome="ok",
             )
             == 2
         ),
@@ -385,7 +391,7 @@ async def test_tls_a_password_and_a_path(
     password.write_text(SECRET)
     paging = make_paging(
         server.url,
-        form=OFTEN,
+        options=OFTEN,
         credentials=Credentials(
             username=USER,
             password_file=password,
@@ -429,7 +435,7 @@ async def test_a_token_is_read_anew_for_each_post(
     receiver.wanted = "Bearer second"
     token.write_text("first\n")
     make_paging(
-        receiver.url + "/base/", form=OFTEN, credentials=Credentials(bearer_token_file=token)
+        receiver.url + "/base/", options=OFTEN, credentials=Credentials(bearer_token_file=token)
     )
     await auntil(lambda: receiver.posts, 5, "refused post")
     assert receiver.accepted == []
@@ -539,7 +545,10 @@ async def test_the_page_reaches_a_person_with_a_hostile_name_made_harmless(
     assert page["status"] == "firing"
     (told,) = page["alerts"]
     assert told["labels"]["alertname"] == "PostgresConnectionsExhausted"
-    for text in (told["annotations"]["description"], told["annotations"]["application_name"]):
+    for text in (
+        told["annotations"]["description"],
+        told["annotations"]["application_name"],
+    ):
         assert text.isprintable()
         assert "evil.example" in text
         for active in ("<!", "@", "](", "https://"):

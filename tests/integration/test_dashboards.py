@@ -219,11 +219,11 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
     at, forecast = drawn("forecast")
     assert forecast[0][0] > at - 3
     assert forecast[-1][0] > at + 238
-    course = [value for _, value in forecast]
-    assert course == sorted(course)
-    assert 31 <= course[0] < 55
+    usage = [value for _, value in forecast]
+    assert usage == sorted(usage)
+    assert 31 <= usage[0] < 55
     # Flat while the daemon sees no end; else it has come to the limit by then, and stays.
-    assert course[-1] in (course[0], 55)
+    assert usage[-1] in (usage[0], 55)
     at, past = drawn("used")
     assert past[-1][0] < at + 11
 

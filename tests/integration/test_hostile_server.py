@@ -18,8 +18,8 @@ from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import until
 
-from pgheadroom.model.reading import Condition, Failure
-from pgheadroom.postgres.login import Access
+from pgheadroom.model.reading import Failure, Outcome
+from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.postgres.session import Session
 
 pytestmark = pytest.mark.majors(18)
@@ -108,9 +108,9 @@ def fails_alone(pg: Postgres, ports: dict[str, int], make_headroom: MakeHeadroom
 async def test_too_much_is_cut_off_before_the_time_is_up(way: str, detail: str) -> None:
     with hostile(way) as ports:
         conninfo = f"host={LOOPBACK} port={ports[way]} user=x"
-        session = Session(Access("db", conninfo, read_timeout_seconds=60.0))
+        session = Session(ConnectOptions("db", conninfo, read_timeout_seconds=60.0))
         reading = await session.read()
         session.close()
     assert isinstance(reading, Failure)
-    assert reading.condition is Condition.ERROR
+    assert reading.outcome is Outcome.ERROR
     assert detail in reading.detail

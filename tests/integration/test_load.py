@@ -8,7 +8,7 @@ from benchmarks import many_names, soak
 from benchmarks.scrape_load import QUIET, loads
 from benchmarks.support.http_load import ALL
 
-from pgheadroom.web.limits import Limits
+from pgheadroom.web.limits import ClientLimits
 
 pytestmark = [pytest.mark.postgres, pytest.mark.majors(17)]
 
@@ -18,7 +18,8 @@ def test_clients_that_misbehave_all_at_once() -> None:
     assert load.answers["200"] > 0
     assert load.answers["cut off"] > 0
     assert load.peak_mib < load.before_mib + 64
-    assert load.files < Limits().connections + 200  # it accepts a few before the first are gone
+    # It accepts a few before the first are gone.
+    assert load.files < ClientLimits().connections + 200
     assert not load.failed_after
     assert quiet.took
     assert not quiet.failed

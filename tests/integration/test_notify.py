@@ -22,8 +22,8 @@ from tests.support.servers.wait import auntil, until
 from pgheadroom.board import Board
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Condition
-from pgheadroom.notify.systemd import Herald, beat_seconds, status
+from pgheadroom.model.reading import Outcome
+from pgheadroom.notify.systemd import SystemdNotifier, beat_seconds, status
 from pgheadroom.state import State
 from pgheadroom.watch.jobs import Jobs
 
@@ -198,7 +198,7 @@ def test_a_loop_that_is_stuck_gives_no_sign_of_life(
 async def test_a_sampler_that_is_stuck_alone_ends_the_signs_of_life(systemd: Systemd) -> None:
     """What the schedule cannot see: it goes on, but the turn of a sampler never ends."""
     jobs = Jobs(SelfMetrics())
-    herald = Herald(
+    herald = SystemdNotifier(
         Board(["db"]),
         lambda: jobs.longest_seconds("sample") < BEAT_SECONDS,
         ALLOWED | {"NOTIFY_SOCKET": systemd.name},
@@ -219,7 +219,7 @@ async def test_a_sampler_that_is_stuck_alone_ends_the_signs_of_life(systemd: Sys
 
 @only_at_a_path
 def test_what_was_not_heard_is_said_again_and_logged_once(systemd: Systemd) -> None:
-    herald = Herald(Board([]), lambda: True, {"NOTIFY_SOCKET": systemd.name + ".gone"})
+    herald = SystemdNotifier(Board([]), lambda: True, {"NOTIFY_SOCKET": systemd.name + ".gone"})
     with capture_logs() as lines:
         asyncio.run(herald.look())
         asyncio.run(herald.look())
@@ -232,7 +232,7 @@ def test_what_was_not_heard_is_said_again_and_logged_once(systemd: Systemd) -> N
 
 
 def test_without_a_socket_there_is_nothing_to_do() -> None:
-    herald = Herald(Board(["db"]), lambda: True, ALLOWED)
+    herald = SystemdNotifier(Board(["db"]), lambda: True, ALLOWED)
     assert list(herald.turns()) == []
     herald.stopping()
 
@@ -262,9 +262,9 @@ def test_each_target_counts_once_by_the_worst_of_it() -> None:
     full = alert(AlertName.EXHAUSTED, Severity.CRITICAL)
     reserve = alert(AlertName.RESERVE, Severity.CRITICAL)
     states = [
-        State("a", condition=Condition.FULL, alerts=(full, low, reserve)),
-        State("b", condition=Condition.OK, alerts=(low,)),
-        State("c", condition=Condition.OK),
+        State("a", outcome=Outcome.FULL, alerts=(full, low, reserve)),
+        State("b", outcome=Outcome.OK, alerts=(low,)),
+        State("c", outcome=Outcome.OK),
         State("d"),
     ]
     assert status(states) == "4 targets, 1 critical, 1 warning, 1 not read yet"

@@ -22,11 +22,11 @@ from tests.support.servers.ports import free_port
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import until
 
-from pgheadroom.model.reading import Condition, Failure, Group, Knock, Sample
+from pgheadroom.model.reading import Failure, Group, Knock, Outcome, Sample
 from pgheadroom.postgres.whereabouts import address
 from pgheadroom.storage.recording_end import TapeError
 from pgheadroom.storage.recording_reader import Playback
-from pgheadroom.storage.recording_writer import FileTape
+from pgheadroom.storage.recording_writer import RecordingFile
 
 SECONDS = 20.0
 
@@ -257,8 +257,8 @@ def test_help() -> None:
 # ---- the tape itself
 
 
-def tape(path: Path, *, rotate_bytes: int = 10**9, keep: int = 2) -> FileTape:
-    return FileTape(path, rotate_bytes=rotate_bytes, keep=keep)
+def tape(path: Path, *, rotate_bytes: int = 10**9, keep: int = 2) -> RecordingFile:
+    return RecordingFile(path, rotate_bytes=rotate_bytes, keep=keep)
 
 
 @pytest.mark.parametrize(
@@ -321,8 +321,8 @@ def test_time_never_runs_backwards_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     written = tape(file)
     written.write(sample(at=1000.0))
-    written.write(Knock(999.2, 0.5, Condition.OK))
-    written.write(Failure(1000.4, Condition.FULL, "full"))
+    written.write(Knock(999.2, 0.5, Outcome.OK))
+    written.write(Failure(1000.4, Outcome.FULL, "full"))
     written.write(sample(at=1000.3))
     written.write(sample(at=1001.0))
     written.write(sample(at=1001.0))

@@ -52,7 +52,7 @@ def low(server: Alertmanager) -> dict[str, Any]:
 
 
 def history(state: Path, now: float) -> History:
-    return unpack((state / "db.json.gz").read_bytes(), "db", now).course.history
+    return unpack((state / "db.json.gz").read_bytes(), "db", now).usage.history
 
 
 def saved(daemon: Headroom) -> float:

@@ -17,13 +17,13 @@ import structlog
 from tests.support.servers.wait import until
 
 from pgheadroom.board import Board
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Severity
 from pgheadroom.state import State
 from pgheadroom.storage.directory import LARGEST_BYTES, InUseError, StateDirectory
-from pgheadroom.storage.saver import Keeper
-from pgheadroom.storage.snapshot import remembered
+from pgheadroom.storage.saver import SnapshotSaver
+from pgheadroom.storage.snapshot import taken
 from pgheadroom.storage.snapshot_file import pack, unpack
 
 LogLines = list[MutableMapping[str, Any]]
@@ -40,14 +40,14 @@ def log() -> Iterator[LogLines]:
 
 def known(target: str, *, samples: int = 200, alert: Alert | None = None) -> State:
     """Return a state that is worth remembering."""
-    course = Course()
+    usage = Usage()
     now = time.time()
     for number in range(samples):
         used = 10 + number % 7
-        course = course.add(now - samples + number, used, {"web": used - 1, "self": 1}, 97)
-    watched = {} if alert is None else {alert.key: ActiveAlert(alert.since, alert, until=now + 1e6)}
+        usage = usage.add(now - samples + number, used, {"web": used - 1, "self": 1}, 97)
+    active = {} if alert is None else {alert.key: ActiveAlert(alert.since, alert, until=now + 1e6)}
     alerts = () if alert is None else (alert,)
-    return State(target)._replace(course=course, watched=watched, alerts=alerts)
+    return State(target)._replace(usage=usage, active=active, alerts=alerts)
 
 
 class Daemon:
@@ -57,7 +57,7 @@ class Daemon:
         self.board = Board(targets or ("db",))
         self.own = SelfMetrics()
         self.directory = StateDirectory(path)
-        self.keeper = Keeper(self.directory, self.board, self.own, unnamed)
+        self.keeper = SnapshotSaver(self.directory, self.board, self.own, unnamed)
 
     def saves(self, outcome: str) -> float | None:
         """Return how many saves ended so."""
@@ -85,7 +85,7 @@ async def test_a_restart_finds_what_the_end_has_left(tmp_path: Path, log: LogLin
     await other.keeper.recall()
     for state in states:
         found = other.board.state(state.target)
-        assert found.course.history == state.course.history
+        assert found.usage.history == state.usage.history
         assert found.alerts == state.alerts
     assert other.board.state("new") == State("new")
     line, fires = log
@@ -108,7 +108,7 @@ async def test_what_was_kept_as_default_is_the_unnamed_targets(
         new = Daemon(tmp_path, "db1:5433", "other", unnamed="db1:5433")
         await new.keeper.recall()
         found = new.board.state("db1:5433")
-        assert found.course.history == state.course.history
+        assert found.usage.history == state.usage.history
         assert found.alerts == state.alerts
         assert new.board.state("other") == State("other")
         new.directory.close()
@@ -163,7 +163,7 @@ async def test_it_is_kept_at_once_when_an_alert_begins_or_ends(tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def packed() -> bytes:
-    return pack(remembered(known("db"), time.time()), "db")
+    return pack(taken(known("db"), time.time()), "db")
 
 
 def spoil(file: Path, how: str, packed: bytes) -> None:
@@ -179,9 +179,9 @@ def spoil(file: Path, how: str, packed: bytes) -> None:
         case "foreign":
             file.write_bytes(gzip.compress(b'{"some": "body else\'s"}'))
         case "another's":
-            file.write_bytes(pack(remembered(known("other"), time.time()), "other"))
+            file.write_bytes(pack(taken(known("other"), time.time()), "other"))
         case "future":
-            file.write_bytes(pack(remembered(known("db"), time.time() + 1e6), "db"))
+            file.write_bytes(pack(taken(known("db"), time.time() + 1e6), "db"))
         case "large":
             with file.open("wb") as sparse:
                 sparse.truncate(LARGEST_BYTES + 1)
@@ -219,11 +219,11 @@ async def test_a_damaged_file_is_set_aside_and_told(
         aside.write_text("of an earlier time")
     spoil(file, how, packed)
     spoilt = file.lstat()
-    (tmp_path / "fine.json.gz").write_bytes(pack(remembered(known("fine"), time.time()), "fine"))
+    (tmp_path / "fine.json.gz").write_bytes(pack(taken(known("fine"), time.time()), "fine"))
     daemon = Daemon(tmp_path, "db", "fine")
     await daemon.keeper.recall()
     assert daemon.board.state("db") == State("db")
-    assert daemon.board.state("fine").course.history.began is not None
+    assert daemon.board.state("fine").usage.history.began is not None
     told = [line for line in log if line["log_level"] == "warning"]
     assert [line["target"] for line in told] == ["db"]
     assert reason in told[0]["reason"]
@@ -232,7 +232,7 @@ async def test_a_damaged_file_is_set_aside_and_told(
     assert aside.lstat().st_ino == spoilt.st_ino
     daemon.board.publish(known("db"))
     await daemon.keeper.finish()
-    assert unpack(file.read_bytes(), "db", time.time()).course.limit == 97
+    assert unpack(file.read_bytes(), "db", time.time()).usage.limit == 97
 
 
 @contextmanager
@@ -285,7 +285,7 @@ async def test_a_directory_that_cannot_be_had_stops_nothing(tmp_path: Path, log:
     assert daemon.saves("error") == 1
     path.parent.unlink()
     await daemon.keeper.finish()
-    assert unpack((path / "db.json.gz").read_bytes(), "db", time.time()).watched
+    assert unpack((path / "db.json.gz").read_bytes(), "db", time.time()).active
     assert events(log)[1:] == ["state is saved again"]
 
 
@@ -348,7 +348,7 @@ while True:
 def test_kill_9_in_the_middle_of_a_write_leaves_one_that_is_whole(tmp_path: Path) -> None:
     """The old one or the new one; what is unfinished goes with the next start."""
     contents = [
-        pack(remembered(known("db", samples=samples), time.time()), "db") for samples in (50, 900)
+        pack(taken(known("db", samples=samples), time.time()), "db") for samples in (50, 900)
     ]
     files = [tmp_path / "one", tmp_path / "two"]
     for file, content in zip(files, contents, strict=True):

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from tests.support.servers.wait import auntil
 
-from pgheadroom.web.limits import Door, Limits, Pieces
+from pgheadroom.web.limits import ClientLimits, Listener, Pieces
 
 LARGE = bytes(range(256)) * 64 * 1024  # more than the kernel's buffers at both ends hold
 ASK = b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -29,12 +29,12 @@ async def large(_request: web.Request) -> web.Response:
 
 
 @contextlib.asynccontextmanager
-async def opened(limits: Limits) -> AsyncIterator[int]:
+async def opened(limits: ClientLimits) -> AsyncIterator[int]:
     """Serve two pages within *limits*; the value is the port."""
     app = web.Application()
     app.router.add_get("/small", small)
     app.router.add_get("/large", large)
-    door = Door(app, logging.getLogger("aiohttp.server"), limits)
+    door = Listener(app, logging.getLogger("aiohttp.server"), limits)
     try:
         yield await door.open("127.0.0.1", 0, None)
     finally:
@@ -68,7 +68,7 @@ async def gone(there: Line) -> bool:
 
 
 async def test_of_too_many_the_silent_one_goes_and_who_asks_stays() -> None:
-    async with opened(Limits(connections=3)) as port, contextlib.AsyncExitStack() as stack:
+    async with opened(ClientLimits(connections=3)) as port, contextlib.AsyncExitStack() as stack:
         asked, silent, also_asked = [await stack.enter_async_context(line(port)) for _ in range(3)]
         for there in (asked, also_asked):
             assert await answer(there) == b"HTTP/1.1 200 OK"
@@ -85,14 +85,14 @@ async def test_of_too_many_the_silent_one_goes_and_who_asks_stays() -> None:
 
 @pytest.mark.parametrize("said", [b"", b"GET /small HTTP/1.1\r\nHost: loc", ASK])
 async def test_who_does_not_ask_in_time_is_cut_off(said: bytes) -> None:
-    async with opened(Limits(idle_seconds=0.3)) as port, line(port) as (reader, writer):
+    async with opened(ClientLimits(idle_seconds=0.3)) as port, line(port) as (reader, writer):
         writer.write(said)
         heard = await asyncio.wait_for(reader.read(), DEADLINE)
         assert heard.endswith(b"small") == (said == ASK)
 
 
 async def test_who_takes_an_answer_too_slowly_is_cut_off() -> None:
-    async with opened(Limits(write_seconds=0.5)) as port:
+    async with opened(ClientLimits(write_seconds=0.5)) as port:
         loop = asyncio.get_running_loop()
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -108,7 +108,7 @@ async def test_who_takes_an_answer_too_slowly_is_cut_off() -> None:
 
 
 async def test_a_large_answer_is_whole() -> None:
-    async with opened(Limits()) as port, line(port) as (reader, writer):
+    async with opened(ClientLimits()) as port, line(port) as (reader, writer):
         for _ in range(2):  # the line stays open
             writer.write(ASK.replace(b"/small", b"/large"))
             await reader.readuntil(b"\r\n\r\n")

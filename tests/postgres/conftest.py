@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pgheadroom.board import Board
-from pgheadroom.model.names import Folder
-from pgheadroom.postgres.login import Access
+from pgheadroom.model.names import NameFolder
+from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.postgres.session import Session
 from pgheadroom.state import State
 from pgheadroom.step import Policy
@@ -19,9 +19,9 @@ TARGET = "db"
 class Watch:
     """One target, its sampler and its board."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ConnectOptions) -> None:
         self._board = Board([access.name])
-        self._sampler = Sampler(access, Policy(Folder().fold), self._board)
+        self._sampler = Sampler(access, Policy(NameFolder().fold), self._board)
 
     @property
     def session(self) -> Session:
@@ -86,7 +86,7 @@ def watch() -> Iterator[Watcher]:
 
     def make(conninfo: str, **options: Any) -> Watch:  # noqa: ANN401 - whatever Access takes
         options = {"backoff_first_seconds": 0.0, **options}
-        made = Watch(Access(TARGET, conninfo, **options))
+        made = Watch(ConnectOptions(TARGET, conninfo, **options))
         opened.append(made)
         return made
 

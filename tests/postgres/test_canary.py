@@ -15,10 +15,10 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import Condition, Failure, Visit
+from pgheadroom.model.reading import Failure, Outcome, Visit
 from pgheadroom.model.slots import Tier
 from pgheadroom.postgres.canary import APPLICATION_NAME, Canary
-from pgheadroom.postgres.login import Access
+from pgheadroom.postgres.login import ConnectOptions
 
 pytestmark = pytest.mark.majors(15, 18)
 
@@ -26,10 +26,10 @@ HERE = "select count(*) from pg_stat_activity where application_name = 'pgheadro
 ROLE = "create role canary login"
 
 
-def canary(conninfo: str, **options: Any) -> Access:  # noqa: ANN401 - whatever Access takes
+def canary(conninfo: str, **options: Any) -> ConnectOptions:  # noqa: ANN401 - whatever Access takes
     """Return how the canary gets in; unless *options* say else it may come again at once."""
     options = {"backoff_first_seconds": 0.0, **options}
-    return Access(TARGET, conninfo, application_name=APPLICATION_NAME, **options)
+    return ConnectOptions(TARGET, conninfo, application_name=APPLICATION_NAME, **options)
 
 
 def newest(watched: Watch) -> Visit:
@@ -59,7 +59,7 @@ async def test_it_gets_in_and_is_gone(guest: Postgres, watch: Watcher) -> None:
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
     await watched.sample()
     state = await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
     assert 0 < newest(watched).seconds < 5
     assert state.visits.durations.counts[-1] == 1
     assert state.visits.privilege == ""
@@ -77,8 +77,8 @@ async def test_slots_gone_for_ordinary_roles_only(
     sessions, turned_away = clients.fill(guest.tcp, user="app")
     assert turned_away is not None
     state = await watched.visit()
-    assert state.condition is Condition.OK
-    assert newest(watched).condition is Condition.RESERVED_ONLY
+    assert state.outcome is Outcome.OK
+    assert newest(watched).outcome is Outcome.RESERVED_ONLY
     assert refused(watched)
     told = next(a.description for a in state.alerts if a.name is AlertName.REFUSED)
     assert "The canary" in told
@@ -87,32 +87,32 @@ async def test_slots_gone_for_ordinary_roles_only(
 
     async def let_in() -> bool:
         await watched.visit()
-        return newest(watched).condition is Condition.OK
+        return newest(watched).outcome is Outcome.OK
 
     await auntil(let_in, 5, "canary that gets in")
-    assert watched.state.visits.failures[Condition.RESERVED_ONLY] >= 1
+    assert watched.state.visits.failures[Outcome.RESERVED_ONLY] >= 1
 
 
 @pytest.mark.parametrize(
     ("spoilt", "database", "condition"),
     [
-        ("alter role canary connection limit 0", "postgres", Condition.ROLE_LIMIT),
-        ("create database shop connection limit 0", "shop", Condition.DATABASE_LIMIT),
-        ("alter role canary nologin", "postgres", Condition.AUTH),
-        ("select 1", "nowhere", Condition.ERROR),
+        ("alter role canary connection limit 0", "postgres", Outcome.ROLE_LIMIT),
+        ("create database shop connection limit 0", "shop", Outcome.DATABASE_LIMIT),
+        ("alter role canary nologin", "postgres", Outcome.AUTH),
+        ("select 1", "nowhere", Outcome.ERROR),
     ],
 )
 async def test_why_it_is_not_let_in(
-    guest: Postgres, watch: Watcher, spoilt: str, database: str, condition: Condition
+    guest: Postgres, watch: Watcher, spoilt: str, database: str, outcome: Outcome
 ) -> None:
     """A limit pages at once; what is wrong with the canary itself does not."""
     guest.sql(spoilt)
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary", dbname=database)))
     await watched.sample()
     state = await watched.visit()
-    assert newest(watched).condition is condition
-    assert state.visits.failures == {condition: 1}
-    pages = condition in (Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT)
+    assert newest(watched).outcome is outcome
+    assert state.visits.failures == {outcome: 1}
+    pages = outcome in (Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT)
     assert refused(watched) == pages
 
 
@@ -124,10 +124,10 @@ async def test_a_password_is_read_at_each_login(
     file.write_text("first\n")
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary"), password_file=file))
     await watched.visit()
-    assert newest(watched).condition is Condition.AUTH
+    assert newest(watched).outcome is Outcome.AUTH
     file.write_text("second\n")
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
 
 
 async def test_a_full_pooler(
@@ -138,10 +138,10 @@ async def test_a_full_pooler(
     watched = watch(guest.dsn(), canary=canary(pooler.dsn(user="canary")))
     await watched.sample()
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
     until(lambda: clients.fill(pooler.tcp, 1)[0], 5, "the only place in the pooler")
     await watched.visit()
-    assert newest(watched).condition is Condition.POOLER_FULL
+    assert newest(watched).outcome is Outcome.POOLER_FULL
     assert refused(watched)
 
 
@@ -149,7 +149,7 @@ async def test_the_next_host_is_tried(guest: Postgres, watch: Watcher) -> None:
     hosts = f"host=127.0.0.1,127.0.0.1 port={free_port()},{guest.port} user=canary dbname=postgres"
     watched = watch(guest.dsn(), canary=canary(hosts))
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
 
 
 async def test_who_proves_nothing(guest: Postgres) -> None:
@@ -179,7 +179,7 @@ async def test_it_backs_off_while_the_server_is_full(
 
     async def four_times() -> bool:
         state = await watched.visit()
-        if state.visits.failures.get(Condition.FULL, 0) > len(at):
+        if state.visits.failures.get(Outcome.FULL, 0) > len(at):
             at.append(time.monotonic())
         return len(at) == 4
 
@@ -199,7 +199,7 @@ async def test_it_comes_again_as_soon_as_there_is_room(
     guest.sql("create role app login")
     sessions, _ = clients.fill(guest.tcp, user="app")
     await watched.visit()
-    assert newest(watched).condition is Condition.RESERVED_ONLY
+    assert newest(watched).outcome is Outcome.RESERVED_ONLY
     assert (await watched.sample()).free(Tier.ORDINARY) == 0
     before = newest(watched)
     await watched.visit()
@@ -212,7 +212,7 @@ async def test_it_comes_again_as_soon_as_there_is_room(
 
     await auntil(room, 5, "room")
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
     before = newest(watched)
     await watched.visit()
     assert newest(watched) is before, "while all is well the pause is what was asked for"
@@ -228,18 +228,18 @@ async def test_a_refusal_of_ours_tells_that_there_was_no_room(
     watched = watch(guest.dsn(), canary=way_in)
     clients.fill(guest.tcp)
     await watched.visit()
-    assert (await watched.sample()).condition is Condition.FULL
+    assert (await watched.sample()).outcome is Outcome.FULL
     await watched.visit()
     clients.close()
     await watched.visit()
-    assert newest(watched).condition is Condition.FULL
+    assert newest(watched).outcome is Outcome.FULL
 
     async def room() -> bool:
         return bool((await watched.sample()).free(Tier.ORDINARY))
 
     await auntil(room, 5, "room")
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
 
 
 async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch: Watcher) -> None:
@@ -252,17 +252,17 @@ async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch:
     reading = await watched.session.read()
     assert 0.5 <= time.monotonic() - began < 1.2
     assert isinstance(reading, Failure)
-    assert reading.condition is Condition.TIMEOUT
+    assert reading.outcome is Outcome.TIMEOUT
     assert not visiting.done()
     await visiting
     assert 1.5 <= newest(watched).seconds < 2.5
-    assert newest(watched).condition is Condition.TIMEOUT
+    assert newest(watched).outcome is Outcome.TIMEOUT
     guest.resume()
     await auntil(lambda: watched.canary_let_in_late, 5, "end of the login that hung")
     until(lambda: guest.sql(HERE) == [("0",)], 5, "server without the canary")
     moment = time.time()
     await watched.visit()
-    assert newest(watched).condition is Condition.OK
+    assert newest(watched).outcome is Outcome.OK
     assert newest(watched).at >= moment, "it says how it is, not how it was"
 
 

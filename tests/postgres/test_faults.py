@@ -12,17 +12,17 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
-from pgheadroom.model.reading import Condition, Failure
+from pgheadroom.model.reading import Failure, Outcome
 from pgheadroom.model.slots import Tier
 
 OURS = "select count(*) from pg_stat_activity where application_name = 'pgheadroom'"
 
 
-async def until_condition(watched: Watch, condition: Condition, seconds: float = 10.0) -> None:
+async def until_condition(watched: Watch, outcome: Outcome, seconds: float = 10.0) -> None:
     async def reached() -> bool:
-        return (await watched.sample()).condition is condition
+        return (await watched.sample()).outcome is outcome
 
-    await auntil(reached, seconds, f"state {condition}")
+    await auntil(reached, seconds, f"state {outcome}")
 
 
 async def test_killed_and_started_again(pg: Postgres, watch: Watcher) -> None:
@@ -31,18 +31,16 @@ async def test_killed_and_started_again(pg: Postgres, watch: Watcher) -> None:
     before = await watched.sample()
     pg.kill()
     state = await watched.sample()
-    assert state.condition is Condition.UNREACHABLE
+    assert state.outcome is Outcome.UNREACHABLE
     assert state.sample is before.sample
     assert state.knock is not None
-    assert state.knock.condition is Condition.UNREACHABLE, (
-        "a lost connection is followed by a knock"
-    )
+    assert state.knock.outcome is Outcome.UNREACHABLE, "a lost connection is followed by a knock"
     pg.start()
     state = await watched.sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
     assert state.sample is not before.sample
     assert state.knock is not None
-    assert state.knock.condition is Condition.OK, "once we are in again, another one is sent"
+    assert state.knock.outcome is Outcome.OK, "once we are in again, another one is sent"
 
 
 async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None:
@@ -51,7 +49,7 @@ async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None
     await watched.sample()
     pg.restart(max_connections=30, superuser_reserved_connections=5)
     state = await watched.sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
     assert state.sample is not None
     assert state.sample.slots.limits.max_connections == 30
     assert state.free(Tier.SUPERUSER) == 29
@@ -67,12 +65,12 @@ async def test_restarted_while_everybody_comes_back(
     sessions, refused = clients.fill(pg.tcp)
     assert refused is not None
     state = await watched.sample()
-    assert state.condition is Condition.FULL
+    assert state.outcome is Outcome.FULL
     assert state.sample is not None
     assert state.sample.slots.limits.max_connections == 20
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
     sessions[0].close()
-    await until_condition(watched, Condition.OK)
+    await until_condition(watched, Outcome.OK)
 
 
 async def test_frozen(pg: Postgres, watch: Watcher) -> None:
@@ -84,10 +82,10 @@ async def test_frozen(pg: Postgres, watch: Watcher) -> None:
     reading = await watched.session.read()
     assert 1.0 <= time.monotonic() - began < 1.2
     assert isinstance(reading, Failure)
-    assert reading.condition is Condition.TIMEOUT
-    assert (await watched.sample()).condition is Condition.TIMEOUT
+    assert reading.outcome is Outcome.TIMEOUT
+    assert (await watched.sample()).outcome is Outcome.TIMEOUT
     pg.resume()
-    await until_condition(watched, Condition.OK)
+    await until_condition(watched, Outcome.OK)
 
 
 async def test_a_frozen_server_does_not_delay_another(pg: Postgres, watch: Watcher) -> None:
@@ -100,7 +98,7 @@ async def test_a_frozen_server_does_not_delay_another(pg: Postgres, watch: Watch
     assert not reading.done()
     pg.resume()
     await reading
-    assert (await fine.sample()).condition is Condition.OK
+    assert (await fine.sample()).outcome is Outcome.OK
 
 
 async def lateness() -> float:
@@ -120,7 +118,7 @@ async def test_terminated_again_and_again(pg: Postgres, watch: Watcher) -> None:
             " where application_name = 'pgheadroom'"
         )
         state = await watched.sample()
-        assert state.condition is Condition.OK
+        assert state.outcome is Outcome.OK
         assert pg.sql(OURS) == [("1",)]
     assert not state.failures
 
@@ -133,7 +131,7 @@ async def test_a_session_that_is_ended_again_and_again_is_told(
         await watched.sample()
         for _ in range(5):
             pg.sql(f"select pg_terminate_backend({watched.backend_pid}, 5000)")
-            assert (await watched.sample()).condition is Condition.OK
+            assert (await watched.sample()).outcome is Outcome.OK
     told = [(line["log_level"], line["event"]) for line in log if "ended" in line["event"]]
     assert told == [("info", "session ended"), ("warning", "session ended again and again")]
     reasons = [line["reason"] for line in log if "ended" in line["event"]]
@@ -157,7 +155,7 @@ async def test_the_servers_idle_session_timeout_does_not_end_ours(
     ended = {idle.pid, slower.pid}
     await auntil(lambda: not ended & set(pg.client_pids()), 10, "end of the idle sessions")
     for one in (watched, others):
-        assert (await one.sample()).condition is Condition.OK
+        assert (await one.sample()).outcome is Outcome.OK
     assert (watched.backend_pid, others.backend_pid) == pids
 
 
@@ -193,9 +191,9 @@ async def test_a_locked_catalog_costs_a_reading_and_no_more(
     locker = clients.admitted(pg.tcp)
     locker.query("begin; lock table pg_catalog.pg_database in access exclusive mode")
     state = await watched.sample()
-    assert state.condition is Condition.TIMEOUT
+    assert state.outcome is Outcome.TIMEOUT
     locker.query("rollback")
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     assert watched.backend_pid == pid
 
 
@@ -232,7 +230,7 @@ async def test_what_was_prepared_may_be_lost(pg: Postgres, watch: Watcher) -> No
     pid = watched.backend_pid
     await watched.lose_prepared()
     for _ in range(3):
-        assert (await watched.sample()).condition is Condition.OK
+        assert (await watched.sample()).outcome is Outcome.OK
         await watched.lose_prepared()
     assert watched.backend_pid == pid
     assert not watched.state.failures
@@ -245,7 +243,7 @@ async def test_after_a_stop_the_state_says_what_is_left(
     watched = watch(pg.dsn())
     await watched.sample()
     pg.stop("fast" if mode == "fast" else "immediate")
-    await until_condition(watched, Condition.UNREACHABLE)
+    await until_condition(watched, Outcome.UNREACHABLE)
     assert watched.state.free(Tier.ORDINARY) is not None
 
 
@@ -256,10 +254,10 @@ async def test_a_login_that_hangs_is_not_repeated(pg: Postgres, watch: Watcher) 
     pg.reload(log_connections="on")
     pg.pause()
     for _ in range(5):
-        assert (await watched.sample()).condition is Condition.TIMEOUT
+        assert (await watched.sample()).outcome is Outcome.TIMEOUT
         knocked = (await watched.knock()).knock
         assert knocked is not None
-        assert knocked.condition is Condition.TIMEOUT
+        assert knocked.outcome is Outcome.TIMEOUT
     pg.resume()
-    await until_condition(watched, Condition.OK)
+    await until_condition(watched, Outcome.OK)
     assert pg.log.read(start).count("connection received: host=127.0.0.1") == 2

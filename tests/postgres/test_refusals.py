@@ -19,7 +19,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.storm import Storm
 from tests.support.servers.wait import auntil
 
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 
 
@@ -27,15 +27,15 @@ async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watche
     """Nothing is known of the limits, but that nothing is free, as the refusal says."""
     clients.fill(pg.tcp)
     watched = watch(pg.dsn())
-    assert (await watched.sample()).condition is Condition.FULL
+    assert (await watched.sample()).outcome is Outcome.FULL
     state = await watched.knock()
     assert state.knock is not None
-    assert state.knock.condition is Condition.FULL
+    assert state.knock.outcome is Outcome.FULL
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
     clients.close()
 
     async def sampled() -> bool:
-        return (await watched.sample()).condition is Condition.OK
+        return (await watched.sample()).outcome is Outcome.OK
 
     await auntil(sampled, 10, "sample after the slots came free")
 
@@ -46,11 +46,11 @@ async def test_full_while_we_are_there(pg: Postgres, clients: Clients, watch: Wa
     await watched.sample()
     clients.fill(pg.tcp)
     state = await watched.sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
     assert state.free(Tier.SUPERUSER) == 0
     state = await watched.knock()
     assert state.knock is not None
-    assert state.knock.condition is Condition.FULL
+    assert state.knock.outcome is Outcome.FULL
 
 
 async def test_an_ordinary_role_meets_the_reserve(
@@ -64,7 +64,7 @@ async def test_an_ordinary_role_meets_the_reserve(
     watched.close()
     clients.admitted(pg.tcp)
     state = await watched.sample()
-    assert state.condition is Condition.RESERVED_ONLY
+    assert state.outcome is Outcome.RESERVED_ONLY
     assert state.free(Tier.ORDINARY) == 0
     assert state.sample is known.sample, "the last sample is kept, with its time"
     assert state.sample.slots.limits.max_connections == 20
@@ -76,7 +76,7 @@ async def test_only_the_reserve_is_left_before_we_come(
     pg.sql("create role watcher login in role pg_monitor")
     clients.fill(pg.tcp, user="watcher")
     state = await watch(pg.dsn(user="watcher")).sample()
-    assert state.condition is Condition.RESERVED_ONLY
+    assert state.outcome is Outcome.RESERVED_ONLY
     assert [state.free(tier) for tier in Tier] == [0, None, None]
 
 
@@ -101,7 +101,7 @@ async def test_a_roles_limit(pg: Postgres, clients: Clients, watch: Watcher) -> 
     pg.sql("create role lim login connection limit 1")
     clients.admitted(pg.tcp, user="lim")
     state = await watch(pg.dsn(user="lim")).sample()
-    assert state.condition is Condition.ROLE_LIMIT
+    assert state.outcome is Outcome.ROLE_LIMIT
 
 
 async def test_a_databases_limit(pg: Postgres, clients: Clients, watch: Watcher) -> None:
@@ -109,7 +109,7 @@ async def test_a_databases_limit(pg: Postgres, clients: Clients, watch: Watcher)
     pg.sql("create database small connection limit 1")
     clients.admitted(pg.tcp, user="app", database="small")
     state = await watch(pg.dsn(user="app", dbname="small")).sample()
-    assert state.condition is Condition.DATABASE_LIMIT
+    assert state.outcome is Outcome.DATABASE_LIMIT
 
 
 async def test_in_german_too(make_postgres: MakePostgres, clients: Clients, watch: Watcher) -> None:
@@ -120,20 +120,20 @@ async def test_in_german_too(make_postgres: MakePostgres, clients: Clients, watc
     server.sql("create database small connection limit 0")
     server.require_scram("app", database="secret")
     for conninfo, expected in (
-        (server.dsn(user="lim"), Condition.ROLE_LIMIT),
-        (server.dsn(user="app", dbname="small"), Condition.DATABASE_LIMIT),
-        (server.dsn(user="app", dbname="secret", password="wrong"), Condition.AUTH),
-        (server.dsn(user="missing"), Condition.AUTH),
+        (server.dsn(user="lim"), Outcome.ROLE_LIMIT),
+        (server.dsn(user="app", dbname="small"), Outcome.DATABASE_LIMIT),
+        (server.dsn(user="app", dbname="secret", password="wrong"), Outcome.AUTH),
+        (server.dsn(user="missing"), Outcome.AUTH),
     ):
         state = await watch(conninfo).sample()
-        assert state.condition is expected
+        assert state.outcome is expected
     clients.fill(server.tcp, user="app")
     state = await watch(server.dsn(user="app")).sample()
-    assert state.condition is Condition.RESERVED_ONLY
+    assert state.outcome is Outcome.RESERVED_ONLY
     assert "Verbindungen" in state.detail
     clients.fill(server.tcp)
     state = await watch(server.dsn(user="app")).sample()
-    assert state.condition is Condition.FULL
+    assert state.outcome is Outcome.FULL
     assert state.detail.endswith("tut mir leid, schon zu viele Verbindungen (SQLSTATE 53300)")
 
 
@@ -144,12 +144,12 @@ async def test_a_wrong_password(pg: Postgres, watch: Watcher, tmp_path: Path) ->
     file = tmp_path / "password"
     file.write_text("wrong\n")
     watched = watch(pg.dsn(user="app"), password_file=file)
-    assert (await watched.sample()).condition is Condition.AUTH
+    assert (await watched.sample()).outcome is Outcome.AUTH
     file.write_text("right\n")
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.OK
+    assert knocked.outcome is Outcome.OK
 
 
 @pytest.mark.majors(14, 18)
@@ -163,13 +163,13 @@ async def test_a_password_file_that_begins_with_a_byte_order_mark(
     file = tmp_path / "password"
     file.write_bytes(b"\xef\xbb\xbfright\r\n")
     state = await watch(pg.dsn(user="app"), password_file=file).sample()
-    assert state.condition is Condition.OK, state.detail
+    assert state.outcome is Outcome.OK, state.detail
 
 
 @pytest.mark.majors(14, 18)
 async def test_a_name_with_a_newline_is_told_whole(pg: Postgres, watch: Watcher) -> None:
     state = await watch(f"postgresql://postgres@127.0.0.1:{pg.port}/shop%0A").sample()
-    assert state.condition is Condition.ERROR
+    assert state.outcome is Outcome.ERROR
     assert state.detail.endswith('database "shop\\u000a" does not exist (SQLSTATE 3D000)')
 
 
@@ -177,25 +177,25 @@ async def test_a_password_file_that_is_not_there(
     pg: Postgres, watch: Watcher, tmp_path: Path
 ) -> None:
     state = await watch(pg.dsn(), password_file=tmp_path / "nowhere").sample()
-    assert state.condition is Condition.AUTH
+    assert state.outcome is Outcome.AUTH
     assert "nowhere" in state.detail
 
 
 async def test_nobody_listens(watch: Watcher, tmp_path: Path) -> None:
     for host in ("127.0.0.1", str(tmp_path)):
         watched = watch(f"host={host} port={free_port()} user=x")
-        assert (await watched.sample()).condition is Condition.UNREACHABLE
+        assert (await watched.sample()).outcome is Outcome.UNREACHABLE
         knocked = (await watched.knock()).knock
         assert knocked is not None
-        assert knocked.condition is Condition.UNREACHABLE
+        assert knocked.outcome is Outcome.UNREACHABLE
 
 
 async def test_a_host_that_is_unknown(watch: Watcher) -> None:
     watched = watch("host=nowhere.invalid user=x")
-    assert (await watched.sample()).condition is Condition.HOST_UNKNOWN
+    assert (await watched.sample()).outcome is Outcome.HOST_UNKNOWN
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.HOST_UNKNOWN
+    assert knocked.outcome is Outcome.HOST_UNKNOWN
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ async def test_silence_is_cut_off_on_time(watch: Watcher, deaf: int) -> None:
     watched = watch(f"host=127.0.0.1 port={deaf} user=x", connect_timeout_seconds=1.0)
     began = time.monotonic()
     state = await watched.sample()
-    assert state.condition is Condition.TIMEOUT
+    assert state.outcome is Outcome.TIMEOUT
     assert 1.0 <= time.monotonic() - began < 1.5
 
 
@@ -218,7 +218,7 @@ async def test_the_second_host_is_tried_when_the_first_is_silent(
 ) -> None:
     conninfo = f"host=127.0.0.1,127.0.0.1 port={deaf},{pg.port} user=postgres dbname=postgres"
     state = await watch(conninfo, connect_timeout_seconds=0.5).sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
 
 
 async def test_a_server_that_starts(pg: Postgres, watch: Watcher) -> None:
@@ -230,16 +230,16 @@ async def test_a_server_that_starts(pg: Postgres, watch: Watcher) -> None:
     starting = asyncio.create_task(asyncio.to_thread(pg.start))
 
     async def told() -> bool:
-        return (await watched.sample()).condition is Condition.STARTING
+        return (await watched.sample()).outcome is Outcome.STARTING
 
     await auntil(told, 10, "state that says the server starts")
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.STARTING
+    assert knocked.outcome is Outcome.STARTING
     (pg.data / "promote").touch()
     os.kill(pg.pid, signal.SIGUSR1)
     await starting
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
 
 
 async def test_a_server_that_shuts_down(pg: Postgres, watch: Watcher) -> None:
@@ -250,10 +250,10 @@ async def test_a_server_that_shuts_down(pg: Postgres, watch: Watcher) -> None:
 
     async def told() -> bool:
         knocked = (await watched.knock()).knock
-        return knocked is not None and knocked.condition is Condition.SHUTTING_DOWN
+        return knocked is not None and knocked.outcome is Outcome.SHUTTING_DOWN
 
     await auntil(told, 10, "knock that says the server shuts down")
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     watched.close()
     await auntil(lambda: not pg.is_running, 10, "end of the server")
 
@@ -270,7 +270,7 @@ async def test_sockets_that_never_say_a_word(
         nonlocal opened
         knocked = (await watched.knock()).knock
         assert knocked is not None
-        if knocked.condition is Condition.FULL:
+        if knocked.outcome is Outcome.FULL:
             return True
         clients.silent(pg.tcp, 5)
         opened += 5
@@ -279,9 +279,9 @@ async def test_sockets_that_never_say_a_word(
     await auntil(locked_out, 30, "refused knock")
     assert 40 < opened < 80
     state = await watched.sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
     assert state.free(Tier.SUPERUSER) == 19
-    assert state.knock_failures[Condition.FULL] == 1
+    assert state.knock_failures[Outcome.FULL] == 1
 
 
 def framed(kind: bytes, body: bytes) -> bytes:
@@ -330,7 +330,7 @@ async def test_who_answers_with_nonsense_is_no_server(watch: Watcher) -> None:
     async with pretender(greeting + READY) as conninfo:
         watched = watch(conninfo, backoff_first_seconds=60.0)
         state = await watched.sample()
-        assert state.condition is Condition.ERROR
+        assert state.outcome is Outcome.ERROR
         assert state.detail == "the answer to our statement makes no sense"
         assert watched.session.retry_seconds is not None
 
@@ -340,5 +340,5 @@ async def test_a_knock_that_is_answered_too_briefly(watch: Watcher, answer: byte
     async with pretender(answer) as conninfo:
         knock = (await watch(conninfo).knock()).knock
     assert knock is not None
-    assert knock.condition is Condition.ERROR
+    assert knock.outcome is Outcome.ERROR
     assert knock.detail.startswith("unexpected answer")

@@ -12,7 +12,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import RdsReserve, Tier
 from pgheadroom.state import State
 
@@ -171,7 +171,7 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     state = await watched.sample()
     assert state.sample is not None
     assert state.sample.breakdown.complete
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
 
 
 async def test_pools_are_told_apart_by_database_and_role(

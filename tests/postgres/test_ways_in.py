@@ -14,7 +14,7 @@ from tests.support.servers.postgres import Postgres
 from tests.unit.metrics.test_exposition import parsed, published
 
 from pgheadroom.metrics.exposition import Format
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 
 
 @pytest.mark.majors(14, 18)
@@ -27,7 +27,7 @@ async def test_a_password_from_the_password_file(
     file.write_text(f"127.0.0.1:{pg.port}:*:app:secret\n")
     file.chmod(0o600)
     state = await watch(pg.dsn(user="app", passfile=str(file))).sample()
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
 
 
 @pytest.mark.majors(17)
@@ -41,10 +41,10 @@ async def test_a_service_file(
     if by == "environment":
         monkeypatch.setenv("PGSERVICE", "orders")
     watched = watch("service=orders" if by == "conninfo" else "")
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.OK
+    assert knocked.outcome is Outcome.OK
 
 
 @pytest.mark.majors(17)
@@ -56,7 +56,7 @@ async def test_a_service_that_is_not_there(
     file.write_text("[orders]\nhost=127.0.0.1\n")
     monkeypatch.setenv("PGSERVICEFILE", str(file))
     state = await watch(f"service=missing host=127.0.0.1 port={pg.port} user=postgres").sample()
-    assert state.condition is Condition.ERROR
+    assert state.outcome is Outcome.ERROR
     assert "missing" in state.detail
 
 
@@ -66,36 +66,36 @@ async def test_libpqs_environment(
 ) -> None:
     for name, value in {"HOST": "127.0.0.1", "PORT": pg.port, "USER": "postgres"}.items():
         monkeypatch.setenv(f"PG{name}", str(value))
-    assert (await watch("dbname=postgres").sample()).condition is Condition.OK
+    assert (await watch("dbname=postgres").sample()).outcome is Outcome.OK
 
 
 @pytest.mark.majors(15)
 async def test_a_host_by_name(pg: Postgres, watch: Watcher) -> None:
     conninfo = f"host=localhost port={pg.port} user=postgres dbname=postgres"
-    assert (await watch(conninfo).sample()).condition is Condition.OK
+    assert (await watch(conninfo).sample()).outcome is Outcome.OK
 
 
 @pytest.mark.majors(17)
 async def test_the_host_that_is_up_of_several(pg: Postgres, watch: Watcher) -> None:
     conninfo = f"host=127.0.0.1,127.0.0.1 port={free_port()},{pg.port} user=postgres"
-    assert (await watch(conninfo + " dbname=postgres").sample()).condition is Condition.OK
+    assert (await watch(conninfo + " dbname=postgres").sample()).outcome is Outcome.OK
 
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ("read-write", Condition.OK),
-        ("primary", Condition.OK),
-        ("prefer-standby", Condition.OK),
-        ("standby", Condition.ERROR),
+        ("read-write", Outcome.OK),
+        ("primary", Outcome.OK),
+        ("prefer-standby", Outcome.OK),
+        ("standby", Outcome.ERROR),
     ],
 )
 @pytest.mark.majors(16)
 async def test_target_session_attrs(
-    pg: Postgres, watch: Watcher, wanted: str, expected: Condition
+    pg: Postgres, watch: Watcher, wanted: str, expected: Outcome
 ) -> None:
     watched = watch(pg.dsn(target_session_attrs=wanted))
-    assert (await watched.sample()).condition is expected
+    assert (await watched.sample()).outcome is expected
 
 
 @pytest.mark.parametrize("mode", ["prefer", "require", "verify-ca"])
@@ -108,10 +108,10 @@ async def test_tls(make_postgres: MakePostgres, watch: Watcher, mode: str) -> No
     certificate = str(server.settings["ssl_cert_file"])
     start = server.log.size()
     watched = watch(server.dsn(user="app", sslmode=mode, sslrootcert=certificate))
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.OK
+    assert knocked.outcome is Outcome.OK
     assert "FATAL" not in server.log.read(start)
 
 
@@ -119,11 +119,11 @@ async def test_tls_that_cannot_be_verified(make_postgres: MakePostgres, watch: W
     server, other = make_postgres(tls=True), make_postgres(tls=True)
     certificate = str(other.settings["ssl_cert_file"])
     watched = watch(server.dsn(sslmode="verify-ca", sslrootcert=certificate))
-    assert (await watched.sample()).condition is Condition.ERROR
+    assert (await watched.sample()).outcome is Outcome.ERROR
     assert "certificate" in watched.state.detail
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.ERROR
+    assert knocked.outcome is Outcome.ERROR
 
 
 @pytest.mark.parametrize("name", ["sslrootcert", "sslcert"])
@@ -138,7 +138,7 @@ async def test_a_file_of_ours_that_cannot_be_used_is_no_news_of_the_server(
     conninfo = server.dsn(sslrootcert=str(root), sslmode="verify-ca")
     watched = watch(f"{conninfo} sslcert={wrong}" if name == "sslcert" else conninfo)
     if name == "sslrootcert":
-        assert (await watched.sample()).condition is Condition.OK
+        assert (await watched.sample()).outcome is Outcome.OK
         assert (await watched.knock()).knock is not None
         root.unlink()
     known = watched.state.knock
@@ -149,7 +149,7 @@ async def test_a_file_of_ours_that_cannot_be_used_is_no_news_of_the_server(
     assert (wrong if name == "sslcert" else root).name in line["reason"]
     if name == "sslcert":
         state = await watched.sample()
-        assert state.condition is Condition.ERROR
+        assert state.outcome is Outcome.ERROR
         assert wrong.name in state.detail
 
 
@@ -160,10 +160,10 @@ async def test_a_client_certificate_that_is_not_there_is_left_out(
     """As libpq does; so a knock shows what a login would meet."""
     server = make_postgres(tls=True)
     watched = watch(server.dsn(sslmode="require", sslcert=str(tmp_path / "no.crt")))
-    assert (await watched.sample()).condition is Condition.OK
+    assert (await watched.sample()).outcome is Outcome.OK
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.OK
+    assert knocked.outcome is Outcome.OK
 
 
 async def test_a_knock_leaves_no_trace_in_the_servers_log(pg: Postgres, watch: Watcher) -> None:
@@ -175,7 +175,7 @@ async def test_a_knock_leaves_no_trace_in_the_servers_log(pg: Postgres, watch: W
     for user in ("app", "trusted"):
         knocked = (await watch(pg.dsn(user=user)).knock()).knock
         assert knocked is not None
-        assert knocked.condition is Condition.OK
+        assert knocked.outcome is Outcome.OK
     pg.disconnect_everybody()
     assert pg.log.read(start).strip() == ""
 
@@ -190,7 +190,7 @@ async def test_through_a_transaction_pooler(
     watched = watch(pooler.dsn())
     for _ in range(3):
         state = await watched.sample()
-        assert state.condition is Condition.OK
+        assert state.outcome is Outcome.OK
     assert state.sample is not None
     assert state.sample.server.pooled
     assert state.sample.slots.used == 5
@@ -208,10 +208,10 @@ async def test_a_pooler_that_is_full(
     pooler = make_pgbouncer(pg, max_client_conn=2)
     clients.fill(pooler.tcp, 2, user="app")
     watched = watch(pooler.dsn())
-    assert (await watched.sample()).condition is Condition.POOLER_FULL
+    assert (await watched.sample()).outcome is Outcome.POOLER_FULL
     knocked = (await watched.knock()).knock
     assert knocked is not None
-    assert knocked.condition is Condition.POOLER_FULL
+    assert knocked.outcome is Outcome.POOLER_FULL
 
 
 @pytest.mark.majors(17)
@@ -224,7 +224,7 @@ async def test_a_full_server_behind_a_pooler(
     state = await watch(
         pooler.dsn(), read_timeout_seconds=1.0, connect_timeout_seconds=1.0
     ).sample()
-    assert state.condition in (Condition.FULL, Condition.TIMEOUT)
+    assert state.outcome in (Outcome.FULL, Outcome.TIMEOUT)
 
 
 HOSTILE = [
@@ -266,9 +266,9 @@ async def test_names_of_any_kind(
     server.sql("create database japanese encoding 'EUC_JP' template template0")
     for other in ("postgres", "japanese"):
         elsewhere = await watch(server.dsn(dbname=other)).sample()
-        assert elsewhere.condition is Condition.OK, elsewhere.detail
+        assert elsewhere.outcome is Outcome.OK, elsewhere.detail
     state = await watch(server.dsn(dbname=database)).sample()
-    assert state.condition is Condition.OK, state.detail
+    assert state.outcome is Outcome.OK, state.detail
     assert state.sample is not None
     assert state.sample.slots.used == len(HOSTILE) + 4
     assert len(state.sample.breakdown.roles) == 3
@@ -297,5 +297,5 @@ async def test_a_cluster_that_does_not_say_which_it_is_is_watched(
     watched = watch(pg.dsn(user="nobody"))
     for _ in range(2):
         state = await watched.sample()
-        assert state.condition is Condition.OK
+        assert state.outcome is Outcome.OK
         assert state.identifier == ""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 
-from pgheadroom.backtest.replay import Account, Episode, Replay
+from pgheadroom.backtest.replay import BacktestResult, Episode, Replay
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import Breakdown, Group, Reading, Sample
 from pgheadroom.model.slots import Limits, Slots, Tier
@@ -202,7 +202,7 @@ def without(found: Iterable[Sample], begins: float, ends: float) -> Iterator[Sam
     return (one for one in found if not begins <= one.at - START < ends)
 
 
-def replay(*parts: Iterable[Reading], policy: Policy = POLICY) -> Account:
+def replay(*parts: Iterable[Reading], policy: Policy = POLICY) -> BacktestResult:
     """Return what would have fired over the *parts*, one after the other."""
     told = Replay("db", policy)
     for found in chain.from_iterable(parts):
@@ -218,12 +218,12 @@ def after(*parts: Iterable[Reading], policy: Policy = POLICY) -> State:
     return state
 
 
-def fired(account: Account, name: AlertName) -> list[Episode]:
+def fired(account: BacktestResult, name: AlertName) -> list[Episode]:
     """Return each time that the alert of that *name* fired."""
     return [episode for episode in account.episodes if episode.alert.name is name]
 
 
-def pages(account: Account) -> list[str]:
+def pages(account: BacktestResult) -> list[str]:
     """Return what a person would have been paged with."""
     return [
         f"{episode.start - START:.0f} s: {episode.alert.description}"
@@ -232,7 +232,7 @@ def pages(account: Account) -> list[str]:
     ]
 
 
-def wavering(account: Account) -> list[str]:
+def wavering(account: BacktestResult) -> list[str]:
     """Return the alerts that fired more than once."""
     seen = Counter((str(e.alert.name), str(e.alert.severity)) for e in account.episodes)
     return [f"{name}, {severity}" for (name, severity), times in seen.items() if times > 1]

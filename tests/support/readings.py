@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from pgheadroom.model.names import Folder
+from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Breakdown, Group, Sample, Server
 from pgheadroom.model.slots import Limits, Slots
 from pgheadroom.step import Policy
 
-POLICY = Policy(Folder().fold)
+POLICY = Policy(NameFolder().fold)
 
 LIMITS = Limits(max_connections=20, superuser_reserved=3, reserved=2)
 

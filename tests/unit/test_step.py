@@ -9,14 +9,14 @@ from tests.support.readings import POLICY, SERVER, sample
 
 from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, Reading
+from pgheadroom.model.reading import FAILURES, Failure, Group, Knock, Outcome, Reading
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
 
 
-def failure(condition: Condition, at: float = 1001.0) -> Failure:
-    return Failure(at, condition, "why")
+def failure(outcome: Outcome, at: float = 1001.0) -> Failure:
+    return Failure(at, outcome, "why")
 
 
 def after(*readings: Reading) -> State:
@@ -28,13 +28,13 @@ def after(*readings: Reading) -> State:
 
 def test_a_sample_is_all_there_is_to_know() -> None:
     state = after(sample())
-    assert state.condition is Condition.OK
+    assert state.outcome is Outcome.OK
     assert state.free(Tier.ORDINARY) == 11
     assert state.applications.counts == {("api", "idle"): 4}
 
 
 def test_a_refusal_keeps_the_last_use_and_says_that_nothing_is_free() -> None:
-    state = after(sample(), failure(Condition.FULL))
+    state = after(sample(), failure(Outcome.FULL))
     assert state.sample is not None
     assert state.sample.slots.used == 4
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
@@ -44,43 +44,41 @@ def test_a_refusal_keeps_the_last_use_and_says_that_nothing_is_free() -> None:
 def test_only_reserved_slots_left_is_told_by_who_was_refused(
     *, reserve: bool, expected: list[int]
 ) -> None:
-    state = after(sample(server=replace(SERVER, reserve=reserve)), failure(Condition.RESERVED_ONLY))
+    state = after(sample(server=replace(SERVER, reserve=reserve)), failure(Outcome.RESERVED_ONLY))
     assert [state.free(tier) for tier in Tier] == expected
 
 
 @pytest.mark.parametrize(
     "condition",
-    [c for c in FAILURES if c not in (Condition.FULL, Condition.RESERVED_ONLY)],
+    [c for c in FAILURES if c not in (Outcome.FULL, Outcome.RESERVED_ONLY)],
 )
-def test_other_failures_say_nothing_about_the_slots(condition: Condition) -> None:
-    assert after(sample(), failure(condition)).free(Tier.ORDINARY) == 11
+def test_other_failures_say_nothing_about_the_slots(outcome: Outcome) -> None:
+    assert after(sample(), failure(outcome)).free(Tier.ORDINARY) == 11
 
 
 def test_of_a_server_that_refused_from_the_start_is_known_what_the_refusal_says() -> None:
-    full, reserved = after(failure(Condition.FULL)), after(failure(Condition.RESERVED_ONLY))
+    full, reserved = after(failure(Outcome.FULL)), after(failure(Outcome.RESERVED_ONLY))
     assert [full.free(tier) for tier in Tier] == [0, 0, 0]
     assert [reserved.free(tier) for tier in Tier] == [0, None, None]
     assert exhaustion_seconds(full) == dict.fromkeys(Tier, 0.0)
     assert exhaustion_seconds(reserved) == {Tier.ORDINARY: 0.0}
     assert full.sample is None
-    assert after(failure(Condition.AUTH)).free(Tier.ORDINARY) is None
-    assert exhaustion_seconds(after(failure(Condition.AUTH))) == {}
+    assert after(failure(Outcome.AUTH)).free(Tier.ORDINARY) is None
+    assert exhaustion_seconds(after(failure(Outcome.AUTH))) == {}
 
 
 def test_a_condition_keeps_its_beginning_while_it_lasts() -> None:
-    state = after(failure(Condition.AUTH, 10.0), failure(Condition.AUTH, 20.0))
+    state = after(failure(Outcome.AUTH, 10.0), failure(Outcome.AUTH, 20.0))
     assert state.since == 10.0
-    assert state.failures == {Condition.AUTH: 2}
-    assert step(state, failure(Condition.TIMEOUT, 30.0), POLICY).since == 30.0
+    assert state.failures == {Outcome.AUTH: 2}
+    assert step(state, failure(Outcome.TIMEOUT, 30.0), POLICY).since == 30.0
 
 
 def test_a_knock_changes_nothing_but_what_is_known_of_knocks() -> None:
-    state = after(sample(), Knock(1001.0, 0.003, Condition.FULL, "sorry"))
-    assert state.condition is Condition.OK
-    assert state.knock_failures == {Condition.FULL: 1}
-    assert step(state, Knock(1002.0, 0.003, Condition.OK), POLICY).knock_failures == {
-        Condition.FULL: 1
-    }
+    state = after(sample(), Knock(1001.0, 0.003, Outcome.FULL, "sorry"))
+    assert state.outcome is Outcome.OK
+    assert state.knock_failures == {Outcome.FULL: 1}
+    assert step(state, Knock(1002.0, 0.003, Outcome.OK), POLICY).knock_failures == {Outcome.FULL: 1}
 
 
 readings = st.lists(
@@ -92,7 +90,7 @@ readings = st.lists(
             st.integers(0, 20),
         ),
         st.builds(Failure, st.floats(0, 1e6), st.sampled_from(FAILURES), st.just("why")),
-        st.builds(Knock, st.floats(0, 1e6), st.just(0.01), st.sampled_from(list(Condition))),
+        st.builds(Knock, st.floats(0, 1e6), st.just(0.01), st.sampled_from(list(Outcome))),
     ),
     max_size=20,
 )
@@ -113,8 +111,8 @@ def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Read
     sampled = any(not isinstance(reading, Failure | Knock) for reading in found)
     for tier in Tier:
         free = state.free(tier)
-        told = state.condition is Condition.FULL
-        told |= state.condition is Condition.RESERVED_ONLY and tier is Tier.ORDINARY
+        told = state.outcome is Outcome.FULL
+        told |= state.outcome is Outcome.RESERVED_ONLY and tier is Tier.ORDINARY
         assert (free is not None) == (sampled or told)
         assert free is None or free >= 0
     assert sum(state.failures.values()) == sum(isinstance(r, Failure) for r in found)

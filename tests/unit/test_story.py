@@ -46,12 +46,12 @@ from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
-from pgheadroom.model.reading import Condition, Failure, Knock, Reading, Sample
+from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
-from pgheadroom.notify.notification import Form, Notice, message
+from pgheadroom.notify.notification import Notification, NotificationOptions, message
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.storage.snapshot import recalled, remembered
+from pgheadroom.storage.snapshot import restored, taken
 from pgheadroom.storage.snapshot_file import pack, unpack
 from pgheadroom.terminal.screen import Look, screen
 from pgheadroom.web.view import target_view
@@ -77,15 +77,15 @@ def scripted(script: Script, every: float = 1.0) -> Iterator[Reading]:
         refused = sum(wanted.values()) > most
         yield reading(START + after, folded, hidden=2 if refused and number % 2 else 0)
         if number % 15 == 14:
-            condition = Condition.RESERVED_ONLY if refused else Condition.OK
-            yield Knock(START + after + 0.1, 0.003, condition, "sorry" if refused else "")
+            outcome = Outcome.RESERVED_ONLY if refused else Outcome.OK
+            yield Knock(START + after + 0.1, 0.003, outcome, "sorry" if refused else "")
 
 
-def refused(shape: Shape, seconds: float, blind: float, condition: Condition) -> Iterator[Reading]:
+def refused(shape: Shape, seconds: float, blind: float, outcome: Outcome) -> Iterator[Reading]:
     """Yield *shape*, then failures, then *shape* again."""
     yield from samples(shape, seconds, limits=RESERVE)
     for second in range(int(blind)):
-        yield Failure(START + seconds + second, condition, "why")
+        yield Failure(START + seconds + second, outcome, "why")
     yield from samples(shape, 20, limits=RESERVE, start=seconds + blind)
 
 
@@ -111,11 +111,11 @@ INCIDENTS: Final[dict[str, list[Reading]]] = {
     "goes back": [
         *samples(together(CALM, ramp("x", 0, 80, 60, 200), ramp("x", 0, -60, 260, 280)), 700)
     ],
-    "refuses us": [*refused(LEAKY, 260, 30, Condition.FULL)],
-    "refused as an ordinary role": [*refused(LEAKY, 210, 30, Condition.RESERVED_ONLY)],
-    "lost": [*refused(LEAKY, 200, 70, Condition.TIMEOUT)],
-    "full from the start": [Failure(START + at, Condition.FULL, "sorry") for at in range(9)],
-    "absent from the start": [Failure(START + at, Condition.AUTH, "no") for at in range(70)],
+    "refuses us": [*refused(LEAKY, 260, 30, Outcome.FULL)],
+    "refused as an ordinary role": [*refused(LEAKY, 210, 30, Outcome.RESERVED_ONLY)],
+    "lost": [*refused(LEAKY, 200, 70, Outcome.TIMEOUT)],
+    "full from the start": [Failure(START + at, Outcome.FULL, "sorry") for at in range(9)],
+    "absent from the start": [Failure(START + at, Outcome.AUTH, "no") for at in range(70)],
 }
 
 
@@ -157,7 +157,9 @@ def _metrics(state: State) -> dict[tuple[object, ...], float]:
 
 
 def _posted(state: State, alert: Alert, now: float) -> str:
-    annotations = message(Notice(state.target, alert), now, Form())["annotations"]
+    annotations = message(Notification(state.target, alert), now, NotificationOptions())[
+        "annotations"
+    ]
     assert isinstance(annotations, dict)
     return annotations["description"]
 
@@ -167,7 +169,7 @@ def played(found: Iterable[Reading], state: State | None = None) -> Iterator[Out
     state = state or State("db")
     for number, one in enumerate(found):
         state = step(state, one, POLICY)
-        near = state.alerts or state.outlook or state.condition is not Condition.OK
+        near = state.alerts or state.forecasts or state.outcome is not Outcome.OK
         if number % (7 if near else 61) == 0:
             yield Outputs(state, one.at)
 
@@ -215,7 +217,7 @@ def _slots_agree(seen: Outputs) -> None:
 
 
 def _of_this_moment(state: State, alert: Alert) -> bool:
-    return state.condition is Condition.OK and not _outdated(state, alert)
+    return state.outcome is Outcome.OK and not _outdated(state, alert)
 
 
 def _outdated(state: State, alert: Alert) -> bool:
@@ -334,17 +336,17 @@ def _storms(view: Any) -> bool:  # noqa: ANN401 - as a program sees it
 
 
 def test_after_a_restart_all_tell_the_same_of_what_is_remembered() -> None:
-    for condition in (Condition.FULL, Condition.TIMEOUT):
+    for outcome in (Outcome.FULL, Outcome.TIMEOUT):
         for seconds in (100, 200, 240):
             found = [*samples(LEAKY, seconds, limits=RESERVE)]
             state = State("db")
             for one in found:
                 state = step(state, one, POLICY)
             now = found[-1].at + 40
-            memory = unpack(pack(remembered(state, now), "db"), "db", now)
-            anew = recalled(State("db"), memory, now)
+            memory = unpack(pack(taken(state, now), "db"), "db", now)
+            anew = restored(State("db"), memory, now)
             agree(Outputs(anew, now))
-            failures = [Failure(now + at, condition, "why") for at in range(3)]
+            failures = [Failure(now + at, outcome, "why") for at in range(3)]
             for seen in played([*failures, *samples(LEAKY, 9, start=seconds + 60)], anew):
                 agree(seen)
 
@@ -379,13 +381,13 @@ def test_whatever_happens_all_tell_the_same(steps: list[tuple[float, int, int, s
 def _life(at: float, held: dict[str, int], kind: str) -> Sample | Failure | Knock:
     match kind:
         case "f":
-            return Failure(at, Condition.FULL, "sorry")
+            return Failure(at, Outcome.FULL, "sorry")
         case "u":
-            return Failure(at, Condition.UNREACHABLE, "why")
+            return Failure(at, Outcome.UNREACHABLE, "why")
         case "k":
-            return Knock(at, 0.01, Condition.OK)
+            return Knock(at, 0.01, Outcome.OK)
         case "K":
-            return Knock(at, 0.01, Condition.FULL, "sorry")
+            return Knock(at, 0.01, Outcome.FULL, "sorry")
     return reading(at, held)
 
 

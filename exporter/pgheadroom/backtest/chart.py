@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from pgheadroom.backtest.curve import Picture, Point
-from pgheadroom.backtest.replay import Episode, Shortage
+from pgheadroom.backtest.replay import Episode, FullPeriod
 from pgheadroom.durations import duration, moment
 
 WIDTH = 1080
@@ -63,7 +63,7 @@ class _Scale:
 def draw(
     picture: Picture,
     lanes: Sequence[Lane],
-    shortages: Sequence[Shortage],
+    shortages: Sequence[FullPeriod],
     warning: tuple[float, float] | None,
     title: str,
 ) -> str:
@@ -177,7 +177,7 @@ def _limits(picture: Picture, scale: _Scale) -> Iterator[str]:
         )
 
 
-def _shortages(shortages: Sequence[Shortage], scale: _Scale) -> Iterator[str]:
+def _shortages(shortages: Sequence[FullPeriod], scale: _Scale) -> Iterator[str]:
     for shortage in shortages[:_MOST_MARKS]:
         x, end = scale.x(shortage.start), scale.x(shortage.end)
         words = escape(f"no ordinary slot free from {moment(shortage.start)}")

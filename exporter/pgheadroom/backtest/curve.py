@@ -49,7 +49,7 @@ class Picture:
 
 
 @dataclass(slots=True)
-class Curve:
+class UsageSeries:
     """The samples of one history."""
 
     times: array[float] = field(default_factory=lambda: array("d"))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pgheadroom.backtest.replay import Account
+from pgheadroom.backtest.replay import BacktestResult
 
 
-def lines(account: Account) -> Iterator[str]:
+def lines(account: BacktestResult) -> Iterator[str]:
     """Yield the changes of a history in order of time, each a line without its end."""
     for change in account.changes:
         alert = change.alert

@@ -18,7 +18,7 @@ from pgheadroom.backtest.prometheus_api import (
 )
 from pgheadroom.durations import moment
 from pgheadroom.model.names import UNNAMED, printable
-from pgheadroom.model.reading import Condition, Failure, Group, LimitUse, Reading
+from pgheadroom.model.reading import Failure, Group, LimitUse, Outcome, Reading
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits, RdsReserve
 
@@ -64,7 +64,7 @@ Frame = dict[tuple[str, ...], float]
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class KnownServer:
     """One server that Prometheus knows."""
 
     name: str
@@ -109,7 +109,7 @@ class History:
 class Found:
     """The servers that Prometheus knows."""
 
-    histories: list[History]
+    histories: list[KnownServer]
     left_out: list[str]
     """Servers of whose connections it knows only the limit."""
 
@@ -141,10 +141,10 @@ async def histories(
     if not wanted:
         raise PrometheusError(f"no target {target}; there are: {', '.join(sorted(names))}")
     known = [
-        History(name, labels) if own else await _of_peer(api, name, labels, start, end)
+        KnownServer(name, labels) if own else await _of_peer(api, name, labels, start, end)
         for name, own, labels in wanted
     ]
-    found_all = [history for history in known if isinstance(history, History)]
+    found_all = [history for history in known if isinstance(history, KnownServer)]
     if not found_all:
         raise PrometheusError(f"{', '.join(sorted(names))}: {NO_CONNECTIONS}")
     return Found(found_all, [name for name in known if isinstance(name, str)])
@@ -155,7 +155,7 @@ _NAMING = ("target", "server", "instance")
 
 async def _of_peer(
     api: PrometheusApi, name: str, identity: Labels, start: float, end: float
-) -> History | str:
+) -> KnownServer | str:
     """Find out how postgres_exporter's connections of a server are labelled; its name if none."""
     instance: Labels = {key: identity[key] for key in identity if key in ("job", "instance")}
     # Some versions give these series no label `server`.
@@ -176,7 +176,7 @@ async def _of_peer(
             f"{_ACTIVITY} has no application_name here: connections are told apart by"
             f" {_TOLD_BY[told_by]}, and that is whom alerts blame."
         )
-    return History(name, identity, tuple(notes), own=False, told_by=told_by, activity=activity)
+    return KnownServer(name, identity, tuple(notes), own=False, told_by=told_by, activity=activity)
 
 
 _TOLD_BY = {"application_name": "application", "usename": "role", "datname": "database"}
@@ -227,9 +227,9 @@ def _own(at: float, frame: Frame) -> Reading | None:
     """Make of pgheadroom's own series what was read then."""
     states = (key[1] for key in frame if key[0] == "pgheadroom_target_state" and len(key) > 1)
     state = next(states, "ok")
-    if state != Condition.OK:
-        known = state in list(Condition)
-        return Failure(at, Condition(state) if known else Condition.ERROR, "as Prometheus has it")
+    if state != Outcome.OK:
+        known = state in list(Outcome)
+        return Failure(at, Outcome(state) if known else Outcome.ERROR, "as Prometheus has it")
     most = frame.get((_OWN,))
     if most is None:
         return None
@@ -274,7 +274,7 @@ def _peer(at: float, frame: Frame, told_by: str) -> Reading | None:
     rows = [(key[1:], value) for key, value in frame.items() if key[0] == _ACTIVITY]
     if ("pg_up",) in frame:
         words = "postgres_exporter could not read the server (pg_up is 0)"
-        return Failure(at, Condition.ERROR, words)
+        return Failure(at, Outcome.ERROR, words)
     if most is None or not rows:
         return None
     word = "" if told_by == "application_name" else f"{_TOLD_BY[told_by]} "

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pgheadroom.backtest.curve import Curve
+from pgheadroom.backtest.curve import UsageSeries
 from pgheadroom.model.alert import Alert, Severity
-from pgheadroom.model.reading import Condition, Knock, Reading, Sample
+from pgheadroom.model.reading import Knock, Outcome, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -21,7 +21,7 @@ SAME_SECONDS = 300.0
 """Two moments without a free slot that are no further apart are one shortage."""
 
 # A server that is down has no free slot either, but it did not run out of them.
-_TELLING = frozenset({Condition.OK, Condition.FULL, Condition.RESERVED_ONLY})
+_TELLING = frozenset({Outcome.OK, Outcome.FULL, Outcome.RESERVED_ONLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Episode:
 
 
 @dataclass(slots=True)
-class Shortage:
+class FullPeriod:
     """From the first to the last reading that found no free slot for an ordinary role.
 
     A slot may have been free in between, for ``SAME_SECONDS`` at most.
@@ -61,7 +61,7 @@ class Shortage:
 
 
 @dataclass(slots=True)
-class Account:
+class BacktestResult:
     """What a history came to."""
 
     name: str
@@ -77,7 +77,7 @@ class Account:
     """The ordinary limit at that moment."""
     changes: list[Change] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
-    shortages: list[Shortage] = field(default_factory=list)
+    shortages: list[FullPeriod] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     """What a reader should know of the way the history came to be."""
 
@@ -110,8 +110,8 @@ class Account:
 class Replay:
     """Steps through one history; give it a *curve* to have the way there kept too."""
 
-    def __init__(self, name: str, policy: Policy, curve: Curve | None = None) -> None:
-        self.account = Account(name)
+    def __init__(self, name: str, policy: Policy, curve: UsageSeries | None = None) -> None:
+        self.account = BacktestResult(name)
         self._state = State(name)
         self._policy = policy
         self._curve = curve
@@ -148,13 +148,13 @@ class Replay:
             self._curve.add(sample.at, state.applications.counts, ordinary, most)
 
     def _watch_the_end(self, at: float, state: State) -> None:
-        if state.condition not in _TELLING or state.free(Tier.ORDINARY) != 0:
+        if state.outcome not in _TELLING or state.free(Tier.ORDINARY) != 0:
             return
         shortages = self.account.shortages
         if shortages and at - shortages[-1].end <= SAME_SECONDS:
             shortages[-1].end = at
         else:
-            shortages.append(Shortage(at, at))
+            shortages.append(FullPeriod(at, at))
 
     def _note(self, at: float, before: tuple[Alert, ...], after: tuple[Alert, ...]) -> None:
         were = {alert.key: alert for alert in before}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 
 from pgheadroom.backtest.chart import COLOURS, Lane, colour, draw
-from pgheadroom.backtest.curve import Curve, Picture
-from pgheadroom.backtest.replay import Account, Episode
+from pgheadroom.backtest.curve import Picture, UsageSeries
+from pgheadroom.backtest.replay import BacktestResult, Episode
 from pgheadroom.backtest.text import facts, lead_words, title, verdict
 from pgheadroom.durations import duration, moment
 
@@ -87,8 +87,8 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; for
 class Chapter:
     """One history: what it came to, and how it went."""
 
-    account: Account
-    curve: Curve
+    account: BacktestResult
+    curve: UsageSeries
 
 
 def page(chapters: Sequence[Chapter], made_by: str) -> str:
@@ -113,7 +113,7 @@ def page(chapters: Sequence[Chapter], made_by: str) -> str:
     return f"{head}\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
 
 
-def _overview(accounts: Sequence[Account]) -> Iterator[str]:
+def _overview(accounts: Sequence[BacktestResult]) -> Iterator[str]:
     yield '<div class="card scroll"><table><tr><th>history</th><th>span</th><th>highest use</th>'
     yield "<th>pages</th><th>warnings</th><th>the first page</th></tr>"
     for number, account in enumerate(accounts):
@@ -155,14 +155,14 @@ def _section(chapter: Chapter, number: int) -> Iterator[str]:
     yield "</section>"
 
 
-def _ahead(account: Account) -> tuple[float, float] | None:
+def _ahead(account: BacktestResult) -> tuple[float, float] | None:
     if account.warning is None:
         return None
     episode, lead = account.warning
     return episode.start, episode.start + lead
 
 
-def _lanes(account: Account) -> list[Lane]:
+def _lanes(account: BacktestResult) -> list[Lane]:
     found: dict[object, list[Episode]] = {}
     for episode in account.episodes:
         found.setdefault(episode.alert.key, []).append(episode)
@@ -173,7 +173,7 @@ def _lanes(account: Account) -> list[Lane]:
     ]
 
 
-def _close_up(account: Account) -> tuple[float, float] | None:
+def _close_up(account: BacktestResult) -> tuple[float, float] | None:
     """Return the time around a page that deserves a picture of its own: the first in time."""
     first = next((episode for episode in account.episodes if episode.pages), None)
     first = account.warning[0] if account.warning else first
@@ -199,7 +199,7 @@ def _legend(picture: Picture) -> Iterator[str]:
     yield "</ul>"
 
 
-def _alerts(account: Account) -> Iterator[str]:
+def _alerts(account: BacktestResult) -> Iterator[str]:
     if not account.episodes:
         yield '<p><span class="tag quiet">quiet</span> Nothing would have fired.</p>'
         return

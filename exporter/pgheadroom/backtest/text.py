@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from pgheadroom.backtest.replay import Account, Episode
+from pgheadroom.backtest.replay import BacktestResult, Episode
 from pgheadroom.durations import duration, moment
 from pgheadroom.model.alert import Severity
 from pgheadroom.model.slots import Tier
@@ -21,7 +21,7 @@ _INDENT = 4
 _SHORTAGES_TOLD = 5
 
 
-def tell(accounts: Sequence[Account], console: Console) -> None:
+def tell(accounts: Sequence[BacktestResult], console: Console) -> None:
     """Print every history, then the verdict as the last line."""
     for account in accounts:
         console.print(Text(account.name, "bold"))
@@ -39,7 +39,7 @@ def tell(accounts: Sequence[Account], console: Console) -> None:
     console.print(Text(verdict(accounts), "bold red" if paged else "bold green"))
 
 
-def _tell_one(account: Account, episode: Episode, console: Console) -> None:
+def _tell_one(account: BacktestResult, episode: Episode, console: Console) -> None:
     alert = episode.alert
     line = Text.assemble(
         f"  {moment(episode.start)}  ",
@@ -53,7 +53,7 @@ def _tell_one(account: Account, episode: Episode, console: Console) -> None:
         console.print(Padding(Text(words), (0, 0, 0, _INDENT), expand=False))
 
 
-def facts(account: Account) -> Iterator[tuple[str, str]]:
+def facts(account: BacktestResult) -> Iterator[tuple[str, str]]:
     """Yield what a history is: each fact's name and the fact."""
     if account.first is None:
         return
@@ -83,7 +83,7 @@ def title(episode: Episode) -> str:
     return alert.name if alert.about is None else f"{alert.name} ({' '.join(alert.about)})"
 
 
-def length(account: Account, episode: Episode) -> str:
+def length(account: BacktestResult, episode: Episode) -> str:
     """Say how long it fired, and how long before the last ordinary slot went."""
     if episode.end is None:
         fired = f"still fires at the end, after {duration(account.last - episode.start)}"
@@ -93,7 +93,7 @@ def length(account: Account, episode: Episode) -> str:
     return f"{fired}; {lead}" if lead else fired
 
 
-def lead_words(account: Account, episode: Episode) -> str:
+def lead_words(account: BacktestResult, episode: Episode) -> str:
     """Say how long before the last ordinary slot went it began; empty when that did not happen."""
     lead = account.lead_seconds(episode)
     if lead is None:
@@ -103,7 +103,7 @@ def lead_words(account: Account, episode: Episode) -> str:
     return "began when no ordinary slot was free any more"
 
 
-def verdict(accounts: Sequence[Account]) -> str:
+def verdict(accounts: Sequence[BacktestResult]) -> str:
     """Say in one sentence whether anybody would have been paged, and how early."""
     pages = [(account, e) for account in accounts for e in account.episodes if e.pages]
     if not pages:

@@ -11,15 +11,15 @@ from rich.console import Console
 
 from pgheadroom import __version__
 from pgheadroom.backtest import jsonl, report, text
-from pgheadroom.backtest.curve import Curve
+from pgheadroom.backtest.curve import UsageSeries
 from pgheadroom.backtest.progress import ProgressBar
-from pgheadroom.backtest.prometheus import NO_CONNECTIONS, History, histories
+from pgheadroom.backtest.prometheus import NO_CONNECTIONS, KnownServer, histories
 from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
 from pgheadroom.commands.backtest_options import Options, PrometheusOptions, options
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.daemon import policy
+from pgheadroom.config.resolve import policy
 from pgheadroom.step import Policy
 from pgheadroom.storage.recording_reader import Playback, PlaybackError
 
@@ -70,7 +70,7 @@ def _from_files(decided: Policy, asked: Options) -> list[Chapter]:
 async def _from_prometheus(
     asked: PrometheusOptions, decided: Policy, options_: Options
 ) -> list[Chapter]:
-    replays: dict[str, tuple[Replay, Curve]] = {}
+    replays: dict[str, tuple[Replay, UsageSeries]] = {}
     with ProgressBar("asking Prometheus") as bar:
         async with PrometheusApi(asked.url, asked.login) as api:
             found = await histories(api, asked.start, asked.end, asked.target)
@@ -92,9 +92,9 @@ async def _from_prometheus(
 
 async def _play(
     api: PrometheusApi,
-    found: Sequence[History],
+    found: Sequence[KnownServer],
     asked: PrometheusOptions,
-    replays: dict[str, tuple[Replay, Curve]],
+    replays: dict[str, tuple[Replay, UsageSeries]],
     bar: ProgressBar,
 ) -> None:
     span = asked.end - asked.start
@@ -106,8 +106,8 @@ async def _play(
             bar.at((number + share) / len(found), history.name)
 
 
-def _replay(name: str, decided: Policy, asked: Options) -> tuple[Replay, Curve]:
-    curve = Curve()
+def _replay(name: str, decided: Policy, asked: Options) -> tuple[Replay, UsageSeries]:
+    curve = UsageSeries()
     return Replay(name, decided, curve if asked.html is not None else None), curve
 
 

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from pgheadroom.model.reading import PG_16, Condition, Sample
+from pgheadroom.model.reading import PG_16, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
 _CURES = {
-    Condition.AUTH: "check user, password (or password_file, .pgpass) and pg_hba.conf",
-    Condition.HOST_UNKNOWN: "check the host's name in the connection string",
-    Condition.UNREACHABLE: "check host and port, and that the server listens there",
-    Condition.TIMEOUT: "check the way there (firewall?), or raise connect_timeout_seconds",
-    Condition.FULL: "every slot is taken, the superusers' too: end sessions on the server itself",
-    Condition.RESERVED_ONLY: "GRANT pg_use_reserved_connections to our role (16 and newer), or"
+    Outcome.AUTH: "check user, password (or password_file, .pgpass) and pg_hba.conf",
+    Outcome.HOST_UNKNOWN: "check the host's name in the connection string",
+    Outcome.UNREACHABLE: "check host and port, and that the server listens there",
+    Outcome.TIMEOUT: "check the way there (firewall?), or raise connect_timeout_seconds",
+    Outcome.FULL: "every slot is taken, the superusers' too: end sessions on the server itself",
+    Outcome.RESERVED_ONLY: "GRANT pg_use_reserved_connections to our role (16 and newer), or"
     " free slots",
-    Condition.ROLE_LIMIT: "raise our role's CONNECTION LIMIT, or give us a role of our own",
-    Condition.DATABASE_LIMIT: "connect to a database without a CONNECTION LIMIT, such as postgres",
-    Condition.POOLER_FULL: "name the server itself, not its pooler",
+    Outcome.ROLE_LIMIT: "raise our role's CONNECTION LIMIT, or give us a role of our own",
+    Outcome.DATABASE_LIMIT: "connect to a database without a CONNECTION LIMIT, such as postgres",
+    Outcome.POOLER_FULL: "name the server itself, not its pooler",
 }
 
 
@@ -36,86 +36,84 @@ class Grade(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing that was looked at."""
 
     grade: Grade
     words: str
 
 
-def findings(state: State) -> Iterator[Finding]:
+def findings(state: State) -> Iterator[Check]:
     """Yield what a reading and a knock say about the way a target is set up."""
-    if state.sample is None or state.condition is not Condition.OK:
-        cure = _CURES.get(state.condition) if state.condition else None
-        yield Finding(
+    if state.sample is None or state.outcome is not Outcome.OK:
+        cure = _CURES.get(state.outcome) if state.outcome else None
+        yield Check(
             Grade.BROKEN,
-            f"no sample: {state.condition}: {state.detail}" + (f"; {cure}" if cure else ""),
+            f"no sample: {state.outcome}: {state.detail}" + (f"; {cure}" if cure else ""),
         )
     else:
         yield from _about(state.sample)
     if state.knock is not None:
-        if state.knock.condition is Condition.OK:
-            yield Finding(Grade.GOOD, f"knock answered in {state.knock.seconds * 1000:.1f} ms")
+        if state.knock.outcome is Outcome.OK:
+            yield Check(Grade.GOOD, f"knock answered in {state.knock.seconds * 1000:.1f} ms")
         else:
-            yield Finding(
-                Grade.BROKEN, f"knock refused: {state.knock.condition}: {state.knock.detail}"
-            )
+            yield Check(Grade.BROKEN, f"knock refused: {state.knock.outcome}: {state.knock.detail}")
     yield from _canary(state)
 
 
-def _canary(state: State) -> Iterator[Finding]:
+def _canary(state: State) -> Iterator[Check]:
     visit = state.visits.newest
     if visit is None:
         return
-    if visit.condition is not Condition.OK:
+    if visit.outcome is not Outcome.OK:
         cure = "; check canary_dsn, canary_password_file and pg_hba.conf"
-        yield Finding(
+        yield Check(
             Grade.BROKEN,
-            f"canary not let in: {visit.condition}: {visit.detail}"
-            + (cure if visit.condition is Condition.AUTH else ""),
+            f"canary not let in: {visit.outcome}: {visit.detail}"
+            + (cure if visit.outcome is Outcome.AUTH else ""),
         )
         return
-    yield Finding(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")
+    yield Check(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")
     if visit.privilege:
-        yield Finding(
+        yield Check(
             Grade.MISSING,
             f"the canary proves nothing for ordinary roles: {visit.privilege}; give it a role"
             " without privileges",
         )
 
 
-def _about(sample: Sample) -> Iterator[Finding]:
+def _about(sample: Sample) -> Iterator[Check]:
     server, slots = sample.server, sample.slots
     limits = slots.limits
-    yield Finding(
+    yield Check(
         Grade.GOOD,
         f"PostgreSQL {server.version_text}, {slots.free(Tier.ORDINARY)} of"
         f" {limits.of(Tier.ORDINARY)} ordinary slots free (max_connections"
         f" {limits.max_connections}), read in {sample.duration_seconds * 1000:.1f} ms",
     )
     if sample.breakdown.complete:
-        yield Finding(Grade.GOOD, "our role sees every session: counts are exact")
+        yield Check(Grade.GOOD, "our role sees every session: counts are exact")
     else:
         what = "states and ages are unknown" if sample.exact else "counts are estimates"
-        yield Finding(Grade.MISSING, f"{what}: GRANT pg_monitor TO {server.role};")
+        yield Check(Grade.MISSING, f"{what}: GRANT pg_monitor TO {server.role};")
     if server.superuser:
-        yield Finding(
+        yield Check(
             Grade.MISSING,
             "our role is a superuser: pg_monitor and pg_use_reserved_connections would do",
         )
     elif server.reserve:
-        yield Finding(Grade.GOOD, "our role may use the reserved slots")
+        yield Check(Grade.GOOD, "our role may use the reserved slots")
     elif server.version >= PG_16:
-        yield Finding(
+        yield Check(
             Grade.MISSING,
             "our role is refused when applications are:"
             f" GRANT pg_use_reserved_connections TO {server.role};"
             " and set reserved_connections to 1 or more",
         )
     if server.reserve and not limits.reserved:
-        yield Finding(Grade.MISSING, "reserved_connections is 0, so no slot is kept for our role")
+        yield Check(Grade.MISSING, "reserved_connections is 0, so no slot is kept for our role")
     if server.pooled:
-        yield Finding(
+        yield Check(
             Grade.MISSING,
             "through a pooler: when that is full we are refused, and a knock asks the pooler;"
             " name the server itself",
@@ -128,7 +126,7 @@ def report(states: Iterable[State], console: Console) -> bool:
     for state in states:
         console.print(Text(state.target, "bold"))
         for finding in findings(state):
-            sign, style = finding.grade.value
-            console.print(Text.assemble("  ", (sign, style), " ", finding.words))
+            pattern, style = finding.grade.value
+            console.print(Text.assemble("  ", (pattern, style), " ", finding.words))
             works &= finding.grade is not Grade.BROKEN
     return works

@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from pgheadroom.board import Board
+from pgheadroom.config.resolve import connect_options, policy
 from pgheadroom.config.settings import Settings, TargetSettings
-from pgheadroom.daemon import access, policy
 from pgheadroom.state import State
 from pgheadroom.terminal.applications import Order
 from pgheadroom.terminal.screen import Look, screen
@@ -76,9 +76,9 @@ async def watch(settings: Settings, name: str, target: TargetSettings, terminal:
     That is the key q, SIGINT, SIGTERM or SIGHUP. What is no news of the server but a mistake of
     ours ends it too, and is raised.
     """
-    decided = policy(settings)
-    board = Board([name], decided.thresholds)
-    sampler = Sampler(access(settings, name, target), decided, board)
+    rules = policy(settings)
+    board = Board([name], rules.thresholds)
+    sampler = Sampler(connect_options(settings, name, target), rules, board)
     watcher = Watcher(terminal, board, name)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

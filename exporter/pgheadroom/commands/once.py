@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
-from pgheadroom.postgres.login import Access
+from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.state import State
 from pgheadroom.step import Policy
 from pgheadroom.watch.sampler import Sampler
@@ -20,11 +20,11 @@ from pgheadroom.watch.sampler import Sampler
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
-async def read_once(accesses: Iterable[Access], policy: Policy) -> tuple[State, ...]:
+async def read_once(targets: Iterable[ConnectOptions], policy: Policy) -> tuple[State, ...]:
     """Read every target once, all at the same time, knock at it and send its canary."""
-    accesses = list(accesses)
-    board = Board(access.name for access in accesses)
-    samplers = [Sampler(access, policy, board) for access in accesses]
+    targets = list(targets)
+    board = Board(options.name for options in targets)
+    samplers = [Sampler(options, policy, board) for options in targets]
 
     async def both(sampler: Sampler) -> None:
         try:
@@ -42,10 +42,10 @@ def as_json(state: State) -> Json:
     """Return what is known of one target, in JSON's own types."""
     known: dict[str, Json] = {
         "target": state.target,
-        "state": str(state.condition),
+        "state": str(state.outcome),
         "reason": state.detail or None,
-        "knock": None if state.knock is None else str(state.knock.condition),
-        "canary": None if state.visits.newest is None else str(state.visits.newest.condition),
+        "knock": None if state.knock is None else str(state.knock.outcome),
+        "canary": None if state.visits.newest is None else str(state.visits.newest.outcome),
     }
     sample = state.sample
     if sample is None:
@@ -81,9 +81,9 @@ def print_table(states: Iterable[State], console: Console) -> None:
 
 
 def _block(state: State) -> Group:
-    good = state.condition is Condition.OK
+    good = state.outcome is Outcome.OK
     title = Text.assemble(
-        (state.target, "bold"), "  ", (str(state.condition), "green" if good else "bold red")
+        (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
     if state.sample is None:
         return Group(title, Text(state.detail))

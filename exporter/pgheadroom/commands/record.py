@@ -14,7 +14,7 @@ from pgheadroom.config.load import ConfigurationError, load
 from pgheadroom.config.settings import TargetSettings
 from pgheadroom.log import configure
 from pgheadroom.storage.recording_end import TapeError
-from pgheadroom.storage.recording_writer import FileTape, Tape
+from pgheadroom.storage.recording_writer import RecordingFile, RecordingWriter
 
 _OK, _TROUBLE, _WRONG = 0, 1, 2
 _TARGET = "{target}"
@@ -94,11 +94,11 @@ def _own(arguments: list[str], problems: list[str]) -> tuple[argparse.Namespace,
 
 def _tapes(
     file: str, targets: Mapping[str, TargetSettings], given: argparse.Namespace
-) -> dict[str, Tape]:
+) -> dict[str, RecordingWriter]:
     if file == "-":
         return {name: Output() for name in targets}
     return {
-        name: FileTape(
+        name: RecordingFile(
             Path(file.replace(_TARGET, name)), rotate_bytes=given.rotate_bytes, keep=given.keep
         )
         for name in targets

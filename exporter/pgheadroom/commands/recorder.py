@@ -10,14 +10,14 @@ import time
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
+from pgheadroom.config.resolve import connect_options, policy
 from pgheadroom.config.settings import Settings, TargetSettings
-from pgheadroom.daemon import access, policy
 from pgheadroom.durations import moment
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.reading import Failure, Reading
 from pgheadroom.state import State
 from pgheadroom.storage.recording import line_of
-from pgheadroom.storage.recording_writer import Tape
+from pgheadroom.storage.recording_writer import RecordingWriter
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.watch.schedule import Job, Schedule
@@ -51,10 +51,12 @@ class Output:
         """Do nothing: it stays open."""
 
 
-class Secretary:
+class RecordingListener:
     """Writes down every state that the board is told, as the reading that led to it."""
 
-    def __init__(self, board: Board, tapes: Mapping[str, Tape], stop: asyncio.Event) -> None:
+    def __init__(
+        self, board: Board, tapes: Mapping[str, RecordingWriter], stop: asyncio.Event
+    ) -> None:
         self._board = board
         self._before = {state.target: state for state in board.states()}
         self._tapes = tapes
@@ -80,23 +82,24 @@ class Secretary:
         for state in self._board.states():
             used = "" if state.sample is None else f", {state.sample.slots.used} slots in use"
             readings = self._tapes[state.target].readings
-            words = f"{state.target}: {readings:,} readings; {state.condition or 'none yet'}{used}"
+            words = f"{state.target}: {readings:,} readings; {state.outcome or 'none yet'}{used}"
             sys.stderr.write(f"{now}  {words}\n")
 
 
 async def record(
-    settings: Settings, targets: Mapping[str, TargetSettings], tapes: Mapping[str, Tape]
+    settings: Settings, targets: Mapping[str, TargetSettings], tapes: Mapping[str, RecordingWriter]
 ) -> None:
     """Sample *targets* and write what was read to the tape of each, until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for signalled in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signalled, stop.set)
     board = Board(targets)
-    decided = policy(settings)
+    rules = policy(settings)
     samplers = [
-        Sampler(access(settings, name, target), decided, board) for name, target in targets.items()
+        Sampler(connect_options(settings, name, target), rules, board)
+        for name, target in targets.items()
     ]
-    secretary = Secretary(board, tapes, stop)
+    secretary = RecordingListener(board, tapes, stop)
     schedule, jobs = Schedule(), Jobs(SelfMetrics())
 
     def every(seconds: float, share: float, name: str, job: Job) -> None:
@@ -127,5 +130,5 @@ def came(before: State, after: State, now: float) -> Reading:
         return after.sample
     if after.knock is not None and after.knock is not before.knock:
         return after.knock
-    assert after.condition is not None  # noqa: S101 - neither sample nor knock: it failed
-    return Failure(now, after.condition, after.detail)
+    assert after.outcome is not None  # noqa: S101 - neither sample nor knock: it failed
+    return Failure(now, after.outcome, after.detail)

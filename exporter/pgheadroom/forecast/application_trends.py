@@ -41,7 +41,7 @@ class Verdict(enum.StrEnum):
     SHRINKING = "shrinking"
 
 
-class Trait(NamedTuple):
+class ApplicationTrend(NamedTuple):
     """What showed of an application on one rung."""
 
     name: str
@@ -54,12 +54,12 @@ class Trait(NamedTuple):
     """The rung's length."""
 
 
-class Tendencies(NamedTuple):
+class ApplicationTrends(NamedTuple):
     """What showed of every application on the rungs of hours and days."""
 
-    traits: tuple[Mapping[str, Trait], ...] = ({},) * (LAST - FIRST + 1)
+    by_length: tuple[Mapping[str, ApplicationTrend], ...] = ({},) * (LAST - FIRST + 1)
     """By rung, as of when that was last looked at; of the applications that have any there."""
-    leaks: tuple[Trait, ...] = ()
+    leaks: tuple[ApplicationTrend, ...] = ()
     """Of each application that climbs, what shows on the longest rung on which it does."""
     due: int = 0
     """Rungs that show something new and were not looked at yet: a bit for each."""
@@ -67,10 +67,10 @@ class Tendencies(NamedTuple):
     """The one of them that is being looked at; 0 for none."""
     looked_at: int = 0
     """Applications of it that were looked at ..."""
-    found: Mapping[str, Trait] = {}
+    found: Mapping[str, ApplicationTrend] = {}
     """... and what showed of them."""
 
-    def update(self, history: History, touched: int) -> Tendencies:
+    def update(self, history: History, touched: int) -> ApplicationTrends:
         """Return the tendencies, given that the newest sample shows on *touched* rungs.
 
         A few applications of one rung are looked at with a sample; the next samples do the rest.
@@ -86,18 +86,18 @@ class Tendencies(NamedTuple):
         if more:
             looked_at = self.looked_at + _AT_ONCE
             seen = {**self.found, **found}
-            return Tendencies(self.traits, self.leaks, due, number, looked_at, seen)
+            return ApplicationTrends(self.by_length, self.leaks, due, number, looked_at, seen)
         place = number - FIRST
-        traits = (*self.traits[:place], {**self.found, **found}, *self.traits[place + 1 :])
+        by_length = (*self.by_length[:place], {**self.found, **found}, *self.by_length[place + 1 :])
         leaks = {
             name: trait
-            for rung in traits
+            for rung in by_length
             for name, trait in rung.items()
             if trait.verdict is Verdict.CLIMBING
         }
-        return Tendencies(traits, tuple(leaks.values()), due & ~(1 << number))
+        return ApplicationTrends(by_length, tuple(leaks.values()), due & ~(1 << number))
 
-    def leaking(self, totals: Mapping[str, int]) -> Iterator[Trait]:
+    def leaking(self, totals: Mapping[str, int]) -> Iterator[ApplicationTrend]:
         """Yield the leaks that are not mended by now, given that there are *totals* connections."""
         for leak in self.leaks:
             if totals.get(leak.name, 0) >= leak.level - leak.change / 2:
@@ -108,12 +108,14 @@ class Tendencies(NamedTuple):
 
         A leak is told even if a sawtooth goes on top of it.
         """
-        seen = {found[name].verdict for found in self.traits if name in found}
+        seen = {found[name].verdict for found in self.by_length if name in found}
         telling = (Verdict.CLIMBING, Verdict.SAWTOOTH, Verdict.SHRINKING)
         return next((verdict for verdict in telling if verdict in seen), Verdict.STABLE)
 
 
-def _traits(history: History, number: int, looked_at: int) -> tuple[dict[str, Trait], bool]:
+def _traits(
+    history: History, number: int, looked_at: int
+) -> tuple[dict[str, ApplicationTrend], bool]:
     """Return what shows on rung *number* of a few applications, and whether there are more.
 
     *looked_at* applications were looked at before.
@@ -127,7 +129,7 @@ def _traits(history: History, number: int, looked_at: int) -> tuple[dict[str, Tr
     if any(first == end for first, end in quarters):
         return {}, False
     spans = [bucket.spans for bucket in rung]
-    found: dict[str, Trait] = {}
+    found: dict[str, ApplicationTrend] = {}
     names = list(spans[-1])
     for name in names[looked_at : looked_at + _AT_ONCE]:
         curve = [known.get(name, _ABSENT) for known in spans]
@@ -146,7 +148,7 @@ def _nth(bucket: Bucket) -> int:
 
 def _trait(
     name: str, curve: list[Span], quarters: list[tuple[int, int]], seconds: float
-) -> Trait | None:
+) -> ApplicationTrend | None:
     lowest, highest = [span[0] for span in curve], [span[1] for span in curve]
     most = max(highest)
     least = max(_LEAST_CONNECTIONS, _LEAST_SHARE * most)
@@ -159,11 +161,11 @@ def _trait(
         and lows[0] <= lows[1] <= lows[2] < lows[3]
         and lows[2] > lows[0]
     ):
-        return Trait(name, Verdict.CLIMBING, lows[3] - highs[0], lows[3], seconds)
+        return ApplicationTrend(name, Verdict.CLIMBING, lows[3] - highs[0], lows[3], seconds)
     if lows[0] - highs[3] >= least and highs[0] >= highs[1] >= highs[2] > highs[3]:
-        return Trait(name, Verdict.SHRINKING, highs[3] - lows[0], lows[3], seconds)
+        return ApplicationTrend(name, Verdict.SHRINKING, highs[3] - lows[0], lows[3], seconds)
     if _comes_and_goes(curve, max(least, _TOOTH_SHARE * most)):
-        return Trait(name, Verdict.SAWTOOTH, 0, lows[3], seconds)
+        return ApplicationTrend(name, Verdict.SAWTOOTH, 0, lows[3], seconds)
     return None
 
 
@@ -179,7 +181,7 @@ def _comes_and_goes(curve: list[Span], tooth: float) -> bool:
     return teeth >= _TEETH
 
 
-def _new(history: History, trait: Trait, start: int) -> bool:
+def _new(history: History, trait: ApplicationTrend, start: int) -> bool:
     """Say whether the application stands higher than it ever did before this rung begins.
 
     So the morning's rise of every day is a leak on the first day only.

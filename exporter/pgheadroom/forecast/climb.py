@@ -127,7 +127,7 @@ def least_rise(limit: int) -> float:
     return max(_LEAST_SLOTS, _LEAST_RATIO * limit)
 
 
-def least_stroke(limit: int, ranges: Sequence[float]) -> float:
+def least_jump(limit: int, ranges: Sequence[float]) -> float:
     """Return how many slots more at once are no mere wandering."""
     return max(least_rise(limit), _STROKE_FACTOR * ranges[_STROKE_RUNG])
 

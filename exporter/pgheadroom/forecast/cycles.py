@@ -40,7 +40,7 @@ class Expected(NamedTuple):
     period: float
 
 
-class Swings(NamedTuple):
+class Cycles(NamedTuple):
     """Where use turned, as far as it is known yet."""
 
     peaks: tuple[Peak, ...] = ()
@@ -51,19 +51,19 @@ class Swings(NamedTuple):
     next: Expected | None = None
     """The next peak, if the last ones make a range."""
 
-    def add(self, at: float, used: int, prominence: float) -> Swings:
+    def add(self, at: float, used: int, prominence: float) -> Cycles:
         """Return the swings with one more sample; a turn counts once it goes *prominence* far."""
         if self.extreme is None:
-            return Swings(extreme=(at, used), trough=(at, used))
+            return Cycles(extreme=(at, used), trough=(at, used))
         extreme = self.extreme[1]
         if self.rising:
             if used >= extreme:
-                return Swings(self.peaks, True, (at, used), self.trough, self.next)  # noqa: FBT003 - in the order of the fields
+                return Cycles(self.peaks, True, (at, used), self.trough, self.next)  # noqa: FBT003 - in the order of the fields
             if used < extreme - prominence:
                 peaks = (*self.peaks[1 - _PEAKS :], Peak(*self.extreme, *self.trough))
-                return Swings(peaks, False, (at, used), self.trough, _next(peaks, prominence))  # noqa: FBT003 - in the order of the fields
+                return Cycles(peaks, False, (at, used), self.trough, _next(peaks, prominence))  # noqa: FBT003 - in the order of the fields
         elif used <= extreme:
-            return Swings(self.peaks, False, (at, used), self.trough, self.next)  # noqa: FBT003
+            return Cycles(self.peaks, False, (at, used), self.trough, self.next)  # noqa: FBT003
         elif used > extreme + prominence:
             return self._replace(rising=True, extreme=(at, used), trough=self.extreme)
         return self

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import FIRST, Tendencies, Trait
+from pgheadroom.forecast.application_trends import FIRST, ApplicationTrend, ApplicationTrends
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.cycles import Expected
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.usage import Usage
 
 _TRUST = 3.0
 """A climb is expected to go on for so many times as long as it has gone on already."""
@@ -25,24 +25,24 @@ _STALE = 4
 """A climb was last seen so many widths of its rung's buckets ago, at most."""
 _LATE = 4
 """Buckets of the first rung for tendencies that are the recent past: some eight minutes."""
-_STROKES = 2
+_JUMPS = 2
 _NEAR = 0.02
 """A peak that would come as near to the limit is expected to reach it."""
 
 
-class Sign(enum.StrEnum):
+class Pattern(enum.StrEnum):
     """By what it is seen that slots run out."""
 
     CLIMB = "climb"
-    STROKES = "strokes"
-    RANGE = "range"
+    JUMPS = "jumps"
+    CYCLE = "cycle"
     LEAK = "leak"
 
 
-class Prospect(NamedTuple):
+class Forecast(NamedTuple):
     """One way in which slots may run out. A tuple, because it is made anew with every sample."""
 
-    sign: Sign
+    pattern: Pattern
     seconds: float
     """Until the last one goes; for strokes the earliest that is to be expected."""
     since: float
@@ -63,79 +63,77 @@ class Prospect(NamedTuple):
     @property
     def lasts(self) -> float:
         """For how many seconds it stays true without anything new."""
-        if self.sign in (Sign.CLIMB, Sign.LEAK):
+        if self.pattern in (Pattern.CLIMB, Pattern.LEAK):
             return self.until - self.since
         return 2 * self.period
 
 
-def outlook(
-    course: Course, leaks: Iterable[Prospect], limit: int, used: int, now: float
-) -> tuple[Prospect, ...]:
+def forecasts(
+    usage: Usage, leaks: Iterable[Forecast], limit: int, used: int, now: float
+) -> tuple[Forecast, ...]:
     """Return the ways in which *limit* will be reached, *leaks* among them, soonest first.
 
     *used* slots are in use at *now*.
     """
-    found = [*_prospects(course, limit, used, now), *leaks]
+    found = [*_forecasts(usage, limit, used, now), *leaks]
     if len(found) > 1:
-        found.sort(key=lambda prospect: prospect.seconds)
+        found.sort(key=lambda forecast: forecast.seconds)
     return tuple(found)
 
 
-def seconds_left(outlook: tuple[Prospect, ...], limit: int, used: int) -> float:
+def seconds_left(forecasts: tuple[Forecast, ...], limit: int, used: int) -> float:
     """Return the time until *limit* is reached by the *outlook* for it; infinite if it is not."""
     if used >= limit:
         return 0.0
-    return outlook[0].seconds if outlook else math.inf
+    return forecasts[0].seconds if forecasts else math.inf
 
 
-def _prospects(course: Course, limit: int, used: int, now: float) -> Iterator[Prospect]:
-    peak = course.swings.expected(now)
+def _forecasts(usage: Usage, limit: int, used: int, now: float) -> Iterator[Forecast]:
+    peak = usage.cycles.expected(now)
     if peak is not None and peak.growth >= max(_LEAST_GROWTH, _LEAST_GROWTH_RATIO * limit):
         yield _range(peak, limit, now)
     if peak is not None and used <= peak.height + least_rise(limit) < limit:
         return  # the range has made such climbs before, and came back from them
-    yield from _climbs(course, limit, used, now)
-    if len(course.strokes.done) + course.strokes.moving < _STROKES:
+    yield from _climbs(usage, limit, used, now)
+    if len(usage.jumps.done) + usage.jumps.moving < _JUMPS:
         return
-    stroke = course.strokes.expected(now)
-    if stroke is not None and limit - used < stroke.size:
+    jump = usage.jumps.expected(now)
+    if jump is not None and limit - used < jump.size:
         # It may come at any time; half the last gap is early for most. Overdue is not now.
-        seconds = max(stroke.gap / 4, stroke.last + stroke.gap / 2 - now)
-        yield Prospect(
-            Sign.STROKES, seconds, stroke.since, now, stroke.size, used, period=stroke.gap
-        )
+        seconds = max(jump.gap / 4, jump.last + jump.gap / 2 - now)
+        yield Forecast(Pattern.JUMPS, seconds, jump.since, now, jump.size, used, period=jump.gap)
 
 
 def leaking(
-    course: Course, tendencies: Tendencies, limit: int, used: int, now: float
-) -> Iterator[Prospect]:
+    usage: Usage, trends: ApplicationTrends, limit: int, used: int, now: float
+) -> Iterator[Forecast]:
     """Yield when the applications that leak take the rest, if all others stay as they are.
 
     So a leak shows that another service's decline hides from whoever looks at the sum.
     """
-    if not tendencies.leaks:
+    if not trends.leaks:
         return
-    top = max([used, *[bucket.high for bucket in course.history.rungs[FIRST][-_LATE:]]])
-    for leak in tendencies.leaking(course.totals):
-        if not _goes_on(course, leak, now):
+    top = max([used, *[bucket.high for bucket in usage.history.rungs[FIRST][-_LATE:]]])
+    for leak in trends.leaking(usage.totals):
+        if not _goes_on(usage, leak, now):
             continue
         left = max(0.0, (limit - top) * leak.seconds / leak.change)
         if left <= _TRUST * leak.seconds:
             since = now - leak.seconds
-            yield Prospect(
-                Sign.LEAK, left, since, now, leak.change, used, application_name=leak.name
+            yield Forecast(
+                Pattern.LEAK, left, since, now, leak.change, used, application_name=leak.name
             )
 
 
-def _goes_on(course: Course, leak: Trait, now: float) -> bool:
+def _goes_on(usage: Usage, leak: ApplicationTrend, now: float) -> bool:
     """Say whether *leak* took, in the last quarter of its time, a third of what it should have."""
-    then = course.history.bucket_at(now - leak.seconds / 4)
+    then = usage.history.bucket_at(now - leak.seconds / 4)
     before = (0, 0) if then is None else then.spans.get(leak.name, (0, 0))
-    return course.totals[leak.name] - sum(before) / 2 >= leak.change / 12
+    return usage.totals[leak.name] - sum(before) / 2 >= leak.change / 12
 
 
-def _climbs(course: Course, limit: int, used: int, now: float) -> Iterator[Prospect]:
-    for number, climb in enumerate(course.climbs):
+def _climbs(usage: Usage, limit: int, used: int, now: float) -> Iterator[Forecast]:
+    for number, climb in enumerate(usage.climbs):
         # What is known of a coarse rung may be old. Use that came down again has ended the climb,
         # and so has a gap, or a limit that should have been reached by now.
         if climb is None or used <= climb.top - climb.rise / 2:
@@ -144,14 +142,14 @@ def _climbs(course: Course, limit: int, used: int, now: float) -> Iterator[Prosp
             continue
         seconds = climb.seconds_left(limit, now)
         if 0 < seconds <= _TRUST * climb.seconds or used >= limit:
-            yield Prospect(Sign.CLIMB, seconds, climb.since, now, climb.rise, used)
+            yield Forecast(Pattern.CLIMB, seconds, climb.since, now, climb.rise, used)
 
 
-def _range(peak: Expected, limit: int, now: float) -> Prospect:
+def _range(peak: Expected, limit: int, now: float) -> Forecast:
     rounds = max(1, math.ceil((limit * (1 - _NEAR) - peak.last.height) / peak.growth))
     seconds = max(0.0, peak.last.at + rounds * peak.period - now)
-    return Prospect(
-        Sign.RANGE,
+    return Forecast(
+        Pattern.CYCLE,
         seconds,
         peak.last.began,
         peak.last.at,

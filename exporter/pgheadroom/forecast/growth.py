@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pgheadroom.forecast.history import Span
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.names import UNNAMED
 
 _NAMED_SHARE = 0.25
@@ -24,22 +24,22 @@ class Culprit(NamedTuple):
     """Connections at its end."""
 
 
-def growth(course: Course, totals: Mapping[str, int], since: float) -> dict[str, float]:
+def growth(usage: Usage, totals: Mapping[str, int], since: float) -> dict[str, float]:
     """Return by how many connections each application in *totals* grew since *since*.
 
     An application that was not there then grew by all that it has. Empty when nothing is known of
     that time.
     """
-    then = course.history.bucket_at(since)
+    then = usage.history.bucket_at(since)
     if then is None:
         return {}
     spans = then.spans
     return {name: count - _middle(spans.get(name)) for name, count in totals.items()}
 
 
-def culprit(course: Course, totals: Mapping[str, int], since: float) -> Culprit | None:
+def culprit(usage: Usage, totals: Mapping[str, int], since: float) -> Culprit | None:
     """Return which application in *totals* grew most since *since*; None if none did."""
-    grown = growth(course, totals, since)
+    grown = growth(usage, totals, since)
     named = {name: took for name, took in grown.items() if name != UNNAMED}
     best = max(named, key=lambda name: named[name], default=None)
     nameless = grown.get(UNNAMED, 0.0)

@@ -19,7 +19,7 @@ _PATIENCE = 3
 """The next stroke is waited for so many times as long as lay between the last two."""
 
 
-class Stroke(NamedTuple):
+class Jump(NamedTuple):
     """A rise that came to rest."""
 
     began: float
@@ -27,7 +27,7 @@ class Stroke(NamedTuple):
     rise: int
 
 
-class NextStroke(NamedTuple):
+class NextJump(NamedTuple):
     """What may come next."""
 
     size: int
@@ -39,56 +39,56 @@ class NextStroke(NamedTuple):
     """Seconds between those two."""
 
 
-class Strokes(NamedTuple):
+class Jumps(NamedTuple):
     """The strokes since use last came down."""
 
-    done: tuple[Stroke, ...] = ()
+    done: tuple[Jump, ...] = ()
     moving: bool = False
     base: tuple[float, int] = (0.0, 0)
     """Where the stroke that is under way began."""
     high: tuple[float, int] | None = None
     """The highest use since it last came down, and when it was first reached."""
 
-    def add(self, at: float, used: int, least: float) -> Strokes:
+    def add(self, at: float, used: int, least: float) -> Jumps:
         """Return the strokes with one more sample; one is a rise by *least* slots or more."""
         if self.high is None:
-            return Strokes(high=(at, used))
+            return Jumps(high=(at, used))
         if self.moving:
             return self._moved(at, used, least)
         return self._rested(at, used, least)
 
-    def expected(self, now: float) -> NextStroke | None:
+    def expected(self, now: float) -> NextJump | None:
         """Return the stroke that may come next, when the last two are of a kind."""
-        strokes = self.done
+        jumps = self.done
         if self.moving and self.high is not None:
             (began, level), (ended, height) = self.base, self.high
-            strokes = (*strokes, Stroke(began, ended, height - level))
-        if len(strokes) < 2:  # noqa: PLR2004 - one stroke foretells nothing
+            jumps = (*jumps, Jump(began, ended, height - level))
+        if len(jumps) < 2:  # noqa: PLR2004 - one stroke foretells nothing
             return None
-        earlier, last = strokes[-2:]
+        earlier, last = jumps[-2:]
         small, large = sorted((earlier.rise, last.rise))
         gap = last.began - earlier.began
         if large > _ALIKE * small or now - last.ended > _PATIENCE * gap:
             return None
         if max(last.ended - last.began, earlier.ended - earlier.began) > gap / _STILL:
             return None  # that is a slope
-        return NextStroke(small, earlier.began, last.began, gap)
+        return NextJump(small, earlier.began, last.began, gap)
 
-    def _moved(self, at: float, used: int, least: float) -> Strokes:
+    def _moved(self, at: float, used: int, least: float) -> Jumps:
         assert self.high is not None  # noqa: S101 - add() has looked
         if used > self.high[1]:
             return self._replace(high=(at, used))
         if at - self.high[0] <= max(_STILL_SECONDS, _STILL * (self.high[0] - self.base[0])):
             return self
-        stroke = Stroke(self.base[0], self.high[0], self.high[1] - self.base[1])
-        rested = self._replace(done=(*self.done[1 - _KEPT :], stroke), moving=False)
+        jump = Jump(self.base[0], self.high[0], self.high[1] - self.base[1])
+        rested = self._replace(done=(*self.done[1 - _KEPT :], jump), moving=False)
         return rested.add(at, used, least)
 
-    def _rested(self, at: float, used: int, least: float) -> Strokes:
+    def _rested(self, at: float, used: int, least: float) -> Jumps:
         assert self.high is not None  # noqa: S101 - add() has looked
         if used >= self.high[1] + least:
             return self._replace(moving=True, base=(at, self.high[1]), high=(at, used))
         last = self.done[-1].rise if self.done else 0
         if used < self.high[1] - max(least, last / 2):
-            return Strokes(high=(at, used))
+            return Jumps(high=(at, used))
         return self

@@ -10,7 +10,7 @@ WINDOWS: tuple[tuple[str, float], ...] = (("15s", 15.0), ("1m", 60.0), ("5m", 30
 _LONGEST = max(seconds for _, seconds in WINDOWS)
 
 
-class Peaks(NamedTuple):
+class RollingMax(NamedTuple):
     """The samples that are, or may yet become, the highest inside a window; oldest first.
 
     A sample that a later one reached is never again the highest, so each entry is lower than the
@@ -19,7 +19,7 @@ class Peaks(NamedTuple):
 
     entries: tuple[tuple[float, int], ...] = ()
 
-    def add(self, at: float, used: int) -> Peaks:
+    def add(self, at: float, used: int) -> RollingMax:
         """Return the peaks with one more sample, taken *at* seconds since the epoch.
 
         Entries that a clock which was set back has left in the future are dropped.
@@ -31,7 +31,7 @@ class Peaks(NamedTuple):
             kept = kept[:-1]
         while kept and at - kept[0][0] >= _LONGEST:
             kept = kept[1:]
-        return Peaks((*kept, (at, used)))
+        return RollingMax((*kept, (at, used)))
 
     def highest(self, seconds: float, now: float) -> int | None:
         """Return the highest use in the *seconds* before *now*, or None without a sample."""

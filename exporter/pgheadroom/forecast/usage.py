@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgheadroom.forecast.climb import EVERY, NARROWEST, Climb, climb, least_stroke, typical_range
-from pgheadroom.forecast.cycles import Swings, prominence
+from pgheadroom.forecast.climb import EVERY, NARROWEST, Climb, climb, least_jump, typical_range
+from pgheadroom.forecast.cycles import Cycles, prominence
 from pgheadroom.forecast.history import RUNGS, History, Span
-from pgheadroom.forecast.jumps import Strokes
+from pgheadroom.forecast.jumps import Jumps
 
 
-class Course(NamedTuple):
+class Usage(NamedTuple):
     """The course of one target, up to its newest sample."""
 
     history: History = History()
-    swings: Swings = Swings()
-    strokes: Strokes = Strokes()
+    cycles: Cycles = Cycles()
+    jumps: Jumps = Jumps()
     climbs: tuple[Climb | None, ...] = (None,) * RUNGS
     """What shows on each rung of the history."""
     touched: int = 0
@@ -30,7 +30,7 @@ class Course(NamedTuple):
     spans: Mapping[str, Span] = {}
     """... and the same as the history takes it; kept, because most samples tell nobody apart."""
 
-    def add(self, at: float, used: int, totals: Mapping[str, int], limit: int) -> Course:
+    def add(self, at: float, used: int, totals: Mapping[str, int], limit: int) -> Usage:
         """Return the course with one more sample; *limit* is that of ordinary roles."""
         same = totals is self.totals
         spans = self.spans if same else {name: (count, count) for name, count in totals.items()}
@@ -43,10 +43,10 @@ class Course(NamedTuple):
         climbs = list(self.climbs)
         for number in range(0, touched, EVERY):
             climbs[number] = climb(history.rungs[number], number, limit, at, ranges)
-        return Course(
+        return Usage(
             history,
-            self.swings.add(at, used, prominence(limit)),
-            self.strokes.add(at, used, least_stroke(limit, ranges)),
+            self.cycles.add(at, used, prominence(limit)),
+            self.jumps.add(at, used, least_jump(limit, ranges)),
             tuple(climbs),
             touched,
             limit,

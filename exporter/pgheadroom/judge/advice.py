@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pgheadroom.judge.blame import rising, taker
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 
 _NOTHING = "Nothing to do."
@@ -37,39 +37,39 @@ _OF_ALERT: dict[AlertName, str] = {
 _OF_NOW = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE)
 """Alerts about what happens now, and so about who takes slots now."""
 
-_OF_CONDITION: dict[Condition, str] = {
-    Condition.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
+_OF_CONDITION: dict[Outcome, str] = {
+    Outcome.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
     " instance of the application that grew.",
-    Condition.RESERVED_ONLY: "Only reserved slots are left. Log in as a superuser and stop the"
+    Outcome.RESERVED_ONLY: "Only reserved slots are left. Log in as a superuser and stop the"
     " application that grew.",
-    Condition.ROLE_LIMIT: "pgheadroom's own role is at its CONNECTION LIMIT: raise it to 3.",
-    Condition.DATABASE_LIMIT: "The database that pgheadroom logs in to is at its CONNECTION LIMIT:"
+    Outcome.ROLE_LIMIT: "pgheadroom's own role is at its CONNECTION LIMIT: raise it to 3.",
+    Outcome.DATABASE_LIMIT: "The database that pgheadroom logs in to is at its CONNECTION LIMIT:"
     " raise it, or watch from another database.",
-    Condition.POOLER_FULL: "The pooler in front is full: look at its clients, or point pgheadroom"
+    Outcome.POOLER_FULL: "The pooler in front is full: look at its clients, or point pgheadroom"
     " at the server itself.",
-    Condition.STARTING: "The server starts up: look into its log if that takes long.",
-    Condition.SHUTTING_DOWN: "The server shuts down: find out who stops it.",
-    Condition.AUTH: "The server does not let pgheadroom in: check its password, its role and"
+    Outcome.STARTING: "The server starts up: look into its log if that takes long.",
+    Outcome.SHUTTING_DOWN: "The server shuts down: find out who stops it.",
+    Outcome.AUTH: "The server does not let pgheadroom in: check its password, its role and"
     " pg_hba.conf with `pgheadroom check`.",
-    Condition.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
-    Condition.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
+    Outcome.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
+    Outcome.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
     " and its processor free.",
-    Condition.HOST_UNKNOWN: "The host's name is not known: check DNS and the target's setting.",
-    Condition.UNREACHABLE: "Nobody listens there: look whether PostgreSQL runs, and at firewalls.",
+    Outcome.HOST_UNKNOWN: "The host's name is not known: check DNS and the target's setting.",
+    Outcome.UNREACHABLE: "Nobody listens there: look whether PostgreSQL runs, and at firewalls.",
 }
 
 
 def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
-    blind = state.condition not in (Condition.OK, None)
+    blind = state.outcome not in (Outcome.OK, None)
     told = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
     if told and (not blind or told[0].severity is Severity.CRITICAL):
         return _of_alert(state, told[0])
-    if state.condition is None:
+    if state.outcome is None:
         return _WAITING
     if blind:
-        return _OF_CONDITION[state.condition]
-    if not state.outlook and rising(state) is None:
+        return _OF_CONDITION[state.outcome]
+    if not state.forecasts and rising(state) is None:
         return _NOTHING
     who = taker(state)
     return _WATCH.format(who=who.application_name if who is not None and who.took else "it")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pgheadroom.forecast.climb import least_rise
-from pgheadroom.forecast.exhaustion import Prospect, Sign
+from pgheadroom.forecast.exhaustion import Forecast, Pattern
 from pgheadroom.forecast.growth import Culprit, culprit, growth
 from pgheadroom.model.names import OTHER
 from pgheadroom.state import State
@@ -41,7 +41,7 @@ class Taker(NamedTuple):
 class Foremost(NamedTuple):
     """The forecast that tells most, and whose growth it is, if it is anybody's."""
 
-    prospect: Prospect
+    forecast: Forecast
     culprit: Culprit | None
 
 
@@ -52,7 +52,7 @@ def taker(state: State) -> Taker | None:
     first = foremost(state)
     if first is not None and first.culprit is not None:
         name, took, holds = first.culprit
-        return Taker(name, took, max(1.0, state.sample.at - first.prospect.since), holds)
+        return Taker(name, took, max(1.0, state.sample.at - first.forecast.since), holds)
     risen = rising(state)
     tracked = state.applications.tracked
     if risen is not None or not tracked:
@@ -71,14 +71,14 @@ def rising(state: State) -> Taker | None:
     for seconds in (STORM_SECONDS, LATELY_SECONDS):
         grown = grew(state, seconds)
         if grown:
-            known = min(seconds, state.sample.at - (state.course.history.began or 0.0))
-            who = culprit(state.course, tracked, state.sample.at - known)
+            known = min(seconds, state.sample.at - (state.usage.history.began or 0.0))
+            who = culprit(state.usage, tracked, state.sample.at - known)
             # Those that log in just now have no name yet; one that has is told rather.
             if who is not None and who.took >= _many(state):
                 return Taker(who.application_name, who.took, known, who.holds)
             name = max(grown, key=lambda name: (grown[name], name))
             return Taker(name, grown[name], known, totals[name])
-    leak = max(state.tendencies.leaking(tracked), key=lambda one: one.change, default=None)
+    leak = max(state.trends.leaking(tracked), key=lambda one: one.change, default=None)
     return leak and Taker(leak.name, leak.change, leak.seconds, tracked[leak.name])
 
 
@@ -87,7 +87,7 @@ def grew(state: State, seconds: float) -> dict[str, float]:
 
     Or since the first sample, when that was later, but for the first seconds after it.
     """
-    began = state.course.history.began
+    began = state.usage.history.began
     if state.sample is None or began is None:
         return {}
     since = max(state.sample.at - seconds, began)
@@ -98,7 +98,7 @@ def grew(state: State, seconds: float) -> dict[str, float]:
 
 
 def _many(state: State) -> float:
-    limit = state.course.limit
+    limit = state.usage.limit
     return max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
 
 
@@ -109,7 +109,7 @@ def grown_since(state: State, since: float) -> dict[str, float]:
     """
     totals = state.applications.totals
     shown: dict[str, float] = {}
-    for name, more in growth(state.course, state.applications.tracked, since).items():
+    for name, more in growth(state.usage, state.applications.tracked, since).items():
         own = name if name in totals else OTHER
         shown[own] = shown.get(own, 0.0) + more
     return shown
@@ -123,31 +123,31 @@ def foremost(state: State) -> Foremost | None:
     the faster one tells more.
     """
     horizon = state.thresholds.paging_horizon_seconds
-    found = [one for one in state.outlook if near(one, horizon)] or state.outlook
+    found = [one for one in state.forecasts if near(one, horizon)] or state.forecasts
     told = [Foremost(one, to_blame(state, one)) for one in found]
     blamed = [
-        (one, who.took / max(1.0, one.prospect.lasts))
+        (one, who.took / max(1.0, one.forecast.lasts))
         for one in told
-        if (who := one.culprit) and who.took >= _COHERENT * one.prospect.slots
+        if (who := one.culprit) and who.took >= _COHERENT * one.forecast.slots
     ]
     if blamed:
         return max(blamed, key=lambda pair: pair[1])[0]
-    return max(told, key=lambda one: one.prospect.slots, default=None)
+    return max(told, key=lambda one: one.forecast.slots, default=None)
 
 
-def near(prospect: Prospect, horizon: float) -> bool:
+def near(forecast: Forecast, horizon: float) -> bool:
     """Say whether *prospect* is to be expected within *horizon* seconds."""
     # A stroke has no hour: the one that does not fit may come at any time.
-    return prospect.sign is Sign.STROKES or (prospect.next and prospect.seconds <= horizon)
+    return forecast.pattern is Pattern.JUMPS or (forecast.next and forecast.seconds <= horizon)
 
 
-def to_blame(state: State, prospect: Prospect) -> Culprit | None:
+def to_blame(state: State, forecast: Forecast) -> Culprit | None:
     """Return whose growth *prospect* is; None when nobody's."""
     totals = state.applications.tracked
-    if prospect.application_name is not None:
-        name = prospect.application_name
-        return Culprit(name, prospect.slots, totals.get(name, 0))
-    if prospect.sign is Sign.RANGE:  # who made the last peak
-        peak = state.course.history.bucket_at(prospect.until)
+    if forecast.application_name is not None:
+        name = forecast.application_name
+        return Culprit(name, forecast.slots, totals.get(name, 0))
+    if forecast.pattern is Pattern.CYCLE:  # who made the last peak
+        peak = state.usage.history.bucket_at(forecast.until)
         totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
-    return culprit(state.course, totals, prospect.since)
+    return culprit(state.usage, totals, forecast.since)

@@ -6,7 +6,7 @@ Worked out from a state when somebody looks; nothing of it is remembered.
 from __future__ import annotations
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.forecast.exhaustion import leaking, outlook, seconds_left
+from pgheadroom.forecast.exhaustion import forecasts, leaking, seconds_left
 from pgheadroom.judge.blame import (
     LATELY_SECONDS,
     SHORTEST_SECONDS,
@@ -30,10 +30,10 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
     used, seconds = sample.slots.used, {}
     for tier in Tier:
         limit = sample.slots.limits.of(tier)
-        ahead = state.outlook
-        if ahead and limit != state.course.limit:
-            leaks = leaking(state.course, state.tendencies, limit, used, sample.at)
-            ahead = outlook(state.course, leaks, limit, used, sample.at)
+        ahead = state.forecasts
+        if ahead and limit != state.usage.limit:
+            leaks = leaking(state.usage, state.trends, limit, used, sample.at)
+            ahead = forecasts(state.usage, leaks, limit, used, sample.at)
         seconds[tier] = 0.0 if state.free(tier) == 0 else seconds_left(ahead, limit, used)
     return seconds
 
@@ -44,12 +44,12 @@ def growth_rates(state: State) -> dict[str, float]:
     Over the stretch that the foremost forecast was seen in, so that the one that grows most is the
     one to blame; without a forecast, over the last five minutes. Empty before there is a stretch.
     """
-    began = state.course.history.began
+    began = state.usage.history.began
     if state.sample is None or began is None:
         return {}
     now = state.sample.at
     first = foremost(state)
-    since = max(now - LATELY_SECONDS if first is None else first.prospect.since, began)
+    since = max(now - LATELY_SECONDS if first is None else first.forecast.since, began)
     if now - since < SHORTEST_SECONDS:
         return {}
     grown = grown_since(state, since)
@@ -60,7 +60,7 @@ def climbing_seconds(state: State) -> dict[str, float]:
     """Return for how long each application has climbed without coming back; 0 if it does not."""
     totals = state.applications.totals
     seconds = dict.fromkeys(totals, 0.0)
-    for leak in state.tendencies.leaking(state.applications.tracked):
+    for leak in state.trends.leaking(state.applications.tracked):
         if leak.name in seconds:
             seconds[leak.name] = leak.seconds
     return seconds
@@ -69,7 +69,7 @@ def climbing_seconds(state: State) -> dict[str, float]:
 def verdicts(state: State) -> dict[str, Verdict]:
     """Return what a person would say of each application's curve."""
     totals = state.applications.totals
-    found = {name: state.tendencies.verdict(name) for name in totals}
+    found = {name: state.trends.verdict(name) for name in totals}
     mended = {name for name, seconds in climbing_seconds(state).items() if not seconds}
     for name, verdict in found.items():
         if verdict is Verdict.CLIMBING and name in mended:

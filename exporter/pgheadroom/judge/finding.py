@@ -19,11 +19,11 @@ class Finding(NamedTuple):
     tell: Callable[[], Words]
     """Puts it in words; called when somebody is told, not each time that it is found."""
     about: Label | None = None
-    hold_seconds: float = 0.0
+    for_seconds: float = 0.0
     """It becomes an alert when it has been found for so long."""
-    lasts_seconds: float = 0.0
+    keep_firing_seconds: float = 0.0
     """The alert stands for so long after it was last found, unless slots were gained."""
-    only_keeps: bool = False
+    hysteresis: bool = False
     """Not enough to raise the alert, but enough to keep it: what wavers about a threshold would
     flap otherwise."""
 

@@ -40,13 +40,13 @@ def judged(
             known = _found(before.get(key), finding, moment)
             if known is not None:
                 after[key] = known
-    for key, watched in before.items():
+    for key, active in before.items():
         if key in after:
             continue
-        if key[0] in moment.blind_to or _remembered(watched, moment):
-            after[key] = watched
-        elif watched.alert is not None:
-            left = _missed(watched, watched.alert, moment)
+        if key[0] in moment.blind_to or _remembered(active, moment):
+            after[key] = active
+        elif active.alert is not None:
+            left = _missed(active, active.alert, moment)
             if left is not None:
                 after[key] = left
     return after
@@ -56,44 +56,44 @@ def _found(before: ActiveAlert | None, finding: Finding, moment: Moment) -> Acti
     alert = None if before is None else before.alert
     if before is not None and _remembered(before, moment):
         return before
-    if finding.only_keeps and alert is None:
+    if finding.hysteresis and alert is None:
         return None
-    since = moment.at if before is None or before.found_since is None else before.found_since
+    since = moment.at if before is None or before.pending_since is None else before.pending_since
     began = alert.since if alert is not None else None
-    if began is None and moment.at - since >= finding.hold_seconds:
+    if began is None and moment.at - since >= finding.for_seconds:
         began = moment.at
     least = moment.free if before is None or began is None else min(before.least_free, moment.free)
     return ActiveAlert(
         since,
         None if began is None else _alert(finding, began, moment.at),
         None,
-        max(moment.at + finding.lasts_seconds, 0.0 if before is None else before.until),
+        max(moment.at + finding.keep_firing_seconds, 0.0 if before is None else before.until),
         least,
     )
 
 
-def _missed(watched: ActiveAlert, alert: Alert, moment: Moment) -> ActiveAlert | None:
+def _missed(active: ActiveAlert, alert: Alert, moment: Moment) -> ActiveAlert | None:
     """Return what is left of *alert*, which was not found this time."""
-    least = min(watched.least_free, moment.free)
+    least = min(active.least_free, moment.free)
     gained = _gained(least, moment)
-    if moment.at < watched.until and not gained:
-        return ActiveAlert(None, alert, None, watched.until, least)
-    gone = moment.at if watched.gone_since is None else watched.gone_since
+    if moment.at < active.until and not gained:
+        return ActiveAlert(None, alert, None, active.until, least)
+    gone = moment.at if active.gone_since is None else active.gone_since
     if moment.at - gone < moment.resolve_hold_seconds:
-        return ActiveAlert(None, alert, gone, watched.until, least)
+        return ActiveAlert(None, alert, gone, active.until, least)
     if gained or alert.name not in _FORETOLD:
         return None
     return ActiveAlert(None, None, gone, moment.at + (gone - alert.since), least)
 
 
-def _remembered(watched: ActiveAlert, moment: Moment) -> bool:
+def _remembered(active: ActiveAlert, moment: Moment) -> bool:
     """Say whether an alert that resolved is still known, so that its return is no news.
 
     For as long as it stood, unless it gets tighter than it was then, or slots were gained.
     """
-    if watched.alert is not None or watched.gone_since is None or moment.at >= watched.until:
+    if active.alert is not None or active.gone_since is None or moment.at >= active.until:
         return False
-    return moment.free >= watched.least_free and not _gained(watched.least_free, moment)
+    return moment.free >= active.least_free and not _gained(active.least_free, moment)
 
 
 def _gained(least_free: int, moment: Moment) -> bool:

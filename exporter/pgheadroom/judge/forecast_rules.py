@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from pgheadroom.durations import duration
-from pgheadroom.forecast.application_trends import Trait
+from pgheadroom.forecast.application_trends import ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
-from pgheadroom.forecast.exhaustion import Prospect, Sign
+from pgheadroom.forecast.exhaustion import Forecast, Pattern
 from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, slots, took
@@ -26,15 +26,15 @@ _LAST_SLOTS = 0.06
 """Share of the ordinary slots that nobody should get used to being left with."""
 
 _AROUND_SECONDS = 3600.0
-_AT_A_PACE = (Sign.CLIMB, Sign.LEAK)
+_AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 
-Ahead = tuple[Prospect, ...]
+Ahead = tuple[Forecast, ...]
 
 
 def foreseen(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
     """Yield what of *ahead* is worth a ticket."""
     yield from _expected(state, ahead, limit, thresholds)
-    if state.tendencies.leaks:
+    if state.trends.leaks:
         yield from _leaking(state, ahead, thresholds)
 
 
@@ -45,22 +45,22 @@ def imminent(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> 
     if fires and limit - used <= least_rise(limit):
         # It has come true. As long as that lasts nothing is over, whatever the curve does now.
         words = partial(_come_true, state)
-        yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, only_keeps=True)
+        yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, hysteresis=True)
         return
     if used >= limit:
         return  # that is another alert's news
     paging = [
-        prospect
-        for prospect in ahead
-        if near(prospect, thresholds.paging_horizon_seconds)
-        and _pages(state, prospect, limit, thresholds, fires=fires)
+        forecast
+        for forecast in ahead
+        if near(forecast, thresholds.paging_horizon_seconds)
+        and _pages(state, forecast, limit, thresholds, fires=fires)
     ]
     if paging:
         yield Finding(
             AlertName.IMMINENT,
             Severity.CRITICAL,
             partial(_foremost_words, state),
-            lasts_seconds=max(prospect.lasts for prospect in paging),
+            keep_firing_seconds=max(forecast.lasts for forecast in paging),
         )
 
 
@@ -70,12 +70,12 @@ def _come_true(state: State) -> Words:
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
-    known = state.watched.get((name, severity, None))
+    known = state.active.get((name, severity, None))
     return known is not None and known.alert is not None
 
 
 def _pages(
-    state: State, prospect: Prospect, limit: int, thresholds: Thresholds, *, fires: bool
+    state: State, forecast: Forecast, limit: int, thresholds: Thresholds, *, fires: bool
 ) -> bool:
     """Say whether so many slots are in use that *prospect* is worth waking somebody.
 
@@ -83,36 +83,36 @@ def _pages(
     when it is of a kind that does not, and goes where use has not been before. A page that *fires*
     goes on without being news.
     """
-    reached = prospect.reached / max(1, limit)
+    reached = forecast.reached / max(1, limit)
     if reached < thresholds.early_floor_ratio:
         return False
-    if prospect.sign is Sign.RANGE:
+    if forecast.pattern is Pattern.CYCLE:
         return True  # that it came back from the last peak says nothing of the next
     if fires:
         return True
-    if not _new(state, prospect, limit, _NEWS_TO_PAGE):
+    if not _new(state, forecast, limit, _NEWS_TO_PAGE):
         return False
-    if prospect.sign is not Sign.CLIMB or reached >= thresholds.paging_floor_ratio:
+    if forecast.pattern is not Pattern.CLIMB or reached >= thresholds.paging_floor_ratio:
         return True
-    lasting = prospect.lasts >= thresholds.paging_horizon_seconds
-    return lasting or _busy(state, prospect, thresholds.busy_ratio)
+    lasting = forecast.lasts >= thresholds.paging_horizon_seconds
+    return lasting or _busy(state, forecast, thresholds.busy_ratio)
 
 
-def _new(state: State, prospect: Prospect, limit: int, margin: float) -> bool:
+def _new(state: State, forecast: Forecast, limit: int, margin: float) -> bool:
     """Say whether it is clearly tighter than it was before *prospect* began, or very tight.
 
     What use has come back from by itself is no news, but for the last few slots. When those were
     taken before, that was an incident: neither it nor the hour around it is a comfort.
     """
-    free, last = limit - prospect.reached, _LAST_SLOTS * limit
+    free, last = limit - forecast.reached, _LAST_SLOTS * limit
     if free <= last:
         return True
-    before = state.course.history.least_free_before(prospect.since, last, _AROUND_SECONDS)
+    before = state.usage.history.least_free_before(forecast.since, last, _AROUND_SECONDS)
     return free < before - margin * least_rise(limit)
 
 
-def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
-    who = to_blame(state, prospect)
+def _busy(state: State, forecast: Forecast, ratio: float) -> bool:
+    who = to_blame(state, forecast)
     if who is None:
         return False
     idle = state.applications.counts.get((who.application_name, "idle"), 0)
@@ -123,20 +123,20 @@ def _busy(state: State, prospect: Prospect, ratio: float) -> bool:
 def _expected(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
     horizon = thresholds.forecast_horizon_seconds
     fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
-    for prospect in ahead:
-        if prospect.seconds > _RELEASE * horizon or prospect.sign is Sign.STROKES:
+    for forecast in ahead:
+        if forecast.seconds > _RELEASE * horizon or forecast.pattern is Pattern.JUMPS:
             continue
-        if prospect.sign is Sign.CLIMB and (
-            prospect.lasts < thresholds.leak_seconds
-            or not (fires or _new(state, prospect, limit, _NEWS_TO_WARN))
+        if forecast.pattern is Pattern.CLIMB and (
+            forecast.lasts < thresholds.leak_seconds
+            or not (fires or _new(state, forecast, limit, _NEWS_TO_WARN))
         ):
             continue
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            partial(_expected_words, state, prospect),
-            lasts_seconds=prospect.lasts / 2,
-            only_keeps=prospect.seconds > horizon,
+            partial(_expected_words, state, forecast),
+            keep_firing_seconds=forecast.lasts / 2,
+            hysteresis=forecast.seconds > horizon,
         )
         return
 
@@ -144,15 +144,15 @@ def _expected(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) ->
 def spoken_of(state: State) -> frozenset[str]:
     """Return the applications that alerts and forecasts speak of, or may speak of next."""
     names = {alert.application_name for alert in state.alerts}
-    names |= {leak.name for leak in state.tendencies.leaks}
-    names |= {who.application_name for ahead in state.outlook if (who := to_blame(state, ahead))}
+    names |= {leak.name for leak in state.trends.leaks}
+    names |= {who.application_name for ahead in state.forecasts if (who := to_blame(state, ahead))}
     return frozenset(name for name in names if name is not None)
 
 
 def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Finding]:
     totals = state.applications.tracked
     lasting = [
-        leak for leak in state.tendencies.leaking(totals) if leak.seconds >= thresholds.leak_seconds
+        leak for leak in state.trends.leaking(totals) if leak.seconds >= thresholds.leak_seconds
     ]
     if not lasting:
         return
@@ -161,11 +161,11 @@ def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Fin
         AlertName.LEAKING,
         Severity.WARNING,
         partial(_leak_words, state, worst, ahead),
-        lasts_seconds=worst.seconds,
+        keep_firing_seconds=worst.seconds,
     )
 
 
-def _leak_words(state: State, leak: Trait, ahead: Ahead) -> Words:
+def _leak_words(state: State, leak: ApplicationTrend, ahead: Ahead) -> Words:
     words = (
         f"{state.target}: {leak.name} took {leak.change} connections in the last"
         f" {duration(leak.seconds)}, gave none back, and holds"
@@ -180,48 +180,48 @@ def _foremost_words(state: State) -> Words:
     """Tell of the forecast that tells most, and of no other end than every other output does."""
     first = foremost(state)
     assert first is not None  # noqa: S101 - imminent() has looked
-    soonest = state.outlook[0]
-    words = _how(state, first.prospect)
-    if first.prospect.sign in _AT_A_PACE or soonest is not first.prospect:
+    soonest = state.forecasts[0]
+    words = _how(state, first.forecast)
+    if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
         words += f" As it goes on now, the last goes in {duration(soonest.seconds)}."
     return _blaming(state, words, first)
 
 
-def _expected_words(state: State, prospect: Prospect) -> Words:
-    words = _how(state, prospect)
-    if prospect.sign in _AT_A_PACE:
+def _expected_words(state: State, forecast: Forecast) -> Words:
+    words = _how(state, forecast)
+    if forecast.pattern in _AT_A_PACE:
         pace = "As it goes on now"
-        if prospect is not state.outlook[0]:
-            pace = f"At the pace of the last {_since(state, prospect)}"
-        words += f" {pace}, the last goes in {duration(prospect.seconds)}."
-    return _blaming(state, words, Foremost(prospect, to_blame(state, prospect)))
+        if forecast is not state.forecasts[0]:
+            pace = f"At the pace of the last {_since(state, forecast)}"
+        words += f" {pace}, the last goes in {duration(forecast.seconds)}."
+    return _blaming(state, words, Foremost(forecast, to_blame(state, forecast)))
 
 
-def _how(state: State, prospect: Prospect) -> str:
+def _how(state: State, forecast: Forecast) -> str:
     assert state.sample is not None  # noqa: S101 - imminent() and foreseen() have looked
     words = f"{state.target}: {slots(state.sample.slots)}"
-    if prospect.sign in _AT_A_PACE:
+    if forecast.pattern in _AT_A_PACE:
         return f"{words}."
-    if prospect.sign is Sign.STROKES:
+    if forecast.pattern is Pattern.JUMPS:
         return (
-            f"{words}; use goes up in strokes of {prospect.slots:.0f}, and one more does not fit."
+            f"{words}; use goes up in strokes of {forecast.slots:.0f}, and one more does not fit."
         )
     words += (
-        f"; use peaks about every {duration(prospect.period)}, each time {prospect.slots:.0f}"
-        f" higher, last at {prospect.reached}"
+        f"; use peaks about every {duration(forecast.period)}, each time {forecast.slots:.0f}"
+        f" higher, last at {forecast.reached}"
     )
-    if prospect.next:
-        return f"{words}, and the next one does not fit: in {duration(prospect.seconds)}."
-    return f"{words}: too high in {duration(prospect.seconds)}."
+    if forecast.next:
+        return f"{words}, and the next one does not fit: in {duration(forecast.seconds)}."
+    return f"{words}: too high in {duration(forecast.seconds)}."
 
 
 def _blaming(state: State, words: str, told: Foremost) -> Words:
     who = told.culprit
     if who is None:
         return words, None
-    return f"{words} {took(who, _since(state, told.prospect))}", who.application_name
+    return f"{words} {took(who, _since(state, told.forecast))}", who.application_name
 
 
-def _since(state: State, prospect: Prospect) -> str:
+def _since(state: State, forecast: Forecast) -> str:
     assert state.sample is not None  # noqa: S101 - _how() has looked
-    return duration(max(1.0, state.sample.at - prospect.since))
+    return duration(max(1.0, state.sample.at - forecast.since))

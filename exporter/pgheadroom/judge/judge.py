@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pgheadroom.forecast.exhaustion import Prospect, Sign, leaking, outlook
+from pgheadroom.forecast.exhaustion import Forecast, Pattern, forecasts, leaking
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, judged
 from pgheadroom.judge.forecast_rules import foreseen, imminent
 from pgheadroom.judge.slot_rules import NO_SLOT, shortage
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -30,36 +30,36 @@ def judge(state: State, now: float) -> State:
     """Return *state* with its outlook and its alerts as they are at *now*."""
     thresholds = state.thresholds
     sample = state.sample
-    ahead: tuple[Prospect, ...] = ()
+    ahead: tuple[Forecast, ...] = ()
     limit = 0
     if sample is not None:
         limit = sample.slots.limits.of(Tier.ORDINARY)
-        if state.course.touched > _SLOW:
-            leaks = [*leaking(state.course, state.tendencies, limit, sample.slots.used, now)]
+        if state.usage.touched > _SLOW:
+            leaks = [*leaking(state.usage, state.trends, limit, sample.slots.used, now)]
         else:
-            leaks = [one for one in state.outlook if one.sign is Sign.LEAK]
-        ahead = outlook(state.course, leaks, limit, sample.slots.used, now)
-    if ahead or state.outlook:
-        state = state._replace(outlook=ahead)  # before words are made of it
+            leaks = [one for one in state.forecasts if one.pattern is Pattern.LEAK]
+        ahead = forecasts(state.usage, leaks, limit, sample.slots.used, now)
+    if ahead or state.forecasts:
+        state = state._replace(forecasts=ahead)  # before words are made of it
     findings = [*shortage(state, limit, thresholds, now)]
-    blind = state.condition is not Condition.OK
+    blind = state.outcome is not Outcome.OK
     if not blind:
         if ahead:
             findings += imminent(state, ahead, limit, thresholds)
-        if state.course.touched > _SLOW:
+        if state.usage.touched > _SLOW:
             findings += foreseen(state, ahead, limit, thresholds)
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
     unseen = _blind_to(state)
-    if not findings and all(key[0] in unseen for key in state.watched):
+    if not findings and all(key[0] in unseen for key in state.active):
         return state
     free = state.free(Tier.ORDINARY) or 0
     moment = Moment(now, free, limit, thresholds.resolve_hold_seconds, unseen)
-    watched = judged(state.watched, findings, moment)
-    alerts = tuple(one.alert for one in watched.values() if one.alert is not None)
+    active = judged(state.active, findings, moment)
+    alerts = tuple(one.alert for one in active.values() if one.alert is not None)
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts
-    return state._replace(watched=watched, alerts=state.alerts if same else alerts)
+    return state._replace(active=active, alerts=state.alerts if same else alerts)
 
 
 def _by_estimate(state: State, finding: Finding) -> Finding:
@@ -67,7 +67,7 @@ def _by_estimate(state: State, finding: Finding) -> Finding:
 
     What a refusal, a knock or a canary tells, or that there is no sample, is no estimate.
     """
-    refused = finding.name is AlertName.EXHAUSTED and state.condition in NO_SLOT
+    refused = finding.name is AlertName.EXHAUSTED and state.outcome in NO_SLOT
     if finding.severity is not Severity.CRITICAL or finding.name in _NOT_COUNTED or refused:
         return finding
     warns = Severity.WARNING in SEVERITIES[finding.name]
@@ -75,7 +75,7 @@ def _by_estimate(state: State, finding: Finding) -> Finding:
         name=finding.name if warns else AlertName.LOW,
         severity=Severity.WARNING,
         tell=partial(_estimated_words, finding.tell),
-        hold_seconds=max(finding.hold_seconds, _ESTIMATE_HOLD_SECONDS),
+        for_seconds=max(finding.for_seconds, _ESTIMATE_HOLD_SECONDS),
     )
 
 
@@ -90,10 +90,10 @@ def _blind_to(state: State) -> frozenset[AlertName]:
     After a restart that is every alert which still fires by what is remembered, until there was a
     reading; and that nobody can see, until somebody does.
     """
-    if state.condition is Condition.OK:
-        return _NEVER if state.course.touched > _SLOW else _BY_THE_HOUR
-    if state.condition is None:
+    if state.outcome is Outcome.OK:
+        return _NEVER if state.usage.touched > _SLOW else _BY_THE_HOUR
+    if state.outcome is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
-    if (state.sample is None or state.recalled) and state.condition not in NO_SLOT:
+    if (state.sample is None or state.restored) and state.outcome not in NO_SLOT:
         return _BY_SAMPLE | {AlertName.UNKNOWN}
     return _BY_SAMPLE

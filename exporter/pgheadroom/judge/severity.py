@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.model.alert import Severity
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -18,7 +18,7 @@ _WORST = (str(Severity.CRITICAL), str(Severity.WARNING), _UNKNOWN, _OK)
 def severity(state: State) -> str:
     """Return how bad it is: the worst of what fires, else `unknown` while blind, else `ok`."""
     firing = {str(alert.severity) for alert in state.alerts}
-    if state.condition is not Condition.OK:
+    if state.outcome is not Outcome.OK:
         firing.add(_UNKNOWN)
     return min(firing, key=_WORST.index, default=_OK)
 
@@ -28,7 +28,7 @@ def worst_first(states: Iterable[State]) -> list[State]:
 
     def badness(state: State) -> tuple[int, float, float, str]:
         left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
-        limit, free = state.course.limit, state.free(Tier.ORDINARY)
+        limit, free = state.usage.limit, state.free(Tier.ORDINARY)
         room = 1.0 if free is None or not limit else free / limit
         return _WORST.index(severity(state)), left, room, state.target
 

@@ -14,13 +14,13 @@ from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, last_known, slots
 from pgheadroom.model.alert import AlertName, Severity
-from pgheadroom.model.reading import Condition, LimitUse
+from pgheadroom.model.reading import LimitUse, Outcome
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 
-NO_SLOT = (Condition.FULL, Condition.RESERVED_ONLY)
-_TURNED_AWAY = (Condition.FULL, Condition.POOLER_FULL)
+NO_SLOT = (Outcome.FULL, Outcome.RESERVED_ONLY)
+_TURNED_AWAY = (Outcome.FULL, Outcome.POOLER_FULL)
 _RELEASE = 1.25
 """What was low is not low any more when it is higher by this factor, and the other way round."""
 _STILL_SHORT = 2
@@ -31,26 +31,26 @@ _RESERVE_HOLD_SECONDS = 10.0
 _UNANSWERED_HOLD_SECONDS = 30.0
 """A login that goes unanswered may be a lost packet; one that is refused is not."""
 _OVER_A_LIMIT = (
-    *(Condition.FULL, Condition.RESERVED_ONLY, Condition.POOLER_FULL),
-    *(Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT),
+    *(Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL),
+    *(Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT),
 )
-_OF_THE_CANARY = (Condition.AUTH, Condition.ERROR, Condition.HOST_UNKNOWN)
+_OF_THE_CANARY = (Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN)
 """What is wrong with the canary's own settings tells nothing of applications."""
 
 
 def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> Iterator[Finding]:
     """Yield what is wrong at *now*, as far as *state* tells; *limit* is that of ordinary roles."""
     yield from _refused(state)
-    if state.condition is not Condition.OK:
+    if state.outcome is not Outcome.OK:
         yield from _unknown(state, thresholds, now)
-        if state.condition in NO_SLOT:
+        if state.outcome in NO_SLOT:
             yield _exhausted(state)
     elif state.sample is not None:
         known = state.sample.slots
         free = limit - known.used
         if free <= _STILL_SHORT * least_rise(limit):
             # A few slots that come free for a moment are no end of it.
-            yield _exhausted(state, only_keeps=free > 0)
+            yield _exhausted(state, hysteresis=free > 0)
         if free <= 0:
             yield from _reserve(state, known)
         if free <= _RELEASE * thresholds.low_free_ratio * limit:
@@ -69,19 +69,19 @@ def least_share(thresholds: Thresholds) -> float:
     return min(thresholds.limit_warning_ratio, thresholds.limit_critical_ratio) / _RELEASE
 
 
-def _exhausted(state: State, *, only_keeps: bool = False) -> Finding:
+def _exhausted(state: State, *, hysteresis: bool = False) -> Finding:
     return Finding(
         AlertName.EXHAUSTED,
         Severity.CRITICAL,
-        partial(_exhausted_words, state, "Hardly any slot" if only_keeps else "No slot"),
-        only_keeps=only_keeps,
+        partial(_exhausted_words, state, "Hardly any slot" if hysteresis else "No slot"),
+        hysteresis=hysteresis,
     )
 
 
 def _exhausted_words(state: State, none: str) -> Words:
     words = f"{none} is free for an ordinary role on {state.target}"
     known = None if state.sample is None else state.sample.slots
-    if state.condition in NO_SLOT:
+    if state.outcome in NO_SLOT:
         words += f": the server refuses us ({state.detail})."
         words += "" if state.sample is None else last_known(state.sample)
     elif known is not None:
@@ -92,42 +92,42 @@ def _exhausted_words(state: State, none: str) -> Words:
 def _refused(state: State) -> Iterator[Finding]:
     """Yield that newcomers are refused: first what fires first, for all of it is one alert."""
     found = [*_refused_canary(state), *_refused_knock(state)]
-    yield from sorted(found, key=lambda one: one.hold_seconds)
+    yield from sorted(found, key=lambda one: one.for_seconds)
 
 
 def _refused_canary(state: State) -> Iterator[Finding]:
     visit = state.visits.newest
-    if visit is None or visit.condition in (Condition.OK, *_OF_THE_CANARY):
+    if visit is None or visit.outcome in (Outcome.OK, *_OF_THE_CANARY):
         return
-    over_a_limit = visit.condition in _OVER_A_LIMIT
-    if not over_a_limit and state.condition is not Condition.OK:
+    over_a_limit = visit.outcome in _OVER_A_LIMIT
+    if not over_a_limit and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
     words = f"The canary, which logs in as applications do, was not let in on {state.target}"
-    words += f": {visit.condition}" + (f" ({visit.detail})" if visit.detail else "")
-    words += ", whatever SQL says." if state.condition is Condition.OK else "."
+    words += f": {visit.outcome}" + (f" ({visit.detail})" if visit.detail else "")
+    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
     hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
-    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), hold_seconds=hold)
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
 
 def _refused_knock(state: State) -> Iterator[Finding]:
     knock = state.knock
-    if knock is None or knock.condition is Condition.OK:
+    if knock is None or knock.outcome is Outcome.OK:
         return
-    turned_away = knock.condition in _TURNED_AWAY
-    if not turned_away and state.condition is not Condition.OK:
+    turned_away = knock.outcome in _TURNED_AWAY
+    if not turned_away and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
     words = f"A login that has just been tried on {state.target} was turned away"
-    words += f" ({knock.detail or knock.condition})"
-    words += ", whatever SQL says." if state.condition is Condition.OK else "."
+    words += f" ({knock.detail or knock.outcome})"
+    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
     hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
-    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), hold_seconds=hold)
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
 
 def _unknown(state: State, thresholds: Thresholds, now: float) -> Iterator[Finding]:
-    if state.condition in (None, *NO_SLOT):
+    if state.outcome in (None, *NO_SLOT):
         return
     # What was seen before a restart is no measure of how long nothing has been seen since.
-    known = state.since if state.sample is None or state.recalled else state.sample.at
+    known = state.since if state.sample is None or state.restored else state.sample.at
     if known is None:
         return
     blind = now - known
@@ -140,7 +140,7 @@ def _unknown(state: State, thresholds: Thresholds, now: float) -> Iterator[Findi
 
 
 def _unknown_words(state: State, blind: float) -> Words:
-    words = f"No sample of {state.target} for {duration(blind)}: {state.condition}"
+    words = f"No sample of {state.target} for {duration(blind)}: {state.outcome}"
     words += f" ({state.detail})." if state.detail else "."
     if state.sample is not None:
         words += last_known(state.sample)
@@ -155,7 +155,7 @@ def _reserve(state: State, known: Slots) -> Iterator[Finding]:
             AlertName.RESERVE,
             Severity.CRITICAL,
             partial(_reserve_words, state, known),
-            hold_seconds=_RESERVE_HOLD_SECONDS,
+            for_seconds=_RESERVE_HOLD_SECONDS,
         )
 
 
@@ -174,8 +174,8 @@ def _low(state: State, free: int, limit: int, thresholds: Thresholds) -> Finding
         AlertName.LOW,
         Severity.WARNING,
         partial(_low_words, state),
-        hold_seconds=thresholds.low_hold_seconds,
-        only_keeps=free > thresholds.low_free_ratio * limit,
+        for_seconds=thresholds.low_hold_seconds,
+        hysteresis=free > thresholds.low_free_ratio * limit,
     )
 
 
@@ -199,8 +199,8 @@ def _logins(state: State, hidden: int, limit: int, thresholds: Thresholds) -> It
                 AlertName.LOGINS,
                 severity,
                 lambda: (words, None),
-                hold_seconds=thresholds.logins_hold_seconds,
-                only_keeps=hidden < many,
+                for_seconds=thresholds.logins_hold_seconds,
+                hysteresis=hidden < many,
             )
 
 
@@ -221,8 +221,8 @@ def _limits(
                     severity,
                     partial(_limit_words, state, kind, use),
                     about=(kind, use.name),
-                    hold_seconds=thresholds.limit_hold_seconds,
-                    only_keeps=use.used < ratio * use.limit,
+                    for_seconds=thresholds.limit_hold_seconds,
+                    hysteresis=use.used < ratio * use.limit,
                 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from pgheadroom.judge.blame import rising
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -31,14 +31,14 @@ class Standing(enum.StrEnum):
 
 def standing(state: State) -> Standing:
     """Return how the target of *state* stands."""
-    if state.condition is None:
+    if state.outcome is None:
         return Standing.WAITING
-    refused = state.condition in (Condition.FULL, Condition.RESERVED_ONLY)
-    if refused or (state.condition is Condition.OK and state.free(Tier.ORDINARY) == 0):
+    refused = state.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY)
+    if refused or (state.outcome is Outcome.OK and state.free(Tier.ORDINARY) == 0):
         return Standing.FULL
-    if state.condition is not Condition.OK:
+    if state.outcome is not Outcome.OK:
         return Standing.BLIND
-    if state.outlook:
+    if state.forecasts:
         return Standing.RUNNING_OUT
     if state.alerts:
         return Standing.ALARMED

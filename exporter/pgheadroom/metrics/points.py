@@ -12,7 +12,7 @@ from pgheadroom.judge.figures import exhaustion_seconds, verdicts
 from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.logins import BOUNDS
-from pgheadroom.model.reading import FAILURES, Condition, Sample
+from pgheadroom.model.reading import FAILURES, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -40,9 +40,9 @@ def of_sample(value: Callable[[Sample], float]) -> Callable[[State], Iterator[Po
 
 def states(state: State) -> Iterator[Point]:
     """Yield 1 for the condition that holds, 0 for the others."""
-    if state.condition is not None:
-        for condition in Condition:
-            yield (str(condition),), float(condition is state.condition)
+    if state.outcome is not None:
+        for outcome in Outcome:
+            yield (str(outcome),), float(outcome is state.outcome)
 
 
 def reserved(state: State) -> Iterator[Point]:
@@ -148,14 +148,14 @@ def server(state: State) -> Iterator[Point]:
 
 def failures(state: State) -> Iterator[Point]:
     """Yield the failed readings by cause."""
-    for condition in FAILURES:
-        yield (str(condition),), state.failures.get(condition, 0)
+    for outcome in FAILURES:
+        yield (str(outcome),), state.failures.get(outcome, 0)
 
 
 def knock_failures(state: State) -> Iterator[Point]:
     """Yield the failed knocks by cause."""
-    for condition in FAILURES:
-        yield (str(condition),), state.knock_failures.get(condition, 0)
+    for outcome in FAILURES:
+        yield (str(outcome),), state.knock_failures.get(outcome, 0)
 
 
 def canary_durations(state: State) -> Iterator[Point]:
@@ -170,8 +170,8 @@ def canary_durations(state: State) -> Iterator[Point]:
 def canary_failures(state: State) -> Iterator[Point]:
     """Yield the canary's failed logins by cause."""
     if state.visits.newest is not None:
-        for condition in FAILURES:
-            yield (str(condition),), state.visits.failures.get(condition, 0)
+        for outcome in FAILURES:
+            yield (str(outcome),), state.visits.failures.get(outcome, 0)
 
 
 def exhaustion(state: State) -> Iterator[Point]:

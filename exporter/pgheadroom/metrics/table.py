@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pgheadroom.judge.figures import climbing_seconds, growth_rates
 from pgheadroom.metrics import points
 from pgheadroom.metrics.points import Labels, Point
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 
 
@@ -36,7 +36,7 @@ TABLE: tuple[Metric, ...] = (
         "1 if the newest reading of the target is a sample, 0 if it failed; see"
         " pgheadroom_target_state for how.",
         (),
-        points.one(lambda s: None if s.condition is None else s.condition is Condition.OK),
+        points.one(lambda s: None if s.outcome is None else s.outcome is Outcome.OK),
     ),
     Metric(
         "pgheadroom_target_state",
@@ -198,7 +198,7 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_knock_up",
         "1 if the newest knock was answered as a newcomer's is, 0 if it was refused or unanswered.",
         (),
-        points.one(lambda s: None if s.knock is None else s.knock.condition is Condition.OK),
+        points.one(lambda s: None if s.knock is None else s.knock.outcome is Outcome.OK),
     ),
     Metric(
         "pgheadroom_knock_seconds",
@@ -218,7 +218,7 @@ TABLE: tuple[Metric, ...] = (
         "1 if the canary's newest login got in, 0 if not; of targets that have a canary.",
         (),
         points.one(
-            lambda s: None if s.visits.newest is None else s.visits.newest.condition is Condition.OK
+            lambda s: None if s.visits.newest is None else s.visits.newest.outcome is Outcome.OK
         ),
     ),
     Metric(

@@ -112,7 +112,7 @@ class Alert:
 class ActiveAlert(NamedTuple):
     """What is remembered of one alert that fires, or may begin to."""
 
-    found_since: float | None
+    pending_since: float | None
     """Since when it has been found without a break; None while it is not."""
     alert: Alert | None = None
     """None before it fires, and when it has resolved but is not forgotten."""

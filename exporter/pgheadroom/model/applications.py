@@ -18,7 +18,7 @@ from pgheadroom.model.reading import Group
 
 STARTING = "starting"
 
-Pool = tuple[str, str, str]
+Holder = tuple[str, str, str]
 """The name of an application, a database and a role."""
 
 _MOST_POOLS = 200
@@ -44,7 +44,7 @@ class Applications(NamedTuple):
     """Names, as clients gave them, that folding changed."""
     members: Mapping[str, float] = {}
     """Names with series of their own, and when each was last seen, in seconds since the epoch."""
-    pools: Mapping[Pool, int] = {}
+    pools: Mapping[Holder, int] = {}
     """Connections by name, database and role, where those are known."""
     tracked: Mapping[str, int] = {}
     """Connections by name of all applications whose course is followed ..."""
@@ -71,7 +71,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
     oldest: dict[str, float] = {}
-    pools: dict[Pool, int] = {}
+    pools: dict[Holder, int] = {}
     rewritten: set[str] = set()
     for group in groups:
         given = group.application_name
@@ -120,7 +120,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     )
 
 
-def _biggest(pools: dict[Pool, int], named: Collection[str]) -> Mapping[Pool, int]:
+def _biggest(pools: dict[Holder, int], named: Collection[str]) -> Mapping[Holder, int]:
     """Return at most 200 of *pools*; the smallest of more are summed in ``other``.
 
     Those of applications that are *named* in an alert come first.

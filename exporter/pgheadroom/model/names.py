@@ -72,7 +72,7 @@ def printable(name: str) -> str:
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
-class Folder:
+class NameFolder:
     """Folds names by rules; remembers what it folded, up to a bound."""
 
     def __init__(self, rules: Iterable[Rule] = DEFAULT_RULES) -> None:

@@ -16,7 +16,7 @@ PG_16, PG_17, PG_18 = 160000, 170000, 180000
 """First versions of a major, as in ``server_version_num``."""
 
 
-class Condition(enum.StrEnum):
+class Outcome(enum.StrEnum):
     """How a target stands, by the newest reading; the most telling first.
 
     The order matters: when a target has several hosts and each fails in its own way, the first of
@@ -44,7 +44,7 @@ class Condition(enum.StrEnum):
     """Nobody listens there, or no route leads there."""
 
 
-FAILURES: tuple[Condition, ...] = tuple(c for c in Condition if c is not Condition.OK)
+FAILURES: tuple[Outcome, ...] = tuple(c for c in Outcome if c is not Outcome.OK)
 """Every condition that a failed reading can have."""
 
 
@@ -152,7 +152,7 @@ class Failure:
     """A reading that got no sample, and why."""
 
     at: float
-    condition: Condition
+    outcome: Outcome
     detail: str
     """One line for the log, free of secrets."""
 
@@ -163,7 +163,7 @@ class Knock:
 
     at: float
     seconds: float
-    condition: Condition
+    outcome: Outcome
     """OK when it was answered as a newcomer is: by asking for a password or judging the role."""
     detail: str = ""
 
@@ -176,7 +176,7 @@ class Visit:
     """When it was over."""
     seconds: float
     """From looking up the host's name to being let in, or turned away."""
-    condition: Condition
+    outcome: Outcome
     """OK when it got in."""
     detail: str = ""
     privilege: str = ""
@@ -191,5 +191,5 @@ Trouble = TypeVar("Trouble", Failure, Knock)
 
 def most_telling(answers: list[Trouble]) -> Trouble:
     """Return the one of *answers* (at least one) that says most about the target."""
-    order = list(Condition)
-    return min(answers, key=lambda answer: order.index(answer.condition))
+    order = list(Outcome)
+    return min(answers, key=lambda answer: order.index(answer.outcome))

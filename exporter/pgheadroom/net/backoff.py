@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import random
 
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 
 _SOON = frozenset(
     {
-        Condition.FULL,
-        Condition.RESERVED_ONLY,
-        Condition.ROLE_LIMIT,
-        Condition.DATABASE_LIMIT,
-        Condition.STARTING,
-        Condition.SHUTTING_DOWN,
+        Outcome.FULL,
+        Outcome.RESERVED_ONLY,
+        Outcome.ROLE_LIMIT,
+        Outcome.DATABASE_LIMIT,
+        Outcome.STARTING,
+        Outcome.SHUTTING_DOWN,
     }
 )
 """Here a slot, or the server, may come back any moment and somebody else waits for it too; an
 attempt that is refused costs the server a few milliseconds."""
 
-_FULL = frozenset({Condition.FULL, Condition.RESERVED_ONLY})
+_FULL = frozenset({Outcome.FULL, Outcome.RESERVED_ONLY})
 _AGAIN_SECONDS = (0.15, 0.25)
 _HASTY_READINGS = 10
 
 
-def again_seconds(condition: Condition | None, failed: int) -> tuple[float, ...]:
+def again_seconds(outcome: Outcome | None, failed: int) -> tuple[float, ...]:
     """Return after which pauses to try again within the same reading, by a role with a reserve.
 
     The reserve is kept free for it, but while many clients try to log in, each of them holds any
@@ -32,11 +32,11 @@ def again_seconds(condition: Condition | None, failed: int) -> tuple[float, ...]
     *condition* is how the first attempt ended (None if it did not fail), *failed* how many readings
     have failed before; after ten of them the reserve itself is taken, and haste is of no use.
     """
-    return _AGAIN_SECONDS if condition in _FULL and failed < _HASTY_READINGS else ()
+    return _AGAIN_SECONDS if outcome in _FULL and failed < _HASTY_READINGS else ()
 
 
 def delay_seconds(
-    condition: Condition,
+    outcome: Outcome,
     failed: int,
     *,
     first_seconds: float,
@@ -53,12 +53,12 @@ def delay_seconds(
     """
     if jitter is None:
         jitter = random.random()  # noqa: S311 - no secret depends on it
-    doublings = 0 if condition in _SOON and not patient else min(failed - 1, 30)
+    doublings = 0 if outcome in _SOON and not patient else min(failed - 1, 30)
     return min(longest_seconds, first_seconds * 2.0**doublings) * (1 - jitter / 4)
 
 
 def longest_delay_seconds(
-    condition: Condition, *, first_seconds: float, longest_seconds: float
+    outcome: Outcome, *, first_seconds: float, longest_seconds: float
 ) -> float:
     """Return what `delay_seconds` never exceeds while attempts end in *condition*."""
-    return min(longest_seconds, first_seconds) if condition in _SOON else longest_seconds
+    return min(longest_seconds, first_seconds) if outcome in _SOON else longest_seconds

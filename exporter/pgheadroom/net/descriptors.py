@@ -21,7 +21,7 @@ _QUIET_SECONDS = 3.0
 """A connection that waits is tried once a second: when none was turned away so long, it is over."""
 
 
-class Shortage:
+class OutOfDescriptors:
     """Handles what the loop complains of: out of descriptors is told once, the rest as ever."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PostOutcome:
     """What became of a post, and why; the reason is one line, free of secrets."""
 
     verdict: Verdict
@@ -57,7 +57,7 @@ class _UnusableFileError(Exception):
 
 async def post(
     url: str, body: bytes, credentials: Credentials, timeout_seconds: float = 5.0
-) -> Outcome:
+) -> PostOutcome:
     """Post *body*, which is JSON, to *url*; return within *timeout_seconds* how it ended."""
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -65,16 +65,16 @@ async def post(
             headers, trust = await asyncio.to_thread(_prepare, credentials)
             return await _post(url, body, headers, trust)
     except _UnusableFileError as error:
-        return Outcome(Verdict.FAILED, str(error))
+        return PostOutcome(Verdict.FAILED, str(error))
     except TimeoutError:
-        return Outcome(Verdict.FAILED, f"no answer within {timeout_seconds:g} s")
+        return PostOutcome(Verdict.FAILED, f"no answer within {timeout_seconds:g} s")
     except (aiohttp.ClientError, OSError) as error:
-        return Outcome(Verdict.FAILED, str(error) or type(error).__name__)
+        return PostOutcome(Verdict.FAILED, str(error) or type(error).__name__)
 
 
 async def _post(
     url: str, body: bytes, headers: dict[str, str], trust: ssl.SSLContext | None
-) -> Outcome:
+) -> PostOutcome:
     # A connection for each post: a kept one may be gone when it is needed most.
     connector = aiohttp.TCPConnector(force_close=True, resolver=Resolver(), ssl=trust or True)
     async with (
@@ -85,13 +85,13 @@ async def _post(
         return _judged(response.status)
 
 
-def _judged(status: int) -> Outcome:
+def _judged(status: int) -> PostOutcome:
     reason = f"it answered with HTTP status {status}"
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's statuses of success
-        return Outcome(Verdict.ACCEPTED)
+        return PostOutcome(Verdict.ACCEPTED)
     if status >= 500 or status in _TRY_AGAIN:  # noqa: PLR2004 - HTTP's statuses of the server's trouble
-        return Outcome(Verdict.FAILED, reason)
-    return Outcome(Verdict.REFUSED, reason)
+        return PostOutcome(Verdict.FAILED, reason)
+    return PostOutcome(Verdict.REFUSED, reason)
 
 
 def _prepare(credentials: Credentials) -> tuple[dict[str, str], ssl.SSLContext | None]:

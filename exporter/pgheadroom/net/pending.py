@@ -90,7 +90,7 @@ class Pending(Generic[Result]):
         return None
 
 
-class Doors(Generic[Result]):
+class PendingByAddress(Generic[Result]):
     """What is pending at each address: one thing at most.
 
     *discard* is told of what came of work that nobody asks for any more.

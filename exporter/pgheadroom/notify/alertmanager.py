@@ -20,14 +20,14 @@ import structlog
 from pgheadroom.board import Board
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import Alert
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.net.backoff import delay_seconds
-from pgheadroom.net.http import Credentials, Outcome, Verdict, post
+from pgheadroom.net.http import Credentials, PostOutcome, Verdict, post
 from pgheadroom.notify.notification import (
-    Form,
     Key,
-    Notice,
     Notices,
+    Notification,
+    NotificationOptions,
     Sent,
     due,
     message,
@@ -46,17 +46,19 @@ _BACKOFF_FIRST_SECONDS = 0.25
 _BACKOFF_LONGEST_SECONDS = 10.0
 
 
-class Peer:
+class Alertmanager:
     """One Alertmanager, and what it knows."""
 
-    def __init__(self, url: str, form: Form, credentials: Credentials, own: SelfMetrics) -> None:
+    def __init__(
+        self, url: str, options: NotificationOptions, credentials: Credentials, own: SelfMetrics
+    ) -> None:
         parts = urlsplit(url)
         self.name = parts.netloc + parts.path.rstrip("/")
         self._url = url.rstrip("/") + "/api/v2/alerts"
-        self._form = form
+        self._options = options
         self._credentials = credentials
         self._own = own
-        self._notices: Notices = {}
+        self._notifications: Notices = {}
         self._sent: dict[Key, Sent] = {}
         self._news = asyncio.Event()
         self._failed = 0
@@ -66,9 +68,9 @@ class Peer:
         self._verdict: Verdict | None = None
         own.alertmanager(self.name)
 
-    def hear(self, notices: Notices) -> None:
-        """Take *notices* as what holds from now on; returns at once."""
-        self._notices = notices
+    def update(self, notifications: Notices) -> None:
+        """Take *notifications* as what holds from now on; returns at once."""
+        self._notifications = notifications
         self._news.set()
 
     async def turn(self) -> None:
@@ -79,12 +81,14 @@ class Peer:
                 async with asyncio.timeout(seconds):
                     await self._news.wait()
         now = time.time()
-        await self._post(due(self._notices, self._sent, now, self._form), now, _TIMEOUT_SECONDS)
+        await self._post(
+            due(self._notifications, self._sent, now, self._options), now, _TIMEOUT_SECONDS
+        )
 
-    async def last_words(self) -> None:
+    async def flush(self) -> None:
         """Post what this Alertmanager does not know yet, if anything; in less than a second."""
         now = time.time()
-        if unknown := news(self._notices, self._sent, now, self._form):
+        if unknown := news(self._notifications, self._sent, now, self._options):
             await self._post(unknown, now, _LAST_SECONDS)
 
     def _seconds_left(self) -> float:
@@ -92,14 +96,16 @@ class Peer:
         if resting > 0:
             return resting
         now = time.time()
-        due_in = next_at(self._notices, self._sent, now, self._form) - now
+        due_in = next_at(self._notifications, self._sent, now, self._options) - now
         return min(due_in, self._beat_at - time.monotonic())
 
-    async def _post(self, notices: list[Notice], now: float, timeout_seconds: float) -> None:
+    async def _post(
+        self, notifications: list[Notification], now: float, timeout_seconds: float
+    ) -> None:
         # A failure until it is known to be none, so that a bug in here rests like one.
         self._failed += 1
         self._rest()
-        body = json.dumps([message(notice, now, self._form) for notice in notices]).encode()
+        body = json.dumps([message(one, now, self._options) for one in notifications]).encode()
         outcome = await post(self._url, body, self._credentials, timeout_seconds)
         self._tell(outcome)
         if outcome.verdict is Verdict.FAILED:
@@ -108,19 +114,19 @@ class Peer:
         # What was refused would be refused again; it waits for the next beat, or for news.
         self._failed = 0
         self._not_before = -math.inf
-        self._beat_at = time.monotonic() + self._form.resend_seconds
-        sent = self._sent | {notice.key: Sent(now, notice.wording) for notice in notices}
-        self._sent = {key: told for key, told in sent.items() if key in self._notices}
+        self._beat_at = time.monotonic() + self._options.resend_seconds
+        sent = self._sent | {one.key: Sent(now, one.wording) for one in notifications}
+        self._sent = {key: record for key, record in sent.items() if key in self._notifications}
 
     def _rest(self) -> None:
         self._not_before = time.monotonic() + delay_seconds(
-            Condition.ERROR,
+            Outcome.ERROR,
             self._failed,
             first_seconds=_BACKOFF_FIRST_SECONDS,
             longest_seconds=_BACKOFF_LONGEST_SECONDS,
         )
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: PostOutcome) -> None:
         accepted = outcome.verdict is Verdict.ACCEPTED
         self._own.posted(self.name, accepted=accepted)
         before, self._verdict = self._verdict, outcome.verdict
@@ -135,29 +141,29 @@ class Peer:
             )
 
 
-class Alertmanagers:
+class Notifier:
     """All of them: hears what is published and passes it on."""
 
     def __init__(
         self,
         urls: Iterable[str],
-        form: Form,
+        options: NotificationOptions,
         credentials: Credentials,
         board: Board,
         own: SelfMetrics,
     ) -> None:
-        self.peers = tuple(Peer(url, form, credentials, own) for url in urls)
-        self._form = form
+        self.alertmanagers = tuple(Alertmanager(url, options, credentials, own) for url in urls)
+        self._options = options
         self._firing: dict[str, tuple[str, tuple[Alert, ...]]] = {}
-        self._notices: dict[Key, Notice] = {}
-        """What peers look at too; its figures change under them, what fires does not."""
-        if self.peers:
+        self._notifications: dict[Key, Notification] = {}
+        """Each Alertmanager reads this too. Figures in it change in place; what fires does not."""
+        if self.alertmanagers:
             board.subscribe(self._published)
             board.when_gone(self._gone)
 
-    async def last_words(self) -> None:
+    async def flush(self) -> None:
         """Tell each what it does not know yet; firing alerts are not resolved by our end."""
-        await asyncio.gather(*(peer.last_words() for peer in self.peers))
+        await asyncio.gather(*(alertmanager.flush() for alertmanager in self.alertmanagers))
 
     def _published(self, state: State) -> None:
         # Called with every sample: nothing in here may wait.
@@ -168,13 +174,15 @@ class Alertmanagers:
             return
         words = None
         if before is not None and len(before[1]) == len(state.alerts) and before[0] == state.server:
-            words = reworded(self._notices, state.target, state.alerts, state.server)
+            words = reworded(self._notifications, state.target, state.alerts, state.server)
         if words is None:
             self._hold(state.target, *fires)
             return
         # As every sample does of every target that is in trouble: nobody is woken for figures.
-        otherwise = any(self._notices[key].wording != one.wording for key, one in words.items())
-        self._notices.update(words)
+        otherwise = any(
+            self._notifications[key].wording != one.wording for key, one in words.items()
+        )
+        self._notifications.update(words)
         if otherwise:
             self._pass_on()
 
@@ -185,11 +193,11 @@ class Alertmanagers:
             self._hold(target, server, ())
 
     def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
-        keep = self._form.keep_seconds
-        known = noted(self._notices, target, alerts, time.time(), keep, server)
-        self._notices = dict(known)
+        keep = self._options.keep_seconds
+        known = noted(self._notifications, target, alerts, time.time(), keep, server)
+        self._notifications = dict(known)
         self._pass_on()
 
     def _pass_on(self) -> None:
-        for peer in self.peers:
-            peer.hear(self._notices)
+        for alertmanager in self.alertmanagers:
+            alertmanager.update(self._notifications)

@@ -42,7 +42,7 @@ _FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class NotificationOptions:
     """What a user may decide about what is told."""
 
     resend_seconds: float = 30.0
@@ -59,7 +59,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """An alert of a target as it stands: it fires, or it has resolved."""
 
     target: str
@@ -82,7 +82,7 @@ class Notice:
         return self.resolved_at is None, words, alert.application_name
 
 
-Notices = Mapping[Key, Notice]
+Notices = Mapping[Key, Notification]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,17 @@ class Sent:
 def reworded(
     known: Notices, target: str, alerts: Iterable[Alert], server: str = ""
 ) -> Notices | None:
-    """Return the notices that differ from *known* by their words alone; None if others fire.
+    """Return the notifications that differ from *known* by their words alone; None if others fire.
 
     *alerts* are all that fire of *target*, a *server*, and as many as before.
     """
-    found: dict[Key, Notice] = {}
+    found: dict[Key, Notification] = {}
     for alert in alerts:
-        notice = Notice(target, alert, server=server)
-        before = known.get(notice.key)
+        notification = Notification(target, alert, server=server)
+        before = known.get(notification.key)
         if before is None or before.resolved_at is not None or before.alert.since != alert.since:
             return None
-        found[notice.key] = notice
+        found[notification.key] = notification
     return found
 
 
@@ -122,82 +122,94 @@ def noted(
 
     What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
     """
-    notices = [Notice(target, alert, server=server) for alert in alerts]
-    firing = {notice.key: notice for notice in notices}
-    kept: dict[Key, Notice] = {}
-    for key, notice in known.items():
-        if notice.target == target and notice.resolved_at is None:
-            kept[key] = replace(notice, resolved_at=now)
-        elif notice.resolved_at is None or now - notice.resolved_at < keep_seconds:
-            kept[key] = notice
+    notifications = [Notification(target, alert, server=server) for alert in alerts]
+    firing = {notification.key: notification for notification in notifications}
+    kept: dict[Key, Notification] = {}
+    for key, notification in known.items():
+        if notification.target == target and notification.resolved_at is None:
+            kept[key] = replace(notification, resolved_at=now)
+        elif notification.resolved_at is None or now - notification.resolved_at < keep_seconds:
+            kept[key] = notification
     return kept | firing
 
 
-def news(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> list[Notice]:
+def news(
+    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+) -> list[Notification]:
     """Return what an Alertmanager was not yet told as it stands, given what was *sent*."""
     return [
-        notice
-        for key, notice in known.items()
-        if _told_otherwise(notice, sent.get(key)) and _of_interest(notice, now, form)
+        notification
+        for key, notification in known.items()
+        if _told_otherwise(notification, sent.get(key)) and _of_interest(notification, now, options)
     ]
 
 
-def due(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> list[Notice]:
+def due(
+    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+) -> list[Notification]:
     """Return what to tell an Alertmanager *now*, given what was *sent*; nothing if it can wait.
 
     What is due soon goes along, so that many alerts come to share one post.
     """
-    if next_at(known, sent, now, form) > now:
+    if next_at(known, sent, now, options) > now:
         return []
-    soon = now + form.resend_seconds / 10
-    return [n for key, n in known.items() if _due_at(n, sent.get(key), now, form) <= soon]
+    soon = now + options.resend_seconds / 10
+    return [n for key, n in known.items() if _due_at(n, sent.get(key), now, options) <= soon]
 
 
-def next_at(known: Notices, sent: Mapping[Key, Sent], now: float, form: Form) -> float:
+def next_at(
+    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+) -> float:
     """Return when something is due, in seconds since the epoch; infinity when nothing will be."""
-    moments = (_due_at(notice, sent.get(key), now, form) for key, notice in known.items())
+    moments = (
+        _due_at(notification, sent.get(key), now, options) for key, notification in known.items()
+    )
     return min(moments, default=math.inf)
 
 
-def _told_otherwise(notice: Notice, sent: Sent | None) -> bool:
-    return sent is None or sent.wording != notice.wording
+def _told_otherwise(notification: Notification, sent: Sent | None) -> bool:
+    return sent is None or sent.wording != notification.wording
 
 
-def _of_interest(notice: Notice, now: float, form: Form) -> bool:
-    return notice.resolved_at is None or now - notice.resolved_at < form.keep_seconds
+def _of_interest(notification: Notification, now: float, options: NotificationOptions) -> bool:
+    return notification.resolved_at is None or now - notification.resolved_at < options.keep_seconds
 
 
-def _due_at(notice: Notice, sent: Sent | None, now: float, form: Form) -> float:
-    if sent is None or notice.wording[0] != sent.wording[0]:
-        return now if _of_interest(notice, now, form) else math.inf
+def _due_at(
+    notification: Notification, sent: Sent | None, now: float, options: NotificationOptions
+) -> float:
+    if sent is None or notification.wording[0] != sent.wording[0]:
+        return now if _of_interest(notification, now, options) else math.inf
     if sent.at > now:
         return now  # the clock was set back; better once too often than not for hours
-    if notice.resolved_at is None:
-        again = form.resend_seconds
-        return sent.at + (min(again, WORDS_SECONDS) if _told_otherwise(notice, sent) else again)
-    again = sent.at + min(form.resend_seconds, RESOLVED_BEAT_SECONDS)
-    return again if again <= notice.resolved_at + RESOLVED_SECONDS else math.inf
+    if notification.resolved_at is None:
+        again = options.resend_seconds
+        return sent.at + (
+            min(again, WORDS_SECONDS) if _told_otherwise(notification, sent) else again
+        )
+    again = sent.at + min(options.resend_seconds, RESOLVED_BEAT_SECONDS)
+    return again if again <= notification.resolved_at + RESOLVED_SECONDS else math.inf
 
 
-def message(notice: Notice, now: float, form: Form) -> Message:
+def message(notification: Notification, now: float, options: NotificationOptions) -> Message:
     """Return *notice* as the API takes it when it is posted *now*, in seconds since the epoch.
 
     Never with an end before its beginning: for one such alert the whole post counts as refused.
     """
-    alert = notice.alert
+    alert = notification.alert
     began = min(alert.since, now)
-    if notice.resolved_at is None:
-        ends = now + BEATS_TO_LIVE * form.resend_seconds
+    if notification.resolved_at is None:
+        ends = now + BEATS_TO_LIVE * options.resend_seconds
     else:
-        ends = max(began, min(notice.resolved_at, now))
+        ends = max(began, min(notification.resolved_at, now))
     labels = {
-        **form.labels,
+        **options.labels,
         "alertname": str(alert.name),
         "severity": str(alert.severity),
-        "target": notice.target,
+        "target": notification.target,
     }
-    if notice.server:
-        labels["server"] = notice.server
+    if notification.server:
+        labels["server"] = notification.server
     if alert.about is not None:
         labels[alert.about[0]] = harmless(alert.about[1])
     of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
@@ -214,8 +226,10 @@ def message(notice: Notice, now: float, form: Form) -> Message:
         "startsAt": _rfc3339(began),
         "endsAt": _rfc3339(ends),
     }
-    if form.external_url is not None:
-        told["generatorURL"] = f"{form.external_url}/targets/{quote(notice.target, safe='')}"
+    if options.external_url is not None:
+        told["generatorURL"] = (
+            f"{options.external_url}/targets/{quote(notification.target, safe='')}"
+        )
     return told
 
 

@@ -23,7 +23,7 @@ _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 
 
-class Herald:
+class SystemdNotifier:
     """Tells systemd, if *environment* says that it wants to be told, of the targets on *board*.
 
     *turning* says whether samples are still being taken.
@@ -128,7 +128,7 @@ def status(states: Iterable[State]) -> str:
         total += 1
         critical += Severity.CRITICAL in severities
         warning += severities == {Severity.WARNING}
-        unread += state.condition is None
+        unread += state.outcome is None
     parts = ((critical, "critical"), (warning, "warning"), (unread, "not read yet"))
     words = [f"{number} {name}" for number, name in parts if number]
     return ", ".join([f"{total} target{'' if total == 1 else 's'}", *words])

@@ -26,14 +26,14 @@ _SOCKET_DIRECTORIES = ("/var/run/postgresql", "/tmp")  # noqa: S108 - PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One address to try, with everything libpq needs to know; never printed, it holds secrets."""
+class Address:
+    """An address of a server and what libpq needs to log in. Never printed: it holds secrets."""
 
     params: Params = field(repr=False)
 
     @property
     def conninfo(self) -> str:
-        """The connection string of this one attempt."""
+        """The connection string for this one address."""
         return make_conninfo("", **self.params)
 
     @property
@@ -43,7 +43,7 @@ class Attempt:
         return f"{host}:{self.params['port']}"
 
     @property
-    def address(self) -> str:
+    def resolved(self) -> str:
         """Where it leads, resolved: the same for whatever leads to the same server."""
         return f"{self.params.get('hostaddr') or self.params['host']}:{self.params['port']}"
 
@@ -102,12 +102,12 @@ def _defaults(service: str | None) -> Params:
         raise ProgrammingError("libpq's environment or service file is not UTF-8") from None
 
 
-async def attempts(params: Params, extra: Mapping[str, str]) -> list[Attempt]:
+async def candidates(params: Params, extra: Mapping[str, str]) -> list[Address]:
     """Return the addresses that *params* lead to, in the order to try them.
 
     *extra* is set on each. Raises HostUnknownError when not one name can be resolved.
     """
-    found: list[Attempt] = []
+    found: list[Address] = []
     unknown: list[str] = []
     for one in split(params):
         try:
@@ -115,14 +115,14 @@ async def attempts(params: Params, extra: Mapping[str, str]) -> list[Attempt]:
         except OSError as error:
             unknown.append(f"{one['host']}: {error.strerror or error}")
             continue
-        found += [Attempt({**one, **address, **extra}) for address in addresses]
+        found += [Address({**one, **address, **extra}) for address in addresses]
     if not found:
         raise HostUnknownError("; ".join(unknown))
     if params.get("load_balance_hosts") == "random":
         random.shuffle(found)
     if params.get("target_session_attrs") == "prefer-standby":
-        standbys = [Attempt({**a.params, "target_session_attrs": "standby"}) for a in found]
-        anyone = [Attempt({**a.params, "target_session_attrs": "any"}) for a in found]
+        standbys = [Address({**a.params, "target_session_attrs": "standby"}) for a in found]
+        anyone = [Address({**a.params, "target_session_attrs": "any"}) for a in found]
         return standbys + anyone
     return found
 

@@ -12,19 +12,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from pgheadroom.model.reading import Condition, Failure, Visit
+from pgheadroom.model.reading import Failure, Outcome, Visit
 from pgheadroom.model.slots import Tier
 from pgheadroom.net.backoff import delay_seconds
-from pgheadroom.net.pending import Arrived, Doors
+from pgheadroom.net.pending import Arrived, PendingByAddress
 from pgheadroom.postgres import libpq
-from pgheadroom.postgres.login import Access, enter
+from pgheadroom.postgres.login import ConnectOptions, enter
 from pgheadroom.state import State
 
 APPLICATION_NAME = "pgheadroom canary"
 
 _EARLY_SECONDS = 0.5
 """It is asked once a second: half of that too early is nearer than nearly all of it too late."""
-_OUT_OF_SLOTS = (Condition.FULL, Condition.RESERVED_ONLY)
+_OUT_OF_SLOTS = (Outcome.FULL, Outcome.RESERVED_ONLY)
 # As the server asks itself (has_privs_of_role); no row before PostgreSQL 16.
 _MAY_USE_RESERVE = (
     b"SELECT pg_catalog.pg_has_role(oid, 'usage') FROM pg_catalog.pg_roles"
@@ -43,13 +43,13 @@ class _Inside(NamedTuple):
 class Canary:
     """Logs in through *access*, which is an ordinary role's; for one login at a time."""
 
-    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
-        self._access = access
+    def __init__(self, options: ConnectOptions, clock: Callable[[], float] = time.time) -> None:
+        self._options = options
         self._clock = clock
         self._failed = 0
         self._not_before = 0.0
         self._starved = self._seen_starved = False
-        self._doors: Doors[_Inside] = Doors()
+        self._doors: PendingByAddress[_Inside] = PendingByAddress()
         self.retry_seconds: float | None = None
         """How long the next login waits after one that failed; None while they succeed."""
         self.retry_seconds_at_most: float | None = None
@@ -63,9 +63,9 @@ class Canary:
         """
         if self._starved:
             free = state.free(Tier.ORDINARY)
-            if free == 0 or state.condition in _OUT_OF_SLOTS:
+            if free == 0 or state.outcome in _OUT_OF_SLOTS:
                 self._seen_starved = True
-            elif self._seen_starved and free and state.condition is Condition.OK:
+            elif self._seen_starved and free and state.outcome is Outcome.OK:
                 return True
         return time.monotonic() >= self._not_before
 
@@ -79,18 +79,18 @@ class Canary:
         self._doors.forget()
         work = partial(self._in_and_out, thorough=thorough)
         entered = await enter(
-            self._access, self._doors, work, was_alive=was_alive, clock=self._clock
+            self._options, self._doors, work, was_alive=was_alive, clock=self._clock
         )
         if isinstance(entered, Failure):
             seconds = time.monotonic() - began
-            return self._refused(Visit(entered.at, seconds, entered.condition, entered.detail))
+            return self._refused(Visit(entered.at, seconds, entered.outcome, entered.detail))
         self._failed = 0
         self._starved = False
         self.retry_seconds = self.retry_seconds_at_most = None
-        self._not_before = began + self._access.backoff_first_seconds - _EARLY_SECONDS
+        self._not_before = began + self._options.backoff_first_seconds - _EARLY_SECONDS
         inside, _ = entered
         seconds = inside.monotonic - began
-        return Visit(inside.at, seconds, Condition.OK, privilege=inside.privilege)
+        return Visit(inside.at, seconds, Outcome.OK, privilege=inside.privilege)
 
     def close(self) -> None:
         """Give up a login that hangs."""
@@ -108,22 +108,22 @@ class Canary:
         return _Inside(at, monotonic, privilege)
 
     async def _privilege(self, connection: libpq.Connection) -> str:
-        async with asyncio.timeout(self._access.read_timeout_seconds):
+        async with asyncio.timeout(self._options.read_timeout_seconds):
             answer = await connection.query(_MAY_USE_RESERVE)
         may = answer == [(b"t",)]
         return "its role is a member of pg_use_reserved_connections" if may else ""
 
     def _refused(self, visit: Visit) -> Visit:
         self._failed += 1
-        self._starved = visit.condition in _OUT_OF_SLOTS
+        self._starved = visit.outcome in _OUT_OF_SLOTS
         self._seen_starved = False
         self.retry_seconds = delay_seconds(
-            visit.condition,
+            visit.outcome,
             self._failed,
-            first_seconds=self._access.backoff_first_seconds,
-            longest_seconds=self._access.backoff_longest_seconds,
+            first_seconds=self._options.backoff_first_seconds,
+            longest_seconds=self._options.backoff_longest_seconds,
             patient=True,
         )
-        self.retry_seconds_at_most = self._access.backoff_longest_seconds
+        self.retry_seconds_at_most = self._options.backoff_longest_seconds
         self._not_before = time.monotonic() + self.retry_seconds
         return visit

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pgheadroom.model.reading import Condition, Knock
+from pgheadroom.model.reading import Knock, Outcome
 from pgheadroom.net.descriptors import SPENT
 from pgheadroom.net.pending import Arrived, Pending
 from pgheadroom.postgres import refusal
-from pgheadroom.postgres.addresses import Attempt, Params, is_port
+from pgheadroom.postgres.addresses import Address, Params, is_port
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _TERMINATE = b"X" + struct.pack("!i", 4)
@@ -47,7 +47,7 @@ class OurFileError(Exception):
 
 
 async def knock(
-    attempt: Attempt,
+    address: Address,
     *,
     was_alive: bool,
     timeout_seconds: float,
@@ -69,44 +69,44 @@ async def knock(
     if pending.ended:
         pending.give_up()  # an answer that came meanwhile says how it was, not how it is
     try:
-        refused = await pending.within(timeout_seconds, partial(_ask, attempt))
+        refused = await pending.within(timeout_seconds, partial(_ask, address))
     except TimeoutError:
-        condition, detail = Condition.TIMEOUT, f"no answer within {timeout_seconds:g} s"
+        outcome, detail = Outcome.TIMEOUT, f"no answer within {timeout_seconds:g} s"
     except ssl.SSLError as error:
-        condition, detail = Condition.ERROR, f"TLS: {error.reason or error}"
+        outcome, detail = Outcome.ERROR, f"TLS: {error.reason or error}"
     except UnusableError as error:
-        condition, detail = Condition.ERROR, str(error)
+        outcome, detail = Outcome.ERROR, str(error)
     except OSError as error:
         if error.errno in SPENT:
             raise
-        condition, detail = Condition.UNREACHABLE, error.strerror or str(error)
+        outcome, detail = Outcome.UNREACHABLE, error.strerror or str(error)
     except EOFError:
-        condition, detail = Condition.UNREACHABLE, "closed without an answer"
+        outcome, detail = Outcome.UNREACHABLE, "closed without an answer"
     else:
-        condition, detail = _judge(refused, was_alive=was_alive)
-    return Knock(at, time.perf_counter() - began, condition, detail)
+        outcome, detail = _judge(refused, was_alive=was_alive)
+    return Knock(at, time.perf_counter() - began, outcome, detail)
 
 
-_ADMITTED = frozenset({Condition.AUTH, Condition.ERROR})
+_ADMITTED = frozenset({Outcome.AUTH, Outcome.ERROR})
 
 
-def _judge(refused: refusal.Refusal | None, *, was_alive: bool) -> tuple[Condition, str]:
+def _judge(refused: refusal.Refusal | None, *, was_alive: bool) -> tuple[Outcome, str]:
     if refused is None:
-        return Condition.OK, ""
-    condition = refusal.condition(refused, was_alive=was_alive)
-    if condition in _ADMITTED:
-        return Condition.OK, ""
-    return condition, refused.detail
+        return Outcome.OK, ""
+    outcome = refusal.outcome(refused, was_alive=was_alive)
+    if outcome in _ADMITTED:
+        return Outcome.OK, ""
+    return outcome, refused.detail
 
 
-async def _ask(attempt: Attempt, arrived: Arrived) -> refusal.Refusal | None:
+async def _ask(address: Address, arrived: Arrived) -> refusal.Refusal | None:
     """Return the refusal, or None when the server went on with the login."""
-    reader, writer = await _open(attempt)
+    reader, writer = await _open(address)
     arrived()
     _outlive_no_network(writer)
     try:
-        await _encrypt(reader, writer, attempt.params)
-        writer.write(startup_message(attempt.params))
+        await _encrypt(reader, writer, address.params)
+        writer.write(startup_message(address.params))
         kind, payload = await message(reader)
         if kind == b"E":
             return parse_error(payload)
@@ -124,13 +124,13 @@ async def _ask(attempt: Attempt, arrived: Arrived) -> refusal.Refusal | None:
         asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, writer.transport.abort)
 
 
-async def _open(attempt: Attempt) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if attempt.socket_path is not None:
-        path = attempt.socket_path
+async def _open(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.socket_path is not None:
+        path = address.socket_path
         return await asyncio.open_unix_connection(
             "\0" + path[1:] if path.startswith("@") else path, limit=_LONGEST_ANSWER
         )
-    params = attempt.params
+    params = address.params
     if not is_port(params["port"]):  # libpq's environment, or a service file, may say so
         raise UnusableError("the port is not a number from 1 to 65535")
     direct = _tls_context(params) if _direct(params) else None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from psycopg import OperationalError, pq
 
-from pgheadroom.postgres.memory_limit import Ceiling
+from pgheadroom.postgres.memory_limit import MemoryLimit
 
 _VERBOSE = 2  # PQERRORS_VERBOSE of libpq-fe.h
 _CHUNK = 1000  # rows
@@ -89,7 +89,7 @@ class Connection:
         than any to a statement of ours.
         """
         rows: list[Row] = []
-        answer, ceiling = _Answer(), Ceiling()
+        answer, ceiling = _Answer(), MemoryLimit()
         failure: str | None = None
         try:
             self._pgconn.send_query(sql)
@@ -115,13 +115,13 @@ class Connection:
         """Say goodbye without waiting for an answer; does nothing the second time."""
         self._pgconn.finish()
 
-    async def _flush(self, ceiling: Ceiling) -> None:
+    async def _flush(self, ceiling: MemoryLimit) -> None:
         while self._pgconn.flush():
             await ready(self._pgconn.socket, read=True, write=True)
             with ceiling:
                 self._pgconn.consume_input()
 
-    async def _result(self, ceiling: Ceiling) -> pq.abc.PGresult | None:
+    async def _result(self, ceiling: MemoryLimit) -> pq.abc.PGresult | None:
         while True:
             with ceiling:
                 if not self._pgconn.is_busy():
@@ -147,7 +147,7 @@ async def connect(conninfo: str, arrived: Callable[[], None]) -> Connection:
             set_verbosity(getattr(pgconn, "pgconn_ptr", None), _VERBOSE)
         # A fresh connection behaves as if it had said "writing" (libpq, PQconnectPoll).
         status: int = pq.PollingStatus.WRITING
-        ceiling = Ceiling()
+        ceiling = MemoryLimit()
         while status != pq.PollingStatus.OK:
             if status == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
                 raise LibpqError(  # noqa: TRY301 - closed below like anything that goes wrong

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from psycopg import ProgrammingError
 
-from pgheadroom.model.reading import Condition, Failure, most_telling
+from pgheadroom.model.reading import Failure, Outcome, most_telling
 from pgheadroom.model.slots import RdsReserve
-from pgheadroom.net.pending import Arrived, Doors
+from pgheadroom.net.pending import Arrived, PendingByAddress
 from pgheadroom.postgres import addresses, libpq, refusal
-from pgheadroom.postgres.addresses import Attempt
+from pgheadroom.postgres.addresses import Address
 
 APPLICATION_NAME = "pgheadroom"
 
@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ConnectOptions:
     """How to get at one target, and how long to wait for it."""
 
     name: str
@@ -44,71 +44,71 @@ class Access:
     backoff_first_seconds: float = 1.0
     backoff_longest_seconds: float = 15.0
     application_name: str = APPLICATION_NAME
-    canary: Access | None = None
+    canary: ConnectOptions | None = None
     """How an ordinary role would get in, if one is to try; as long as it does, its logins are
     *backoff_first_seconds* apart."""
 
 
 async def enter(
-    access: Access,
-    doors: Doors[Made],
+    options: ConnectOptions,
+    doors: PendingByAddress[Made],
     make: Callable[[str, Arrived], Coroutine[Any, Any, Made]],
     *,
     was_alive: bool,
     clock: Callable[[], float],
-) -> tuple[Made, Attempt] | Failure:
+) -> tuple[Made, Address] | Failure:
     """Try every address that *access* leads to until one lets us in; tell why not if none does.
 
     *make* logs in by a connection string, and is not begun again where it is pending by *doors*.
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``).
     """
     failures: list[Failure] = []
-    seconds = access.connect_timeout_seconds
+    seconds = options.connect_timeout_seconds
     try:
-        candidates = await within(seconds, resolve(access))
+        candidates = await within(seconds, resolve(options))
     except addresses.HostUnknownError as error:
-        return Failure(clock(), Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+        return Failure(clock(), Outcome.HOST_UNKNOWN, f"cannot resolve {error}")
     except TimeoutError:
         detail = "the host's name was not resolved in time"
-        return Failure(clock(), Condition.HOST_UNKNOWN, detail)
+        return Failure(clock(), Outcome.HOST_UNKNOWN, detail)
     except ProgrammingError:
         detail = "the connection string, the service file or libpq's environment cannot be parsed"
-        return Failure(clock(), Condition.ERROR, detail)
+        return Failure(clock(), Outcome.ERROR, detail)
     except OSError as error:
         detail = f"cannot read {error.filename}: {error.strerror}"
-        return Failure(clock(), Condition.AUTH, detail)
-    doors.give_up(but={candidate.address for candidate in candidates})
+        return Failure(clock(), Outcome.AUTH, detail)
+    doors.give_up(but={candidate.resolved for candidate in candidates})
     for candidate in candidates:
         try:
-            made = await doors.at(candidate.address).within(
+            made = await doors.at(candidate.resolved).within(
                 seconds, partial(make, candidate.conninfo)
             )
         except TimeoutError:
             detail = f"{candidate.place} did not let us in within {seconds:g} s"
-            failures.append(Failure(clock(), Condition.TIMEOUT, detail))
+            failures.append(Failure(clock(), Outcome.TIMEOUT, detail))
         except libpq.LibpqError as error:
             said = refusal.parse(str(error))
-            condition = refusal.condition(said, was_alive=was_alive)
-            failures.append(Failure(clock(), condition, f"{candidate.place}: {said.detail}"))
+            outcome = refusal.outcome(said, was_alive=was_alive)
+            failures.append(Failure(clock(), outcome, f"{candidate.place}: {said.detail}"))
         else:
             doors.give_up()
             return made, candidate
     return most_telling(failures)
 
 
-async def resolve(access: Access) -> list[Attempt]:
-    """Return the addresses that *access* leads to; raises what ``attempts`` raises, and OSError."""
-    params = addresses.expand(access.conninfo)
-    extra = {"application_name": access.application_name, "client_encoding": "SQL_ASCII"}
-    if access.password_file is not None:
-        extra["password"] = _password(access.password_file)
+async def resolve(options: ConnectOptions) -> list[Address]:
+    """Return the addresses to try; raises what ``candidates`` raises, and OSError."""
+    params = addresses.expand(options.conninfo)
+    extra = {"application_name": options.application_name, "client_encoding": "SQL_ASCII"}
+    if options.password_file is not None:
+        extra["password"] = _password(options.password_file)
     # An answer that never comes, because the network was cut, must not wait for TCP's patience.
-    milliseconds = round(access.read_timeout_seconds * 1000)
+    milliseconds = round(options.read_timeout_seconds * 1000)
     params.setdefault("tcp_user_timeout", str(milliseconds))
     # And a login that says nothing for long must be told from a network that was cut.
     for name in ("keepalives_idle", "keepalives_interval"):
         params.setdefault(name, _KEEPALIVE_SECONDS)
-    return await addresses.attempts(params, extra)
+    return await addresses.candidates(params, extra)
 
 
 def _password(file: Path) -> str:

@@ -17,7 +17,7 @@ _MOST_BYTES = 128 * 1024 * 1024
 _DATA_FIELD = 5  # of /proc/PID/statm: what RLIMIT_DATA limits, and the stack (proc(5))
 
 
-class Ceiling:
+class MemoryLimit:
     """A limit of so many bytes above what the process has now; in force inside ``with``.
 
     Only libpq is to run inside: whoever else asks for memory there may not get it. Does nothing

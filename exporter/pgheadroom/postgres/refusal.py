@@ -11,24 +11,24 @@ import re
 from dataclasses import dataclass
 
 from pgheadroom.model.names import visible
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 
 _TOO_MANY_CONNECTIONS = "53300"
 _CANNOT_CONNECT_NOW = "57P03"
 
 _BY_ROUTINE = {
-    "InitPostgres": Condition.RESERVED_ONLY,
-    "InitializeSessionUserId": Condition.ROLE_LIMIT,
-    "CheckMyDatabase": Condition.DATABASE_LIMIT,
+    "InitPostgres": Outcome.RESERVED_ONLY,
+    "InitializeSessionUserId": Outcome.ROLE_LIMIT,
+    "CheckMyDatabase": Outcome.DATABASE_LIMIT,
 }
 
 # A pooler passes the server's text on and leaves the routine out, PgBouncer up to 1.18 the SQLSTATE
 # too (it puts its own, of class 08, in its place); then the text must do.
 _BY_TEXT = (
-    (re.compile(r"connection slots are reserved"), Condition.RESERVED_ONLY),
-    (re.compile(r"too many connections for role"), Condition.ROLE_LIMIT),
-    (re.compile(r"too many connections for database"), Condition.DATABASE_LIMIT),
-    (re.compile(r"sorry, too many clients already"), Condition.FULL),
+    (re.compile(r"connection slots are reserved"), Outcome.RESERVED_ONLY),
+    (re.compile(r"too many connections for role"), Outcome.ROLE_LIMIT),
+    (re.compile(r"too many connections for database"), Outcome.DATABASE_LIMIT),
+    (re.compile(r"sorry, too many clients already"), Outcome.FULL),
 )
 
 _POOLER_FULL = re.compile(
@@ -38,24 +38,24 @@ _POOLER_FULL = re.compile(
 """PgBouncer (which is never translated) up to 1.23, from 1.24 on, and Supavisor."""
 
 _BY_SQLSTATE = {
-    "42501": Condition.AUTH,  # no CONNECT privilege on the database
-    "57014": Condition.TIMEOUT,  # statement_timeout
-    "55P03": Condition.TIMEOUT,  # lock_timeout
-    "25P03": Condition.TIMEOUT,
+    "42501": Outcome.AUTH,  # no CONNECT privilege on the database
+    "57014": Outcome.TIMEOUT,  # statement_timeout
+    "55P03": Outcome.TIMEOUT,  # lock_timeout
+    "25P03": Outcome.TIMEOUT,
 }
 
 # libpq's own words, when no server spoke. libpq and strerror speak English in a Python process,
 # which leaves LC_MESSAGES at "C".
 _BY_LIBPQ = (
-    (re.compile(r"no password supplied|authentication method|Kerberos|GSSAPI"), Condition.AUTH),
-    (re.compile(r"could not translate host name"), Condition.HOST_UNKNOWN),
-    (re.compile(r"timeout expired|timed out"), Condition.TIMEOUT),
+    (re.compile(r"no password supplied|authentication method|Kerberos|GSSAPI"), Outcome.AUTH),
+    (re.compile(r"could not translate host name"), Outcome.HOST_UNKNOWN),
+    (re.compile(r"timeout expired|timed out"), Outcome.TIMEOUT),
     (
         re.compile(
             r"refused|No such file or directory|unreachable|No route to host|reset by peer"
             r"|closed the connection|Broken pipe|could not connect"
         ),
-        Condition.UNREACHABLE,
+        Outcome.UNREACHABLE,
     ),
 )
 
@@ -102,7 +102,7 @@ def parse(message: str) -> Refusal:
     return Refusal(found[1], location[1] if location else None, found[2])
 
 
-def condition(refusal: Refusal, *, was_alive: bool) -> Condition:
+def outcome(refusal: Refusal, *, was_alive: bool) -> Outcome:
     """Return how a target stands that gave *refusal*.
 
     A server that starts and one that shuts down answer alike but for the translated text, so
@@ -115,35 +115,35 @@ def condition(refusal: Refusal, *, was_alive: bool) -> Condition:
     if code == _TOO_MANY_CONNECTIONS:
         return _too_many(refusal)
     if code == _CANNOT_CONNECT_NOW:
-        return Condition.SHUTTING_DOWN if was_alive else Condition.STARTING
+        return Outcome.SHUTTING_DOWN if was_alive else Outcome.STARTING
     if code.startswith("08"):
         return _of_pooler(refusal.text)
     if code.startswith("28"):
-        return Condition.AUTH
-    return _BY_SQLSTATE.get(code, Condition.ERROR)
+        return Outcome.AUTH
+    return _BY_SQLSTATE.get(code, Outcome.ERROR)
 
 
-def _too_many(refusal: Refusal) -> Condition:
+def _too_many(refusal: Refusal) -> Outcome:
     if refusal.routine is not None:
-        return _BY_ROUTINE.get(refusal.routine, Condition.FULL)
-    return _by_text(refusal.text) or Condition.FULL
+        return _BY_ROUTINE.get(refusal.routine, Outcome.FULL)
+    return _by_text(refusal.text) or Outcome.FULL
 
 
-def _of_pooler(text: str) -> Condition:
+def _of_pooler(text: str) -> Outcome:
     if _POOLER_FULL.search(text):
-        return Condition.POOLER_FULL
-    return _by_text(text) or Condition.ERROR
+        return Outcome.POOLER_FULL
+    return _by_text(text) or Outcome.ERROR
 
 
-def _by_text(text: str) -> Condition | None:
+def _by_text(text: str) -> Outcome | None:
     for pattern, found in _BY_TEXT:
         if pattern.search(text):
             return found
     return None
 
 
-def _without_code(text: str) -> Condition:
+def _without_code(text: str) -> Outcome:
     for pattern, found in _BY_LIBPQ:
         if pattern.search(text):
             return found
-    return Condition.ERROR
+    return Outcome.ERROR

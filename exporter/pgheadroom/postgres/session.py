@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from pgheadroom.model.reading import PG_17, Condition, Failure, Sample
+from pgheadroom.model.reading import PG_17, Failure, Outcome, Sample
 from pgheadroom.net import backoff
-from pgheadroom.net.pending import Doors
+from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.postgres import libpq, refusal, rows
-from pgheadroom.postgres.addresses import Attempt
+from pgheadroom.postgres.addresses import Address
 from pgheadroom.postgres.cadence import Cost, Depth, Pulse, carry, depth, moved
-from pgheadroom.postgres.login import Access, enter, within
+from pgheadroom.postgres.login import ConnectOptions, enter, within
 from pgheadroom.postgres.starting import Answer, Logins, Starting
 from pgheadroom.postgres.statements import Plan, Statements
 
@@ -31,12 +31,12 @@ _IDENTIFIER = b"SELECT c.system_identifier FROM pg_catalog.pg_control_system() A
 class Session:
     """Samples one target through one connection that is kept."""
 
-    def __init__(self, access: Access, clock: Callable[[], float] = time.time) -> None:
-        self._access = access
+    def __init__(self, options: ConnectOptions, clock: Callable[[], float] = time.time) -> None:
+        self._options = options
         self._clock = clock
         self._connection: libpq.Connection | None = None
-        self._attempt: Attempt | None = None
-        self._logins: Doors[libpq.Connection] = Doors(libpq.Connection.close)
+        self._address: Address | None = None
+        self._logins: PendingByAddress[libpq.Connection] = PendingByAddress(libpq.Connection.close)
         self._plan: Plan | None = None
         self._version = 0
         self._prepared = False
@@ -62,9 +62,9 @@ class Session:
         """What that may grow to while the attempts go on failing in the same way."""
 
     @property
-    def attempt(self) -> Attempt | None:
+    def address(self) -> Address | None:
         """The address we are connected to, if we are."""
-        return self._attempt if self._connection is not None else None
+        return self._address if self._connection is not None else None
 
     @property
     def alive(self) -> bool:
@@ -88,7 +88,7 @@ class Session:
         if self._connection is None:
             return await self._read_anew()
         try:
-            return await within(self._access.read_timeout_seconds, self._sample(self._connection))
+            return await within(self._options.read_timeout_seconds, self._sample(self._connection))
         except libpq.LibpqError as error:
             said = refusal.parse(str(error))
             if said.sqlstate == _NOT_PREPARED:
@@ -104,8 +104,8 @@ class Session:
             return await self._read_anew()
         except TimeoutError:
             self._drop()
-            detail = f"no answer within {self._access.read_timeout_seconds:g} s"
-            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail))
+            detail = f"no answer within {self._options.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Outcome.TIMEOUT, detail))
         except BaseException:
             # Cancelled halfway through an answer: what is left of it would be the next one's.
             self._drop()
@@ -127,16 +127,16 @@ class Session:
             return self._refused(failure, began)
         assert self._connection is not None  # noqa: S101 - _connect returned no failure
         try:
-            return await within(self._access.read_timeout_seconds, self._sample(self._connection))
+            return await within(self._options.read_timeout_seconds, self._sample(self._connection))
         except libpq.LibpqError as error:
             self._drop()
             said = refusal.parse(str(error))
-            condition = refusal.condition(said, was_alive=self._was_alive)
-            return self._refused(Failure(self._clock(), condition, said.detail), began)
+            outcome = refusal.outcome(said, was_alive=self._was_alive)
+            return self._refused(Failure(self._clock(), outcome, said.detail), began)
         except TimeoutError:
             self._drop()
-            detail = f"connected, then no answer within {self._access.read_timeout_seconds:g} s"
-            return self._refused(Failure(self._clock(), Condition.TIMEOUT, detail), began)
+            detail = f"connected, then no answer within {self._options.read_timeout_seconds:g} s"
+            return self._refused(Failure(self._clock(), Outcome.TIMEOUT, detail), began)
         except BaseException:
             self._drop()
             raise
@@ -146,7 +146,7 @@ class Session:
         failure = await self._connect()
         if failure is None or not self._may_use_reserve:
             return failure
-        for pause in backoff.again_seconds(failure.condition, self._failed):
+        for pause in backoff.again_seconds(failure.outcome, self._failed):
             await asyncio.sleep(pause)
             failure = await self._connect()
             if failure is None:
@@ -156,18 +156,18 @@ class Session:
     async def _connect(self) -> Failure | None:
         """Get in and begin anew; return why not when no address lets us in."""
         entered = await enter(
-            self._access, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
+            self._options, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
         )
         if isinstance(entered, Failure):
             return entered
-        connection, self._attempt = entered
+        connection, self._address = entered
         self._connection = connection
         self.entered = True
         if connection.server_version != self._version:
             self._version = connection.server_version
             # The server gives up a little before we do: then the session is still of use.
-            seconds = self._access.read_timeout_seconds * 0.8
-            self._plan = Plan(self._version, seconds, self._access.limit_share)
+            seconds = self._options.read_timeout_seconds * 0.8
+            self._plan = Plan(self._version, seconds, self._options.limit_share)
         self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None
@@ -205,8 +205,8 @@ class Session:
             at=self._clock(),
             duration_seconds=seconds,
             announced_pid=connection.backend_pid,
-            extra_reserved=self._access.extra_reserved,
-            rds_reserve=self._access.rds_reserve,
+            extra_reserved=self._options.extra_reserved,
+            rds_reserve=self._options.rds_reserve,
         )
         breakdown = sample.breakdown
         if self._last is None:
@@ -250,7 +250,7 @@ class Session:
         """
         further: list[Pulse] = []
         logins = self._starting
-        logins.begin(starting, time.monotonic(), self._access.read_timeout_seconds / 2)
+        logins.begin(starting, time.monotonic(), self._options.read_timeout_seconds / 2)
         pauses = logins.pauses(max_connections)
         while (answer := logins.answer(time.monotonic())) is None:
             await asyncio.sleep(next(pauses))
@@ -289,8 +289,8 @@ class Session:
 
     def _query_failed(self, said: refusal.Refusal) -> Failure:
         """Report a statement that failed on a connection that lives on."""
-        condition = refusal.condition(said, was_alive=True)
-        return Failure(self._clock(), condition, said.detail)
+        outcome = refusal.outcome(said, was_alive=True)
+        return Failure(self._clock(), outcome, said.detail)
 
     def _refused(self, failure: Failure, began: float | None = None) -> Failure:
         """Take note of *failure*, and put the next attempt off.
@@ -300,13 +300,13 @@ class Session:
         """
         self._failed += 1
         # A server that had sessions and now says "not now" is shutting down, until it is gone.
-        self._was_alive &= failure.condition is Condition.SHUTTING_DOWN
-        first, longest = self._access.backoff_first_seconds, self._access.backoff_longest_seconds
+        self._was_alive &= failure.outcome is Outcome.SHUTTING_DOWN
+        first, longest = self._options.backoff_first_seconds, self._options.backoff_longest_seconds
         delay = backoff.delay_seconds(
-            failure.condition, self._failed, first_seconds=first, longest_seconds=longest
+            failure.outcome, self._failed, first_seconds=first, longest_seconds=longest
         )
         self.retry_seconds_at_most = backoff.longest_delay_seconds(
-            failure.condition, first_seconds=first, longest_seconds=longest
+            failure.outcome, first_seconds=first, longest_seconds=longest
         )
         now = time.monotonic()
         self._not_before = max((began or now) + delay, now + min(delay, first) / 2)

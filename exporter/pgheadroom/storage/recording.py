@@ -16,11 +16,11 @@ from typing import Any, NoReturn, TypeVar
 from pgheadroom.model.names import printable
 from pgheadroom.model.reading import (
     FAILURES,
-    Condition,
     Failure,
     Group,
     Knock,
     LimitUse,
+    Outcome,
     Reading,
     Sample,
 )
@@ -60,9 +60,9 @@ def parse(line: str) -> Reading:
     if "failure" in found:
         return Failure(at, _condition(found, "failure", FAILURES), _text(found, "detail"))
     if "knock" in found:
-        condition = _condition(found, "knock", tuple(Condition))
+        outcome = _condition(found, "knock", tuple(Outcome))
         seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
-        return Knock(at, seconds, condition, _text(found, "detail"))
+        return Knock(at, seconds, outcome, _text(found, "detail"))
     return _sample(found, at)
 
 
@@ -78,9 +78,9 @@ def line_of(reading: Reading) -> str:
     known: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
     match reading:
         case Failure():
-            known |= {"failure": str(reading.condition), "detail": reading.detail}
+            known |= {"failure": str(reading.outcome), "detail": reading.detail}
         case Knock():
-            known |= {"knock": str(reading.condition), "seconds": round(reading.seconds, 6)}
+            known |= {"knock": str(reading.outcome), "seconds": round(reading.seconds, 6)}
             known |= {"detail": reading.detail} if reading.detail else {}
         case Sample():
             known |= _facts(reading)
@@ -184,11 +184,11 @@ def _uses(found: dict[str, Any], key: str) -> tuple[LimitUse, ...]:
         raise RecordingError(f"{key} must be a list of [name, limit, used]") from None
 
 
-def _condition(found: dict[str, Any], key: str, known: tuple[Condition, ...]) -> Condition:
+def _condition(found: dict[str, Any], key: str, known: tuple[Outcome, ...]) -> Outcome:
     value = found[key]
     if not isinstance(value, str) or value not in known:
         raise RecordingError(f"{key} must be one of {', '.join(known)}, not {_shown(value)}")
-    return Condition(value)
+    return Outcome(value)
 
 
 def _text(found: dict[str, Any], key: str) -> str:

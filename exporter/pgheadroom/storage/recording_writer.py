@@ -26,7 +26,7 @@ _CLOCK_SET_BACK_SECONDS = 60.0
 _PENDING_BYTES = 256 * 1024
 
 
-class Tape(Protocol):
+class RecordingWriter(Protocol):
     """Where readings go."""
 
     readings: int
@@ -42,7 +42,7 @@ class Tape(Protocol):
         """Write the rest, and give the file up."""
 
 
-class FileTape:
+class RecordingFile:
     """A file, appended to and rotated: ``FILE`` becomes ``FILE.1``, that ``FILE.2`` and so on.
 
     With gzip the number stands before the suffix: ``FILE.jsonl.1.gz``. Raises TapeError when it

@@ -17,7 +17,7 @@ from pgheadroom.durations import moment
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.state import State
 from pgheadroom.storage.directory import StateDirectory
-from pgheadroom.storage.snapshot import Memory, recalled, remembered
+from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack
 
 log = structlog.get_logger("pgheadroom.state")
@@ -29,7 +29,7 @@ EVERY_SECONDS = 60.0
 _LAST_SECONDS = 3.0
 
 
-class Keeper:
+class SnapshotSaver:
     """Keeps the states on *board* in *directory*.
 
     *unnamed* is the target that nobody has named: it has what was kept under its former name.
@@ -64,8 +64,8 @@ class Keeper:
             state for state in self._board.states() if wanted is None or state.target in wanted
         ]
         found = await asyncio.to_thread(self._read, states, now)
-        for target, memory in found.items():
-            self._board.publish(recalled(self._board.state(target), memory, now))
+        for target, snapshot in found.items():
+            self._board.publish(restored(self._board.state(target), snapshot, now))
         # Spread over the minute, so that the disk never has them all at once.
         for number, state in enumerate(states, 1):
             self._due[state.target] = time.monotonic() + EVERY_SECONDS * number / len(states)
@@ -75,7 +75,7 @@ class Keeper:
                 "state recalled",
                 directory=str(self._directory.path),
                 targets=len(found),
-                oldest_seconds=round(now - min(memory.at for memory in found.values()), 1),
+                oldest_seconds=round(now - min(snapshot.at for snapshot in found.values()), 1),
             )
         for state in states:
             for alert in self._board.state(state.target).alerts:
@@ -118,13 +118,13 @@ class Keeper:
         self._firing.pop(target, None)
         self._failing.discard(target)
 
-    def _read(self, states: Iterable[State], now: float) -> dict[str, Memory]:
+    def _read(self, states: Iterable[State], now: float) -> dict[str, Snapshot]:
         try:
             self._directory.take()
             self._take_over({state.target for state in states}, now)
         except OSError as error:
             self._failed("", error)
-        found: dict[str, Memory] = {}
+        found: dict[str, Snapshot] = {}
         for state in states:
             target = state.target
             try:
@@ -146,11 +146,11 @@ class Keeper:
             data = self._directory.read(FORMER_NAME)
             if data is None:
                 return
-            memory = unpack(data, FORMER_NAME, now)
+            snapshot = unpack(data, FORMER_NAME, now)
         except (DamagedError, OSError) as error:
             self._set_aside(FORMER_NAME, _why(error))
             return
-        self._directory.write(name, pack(memory, name))
+        self._directory.write(name, pack(snapshot, name))
         self._directory.file(FORMER_NAME).unlink()
         log.info("state taken over", target=name, formerly=FORMER_NAME)
 
@@ -169,7 +169,7 @@ class Keeper:
         # Whatever comes of it: what fails is tried again in a minute, not every second.
         self._due[state.target] = time.monotonic() + EVERY_SECONDS
         self._firing[state.target] = _firing(state)
-        if not state.course.history.rungs[0] and not state.watched:
+        if not state.usage.history.rungs[0] and not state.active:
             return
         now = time.time()
         try:
@@ -185,7 +185,7 @@ class Keeper:
             log.info("state is saved again", directory=str(self._directory.path))
 
     def _write(self, state: State, now: float) -> None:
-        self._directory.write(state.target, pack(remembered(state, now), state.target))
+        self._directory.write(state.target, pack(taken(state, now), state.target))
 
     def _failed(self, target: str, error: OSError) -> None:
         self._failing.add(target)

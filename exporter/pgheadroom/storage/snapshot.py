@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import Tendencies
-from pgheadroom.forecast.exhaustion import Prospect
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.application_trends import ApplicationTrends
+from pgheadroom.forecast.exhaustion import Forecast
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.reading import Sample
@@ -32,35 +32,33 @@ class Last(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Snapshot:
     """What is remembered of one target."""
 
     at: float
     """As of when, in seconds since the epoch."""
-    course: Course
+    usage: Usage
     """Without what belongs to the newest sample alone."""
-    tendencies: Tendencies
-    outlook: tuple[Prospect, ...]
-    watched: Mapping[Key, ActiveAlert]
+    trends: ApplicationTrends
+    forecasts: tuple[Forecast, ...]
+    active: Mapping[Key, ActiveAlert]
     identifier: str = ""
     """Of the server, as last known."""
     last: Last | None = None
     """None when there was no sample, and in files of older versions."""
 
 
-def remembered(state: State, at: float) -> Memory:
+def taken(state: State, at: float) -> Snapshot:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
-    course = state.course._replace(touched=0, totals={}, spans={})
+    usage = state.usage._replace(touched=0, totals={}, spans={})
     last = None
     if state.sample is not None:
         breakdown = state.sample.breakdown._replace(groups=(), sessions=())
         last = Last(state.sample._replace(breakdown=breakdown), state.applications)
-    return Memory(
-        at, course, state.tendencies, state.outlook, state.watched, state.identifier, last
-    )
+    return Snapshot(at, usage, state.trends, state.forecasts, state.active, state.identifier, last)
 
 
-def recalled(fresh: State, memory: Memory, now: float) -> State:
+def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
     """Return the state to begin with *now*: *fresh*, which knows nothing yet, and *memory*.
 
     The time between is a gap in the history, as any other. An alert that would have resolved
@@ -68,22 +66,22 @@ def recalled(fresh: State, memory: Memory, now: float) -> State:
     The last sample is shown with its age, however old it is, until there is another.
     """
     hold = fresh.thresholds.resolve_hold_seconds
-    watched = {
-        key: one for key, one in memory.watched.items() if not _over(one, memory.at, now, hold)
+    active = {
+        key: one for key, one in snapshot.active.items() if not _over(one, snapshot.at, now, hold)
     }
-    if memory.last is not None:
-        sample, applications = memory.last
-        fresh = fresh._replace(sample=sample, recalled=True, applications=applications)
+    if snapshot.last is not None:
+        sample, applications = snapshot.last
+        fresh = fresh._replace(sample=sample, restored=True, applications=applications)
     return fresh._replace(
-        course=memory.course,
-        tendencies=memory.tendencies,
-        outlook=memory.outlook,
-        watched=watched,
-        identifier=memory.identifier,
-        alerts=tuple(one.alert for one in watched.values() if one.alert is not None),
+        usage=snapshot.usage,
+        trends=snapshot.trends,
+        forecasts=snapshot.forecasts,
+        active=active,
+        identifier=snapshot.identifier,
+        alerts=tuple(one.alert for one in active.values() if one.alert is not None),
     )
 
 
-def _over(watched: ActiveAlert, at: float, now: float, hold: float) -> bool:
-    gone = at if watched.gone_since is None else watched.gone_since
-    return now >= watched.until and now - gone >= max(hold, _RESTART_SECONDS)
+def _over(active: ActiveAlert, at: float, now: float, hold: float) -> bool:
+    gone = at if active.gone_since is None else active.gone_since
+    return now >= active.until and now - gone >= max(hold, _RESTART_SECONDS)

@@ -15,16 +15,24 @@ from operator import gt
 from typing import Any, NoReturn
 
 from pgheadroom.durations import duration
-from pgheadroom.forecast.application_trends import FIRST, LAST, Tendencies, Trait, Verdict
+from pgheadroom.forecast.application_trends import (
+    FIRST,
+    LAST,
+    ApplicationTrend,
+    ApplicationTrends,
+    Verdict,
+)
 from pgheadroom.forecast.history import RUNGS, SPAN, Bucket, History, Rung
 from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
-from pgheadroom.storage.snapshot import Last, Memory
+from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_BEFORE = 1
-"""A format that is read all the same; see _upgraded."""
+_READ = (1, 2, FORMAT)
+"""Older formats are read all the same."""
+_PATTERNS = {"strokes": "jumps", "range": "cycle"}
+"""What formats 1 and 2 call two patterns of a forecast."""
 
 _LARGEST_BYTES = 64 * 1024 * 1024
 """Unpacked; a thousand applications in every bucket are a quarter of it."""
@@ -41,12 +49,12 @@ class DamagedError(Exception):
     """A file can't be believed; the message says why, in words of ours alone."""
 
 
-def pack(memory: Memory, target: str) -> bytes:
+def pack(snapshot: Snapshot, target: str) -> bytes:
     """Return *memory* of *target* as the bytes of a file."""
-    history = memory.course.history
+    history = snapshot.usage.history
     names: dict[str, int] = {}
     rungs = [[_packed(bucket, names) for bucket in rung] for rung in history.rungs]
-    without = replace(memory, course=memory.course._replace(history=History()))
+    without = replace(snapshot, usage=snapshot.usage._replace(history=History()))
     document = {
         "format": FORMAT,
         "target": target,
@@ -59,12 +67,12 @@ def pack(memory: Memory, target: str) -> bytes:
     return gzip.compress(text.encode("ascii"), compresslevel=1, mtime=0)
 
 
-def unpack(data: bytes, target: str, now: float) -> Memory:
+def unpack(data: bytes, target: str, now: float) -> Snapshot:
     """Return the memory of *target* that *data* holds; raises DamagedError."""
     document = _document(data)
     if type(document) is not dict or "format" not in document:
         raise DamagedError("it is not a state of pgheadroom")
-    if document["format"] not in (_BEFORE, FORMAT):
+    if document["format"] not in _READ:
         raise DamagedError(f"it has another format than {FORMAT}, the newest that is known here")
     if set(document) != _KEYS:
         raise DamagedError("it is incomplete")
@@ -72,31 +80,42 @@ def unpack(data: bytes, target: str, now: float) -> Memory:
         raise DamagedError("it is of another target")
     try:
         found = document["memory"]
-        if document["format"] == _BEFORE:
-            found = _upgraded(found)
-        memory: Memory = typed(Memory, found)
+        if document["format"] < 2:  # noqa: PLR2004 - a format's number
+            found = _from_format_1(found)
+        if document["format"] < FORMAT:
+            found = _from_format_2(found)
+        snapshot: Snapshot = typed(Snapshot, found)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
         raise DamagedError("something in it has the wrong type") from None
-    memory = replace(memory, course=memory.course._replace(history=history))
-    _check(memory)
-    if memory.at > now + _FUTURE_SECONDS:
-        ahead = duration(memory.at - now)
+    snapshot = replace(snapshot, usage=snapshot.usage._replace(history=history))
+    _check(snapshot)
+    if snapshot.at > now + _FUTURE_SECONDS:
+        ahead = duration(snapshot.at - now)
         raise DamagedError(f"it is {ahead} ahead of our clock, which was set back")
-    return memory
+    return snapshot
 
 
-def _upgraded(found: Plain) -> Plain:
-    """Return what the format before says: alerts without a moment, and no last sample.
+def _from_format_1(found: Plain) -> Plain:
+    """Return what the first format says: alerts without a moment, and no last sample.
 
     Nor, at first, the cluster's identifier.
     """
     try:
-        at, course, tendencies, outlook, watched, *identifier = found
-        now = [[key, [since, one and [*one, None], *rest]] for key, (since, one, *rest) in watched]
+        at, usage, trends, forecasts, active, *identifier = found
+        now = [[key, [since, one and [*one, None], *rest]] for key, (since, one, *rest) in active]
     except (TypeError, ValueError):
         raise UnfitError from None
-    return [at, course, tendencies, outlook, now, *(identifier or [""]), None]
+    return [at, usage, trends, forecasts, now, *(identifier or [""]), None]
+
+
+def _from_format_2(found: Plain) -> Plain:
+    try:
+        at, usage, trends, forecasts, *rest = found
+        renamed = [[_PATTERNS.get(pattern, pattern), *more] for pattern, *more in forecasts]
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, usage, trends, renamed, *rest]
 
 
 def _document(data: bytes) -> Plain:
@@ -172,22 +191,22 @@ def _bucket(found: Plain, names: list[str]) -> Bucket:
     return bucket
 
 
-def _check(memory: Memory) -> None:
+def _check(snapshot: Snapshot) -> None:
     """Refuse what has the right types and can't be."""
-    if not _IDENTIFIER.fullmatch(memory.identifier):
+    if not _IDENTIFIER.fullmatch(snapshot.identifier):
         raise DamagedError("it is of a server that cannot be")
-    course = memory.course
-    if len(course.climbs) != RUNGS or len(course.ranges) != RUNGS or course.limit < 0:
+    usage = snapshot.usage
+    if len(usage.climbs) != RUNGS or len(usage.ranges) != RUNGS or usage.limit < 0:
         raise DamagedError("its climbs are not in order")
-    if any(climb is not None and climb.rate <= 0 for climb in course.climbs):
+    if any(climb is not None and climb.rate <= 0 for climb in usage.climbs):
         raise DamagedError("its climbs are not in order")
-    if course.swings.next is not None and course.swings.next.last not in course.swings.peaks:
+    if usage.cycles.next is not None and usage.cycles.next.last not in usage.cycles.peaks:
         raise DamagedError("its swings are not in order")
-    _check_tendencies(memory.tendencies)
-    if memory.last is not None:
-        _check_last(memory.last)
-    for key, watched in memory.watched.items():
-        alert = watched.alert
+    _check_tendencies(snapshot.trends)
+    if snapshot.last is not None:
+        _check_last(snapshot.last)
+    for key, active in snapshot.active.items():
+        alert = active.alert
         name, severity, about = key
         known = severity in SEVERITIES[name] and (about is None or about[0] in _ABOUT)
         if not known or (alert is not None and alert.key != key):
@@ -208,14 +227,14 @@ def _check_last(last: Last) -> None:
         raise DamagedError("its last sample is not in order")
 
 
-def _check_tendencies(tendencies: Tendencies) -> None:
-    traits = tendencies.traits
+def _check_tendencies(trends: ApplicationTrends) -> None:
+    by_length = trends.by_length
     lengths = [float(SPAN << number) for number in range(FIRST, LAST + 1)]
-    seen: list[Trait] = list(tendencies.leaks)
-    fits = len(traits) == len(lengths)
-    for found, seconds in zip(traits, lengths, strict=fits):
+    seen: list[ApplicationTrend] = list(trends.leaks)
+    fits = len(by_length) == len(lengths)
+    for found, seconds in zip(by_length, lengths, strict=fits):
         fits = fits and all(t.name == name and t.seconds == seconds for name, t in found.items())
         seen += found.values()
     fits = fits and all(t.change > 0 for t in seen if t.verdict is Verdict.CLIMBING)
-    if not fits or any(leak.verdict is not Verdict.CLIMBING for leak in tendencies.leaks):
+    if not fits or any(leak.verdict is not Verdict.CLIMBING for leak in trends.leaks):
         raise DamagedError("its tendencies are not in order")

@@ -13,7 +13,7 @@ from pgheadroom.judge.blame import taker
 from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import Standing, standing
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal.lines import visible
@@ -29,9 +29,9 @@ def title(state: State, now: float, width: int) -> Text:
         line.append(f"  PostgreSQL {visible(server.version_text)}")
         line.append(" standby" if server.in_recovery else "")
         line.append(" through a pooler" if server.pooled else "")
-    condition = "waiting" if state.condition is None else str(state.condition)
+    outcome = "waiting" if state.outcome is None else str(state.outcome)
     line.append("  ")
-    line.append(condition, "green" if state.condition is Condition.OK else "bold magenta")
+    line.append(outcome, "green" if state.outcome is Outcome.OK else "bold magenta")
     if state.since is not None:
         line.append(f" for {duration(round(max(0.0, now - state.since)))}")
     clock = f"{moment(now)[-8:]} UTC"
@@ -44,7 +44,7 @@ def headline(state: State, now: float, width: int) -> list[Text]:
     style = _LOUD.get(severity(state), "reverse")
     stands = standing(state)
     if state.sample is None:
-        waiting = "waiting for the first reading" if state.condition is None else "no sample yet"
+        waiting = "waiting for the first reading" if state.outcome is None else "no sample yet"
         if stands is Standing.FULL:
             waiting = "FULL: no slot is free for applications; no sample yet"
         return [Text(f" {waiting} ".ljust(width), style)]
@@ -76,7 +76,7 @@ def _until_when(state: State, now: float) -> str:
         return f"the last goes in {duration(seconds)}, at {moment(now + seconds)[-8:-3]}"
     if stands is Standing.ALARMED:
         return f"no forecast, but {by_urgency(state.alerts)[0].name} fires"
-    if stands is Standing.FULL and state.condition is not Condition.OK:
+    if stands is Standing.FULL and state.outcome is not Outcome.OK:
         return "none to be had"
     return _UNTIL[stands]
 

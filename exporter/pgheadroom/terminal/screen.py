@@ -15,7 +15,7 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
 from pgheadroom.judge.severity import severity
 from pgheadroom.model.alert import Alert, Severity
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal import bars
@@ -101,12 +101,12 @@ def _curve(state: State, now: float, look: Look) -> list[Text]:
     """Return use in the last minutes, and a label at the left for where it ends."""
     if state.sample is None:
         return []
-    limit = state.course.limit
+    limit = state.usage.limit
     rows = max(2, min(8, look.height // 8))
     label = max(5, len(str(limit)) + 1)
     size = max(10, look.width - label - 1), rows
     labels = [str(limit), *[""] * (rows - 2), "5 min"]
-    drawn = bars.curve(state.course.history, now, _CURVE_SECONDS, limit, size)
+    drawn = bars.curve(state.usage.history, now, _CURVE_SECONDS, limit, size)
     style = _LOOKS[severity(state)]
     return [
         Text.assemble((words.rjust(label) + " ", "dim"), (row, style))
@@ -116,10 +116,10 @@ def _curve(state: State, now: float, look: Look) -> list[Text]:
 
 def _trouble(state: State, now: float, look: Look) -> list[Text]:
     """Say why nothing new is seen, and how old what is shown is."""
-    if state.condition in (None, Condition.OK) and not _stale(state, now):
+    if state.outcome in (None, Outcome.OK) and not _stale(state, now):
         return _estimates(state)
-    words = visible(f"{state.condition}: {state.detail}") if state.detail else str(state.condition)
-    if state.condition is Condition.OK:
+    words = visible(f"{state.outcome}: {state.detail}") if state.detail else str(state.outcome)
+    if state.outcome is Outcome.OK:
         words = "no news from the server"
     if state.sample is not None:
         age = duration(round(max(0.0, now - state.sample.at)))
@@ -191,8 +191,8 @@ def _foot(state: State, now: float, look: Look) -> Text:
     parts = []
     knock = state.knock
     if knock is not None:
-        good = knock.condition is Condition.OK
-        parts.append(f"knock {'ok' if good else knock.condition} ({_milliseconds(knock.seconds)})")
+        good = knock.outcome is Outcome.OK
+        parts.append(f"knock {'ok' if good else knock.outcome} ({_milliseconds(knock.seconds)})")
     if state.sample is not None:
         age = duration(max(0.0, now - state.sample.at))
         parts.append(f"sample {age} old ({_milliseconds(state.sample.duration_seconds)})")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pgheadroom.durations import moment
 from pgheadroom.model.alert import Alert, AlertName, Label, Severity
-from pgheadroom.watch.changes import Change, Value
+from pgheadroom.watch.changes import LogLine, Value
 
 CULPRIT_SECONDS = 15.0
 """Another application is told when it has been the one to blame for so long: two of like size may
@@ -41,12 +41,12 @@ def as_told(alerts: Iterable[Alert]) -> Told:
 
 def alert_lines(
     told: Told, alerts: tuple[Alert, ...], now: float
-) -> tuple[tuple[Change, ...], Told]:
+) -> tuple[tuple[LogLine, ...], Told]:
     """Return what to log when *alerts* fire at *now* and *told* was said, and what is said then."""
     if not alerts and not told:
         return (), told
     firing = _worst(alerts)
-    lines: list[Change] = [_ends(one, now) for key, one in told.items() if key not in firing]
+    lines: list[LogLine] = [_ends(one, now) for key, one in told.items() if key not in firing]
     after: dict[_Key, _Told] = {}
     for key, alert in firing.items():
         before = told.get(key)
@@ -86,7 +86,7 @@ def _goes_on(before: _Told, alert: Alert, now: float) -> _Told:
     return _Told(alert, before.culprit, name, since)
 
 
-def _changed(before: _Told, after: _Told) -> Iterator[Change]:
+def _changed(before: _Told, after: _Told) -> Iterator[LogLine]:
     was: dict[str, Value] = {}
     level = logging.INFO
     if after.alert.severity is not before.alert.severity:
@@ -99,7 +99,7 @@ def _changed(before: _Told, after: _Told) -> Iterator[Change]:
         yield _line(level, "alert changes", after.alert, **was)
 
 
-def _ends(told: _Told, now: float) -> Change:
+def _ends(told: _Told, now: float) -> LogLine:
     alert = told.alert
     seen = (
         "" if alert.told_at is None else f"its cause was last seen at {moment(alert.told_at)} UTC"
@@ -108,7 +108,7 @@ def _ends(told: _Told, now: float) -> Change:
     return _line(logging.INFO, "alert ends", alert, reason=seen, seconds=seconds)
 
 
-def _line(level: int, event: str, alert: Alert, **more: Value) -> Change:
+def _line(level: int, event: str, alert: Alert, **more: Value) -> LogLine:
     fields: dict[str, Value] = {
         "alertname": str(alert.name),
         "severity": str(alert.severity),
@@ -116,4 +116,4 @@ def _line(level: int, event: str, alert: Alert, **more: Value) -> Change:
         **({} if alert.application_name is None else {"application_name": alert.application_name}),
         "reason": alert.description,
     }
-    return Change(level, event, fields | {k: v for k, v in more.items() if v is not None})
+    return LogLine(level, event, fields | {k: v for k, v in more.items() if v is not None})

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.model.logins import Visits
-from pgheadroom.model.reading import PG_16, Condition, Knock, Sample
+from pgheadroom.model.logins import CanaryLog
+from pgheadroom.model.reading import PG_16, Knock, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -15,7 +15,7 @@ Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LogLine:
     """One line: how serious, what happened, and the figures to it."""
 
     level: int
@@ -25,25 +25,25 @@ class Change:
     """Whether the time until the next attempt belongs in the line."""
 
 
-def changes(before: State, after: State) -> Iterator[Change]:
+def changes(before: State, after: State) -> Iterator[LogLine]:
     """Yield what differs between two successive states of one target."""
-    if after.condition is not before.condition:
+    if after.outcome is not before.outcome:
         yield _condition(before, after)
     if after.sample is not None and after.sample is not before.sample:
-        yield from _server(None if before.recalled else before.sample, after.sample)
+        yield from _server(None if before.restored else before.sample, after.sample)
     if after.knock is not None and after.knock is not before.knock:
         yield from _knock(before.knock, after.knock)
     if after.visits is not before.visits:
         yield from _canary(before.visits, after.visits)
 
 
-def _condition(before: State, after: State) -> Change:
-    if after.condition is Condition.OK and after.sample is not None:
+def _condition(before: State, after: State) -> LogLine:
+    if after.outcome is Outcome.OK and after.sample is not None:
         slots = after.sample.slots
         blind = _blind_seconds(before, after)
-        return Change(
+        return LogLine(
             logging.INFO,
-            "sampling" if before.condition is None else "sampling again",
+            "sampling" if before.outcome is None else "sampling again",
             {
                 "used": slots.used,
                 "free": slots.free(Tier.ORDINARY),
@@ -51,32 +51,32 @@ def _condition(before: State, after: State) -> Change:
                 **({} if blind is None else {"blind_seconds": round(blind, 1)}),
             },
         )
-    fields: dict[str, Value] = {"state": str(after.condition), "reason": after.detail}
+    fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
     if after.sample is not None:
         fields["last_used"] = after.sample.slots.used
-    return Change(logging.WARNING, "no sample", fields, retries=True)
+    return LogLine(logging.WARNING, "no sample", fields, retries=True)
 
 
 def _blind_seconds(before: State, after: State) -> float | None:
-    if before.sample is None or before.recalled or after.sample is None:
+    if before.sample is None or before.restored or after.sample is None:
         return None
     return after.sample.at - before.sample.at
 
 
-def _server(before: Sample | None, after: Sample) -> Iterator[Change]:
+def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
     server = after.server
     if before is None:
-        yield Change(logging.INFO, "server", _about(after))
+        yield LogLine(logging.INFO, "server", _about(after))
     elif server.started_at != before.server.started_at:
-        yield Change(logging.WARNING, "server restarted or changed", _about(after))
+        yield LogLine(logging.WARNING, "server restarted or changed", _about(after))
     if server.pooled and not (before and before.server.pooled):
-        yield Change(
+        yield LogLine(
             logging.WARNING,
             "connected through a pooler: the slot that we use, and a refusal, are the pooler's;"
             " name the server itself to be able to log in when the pooler is full",
         )
     if not after.breakdown.complete and (before is None or before.breakdown.complete):
-        yield Change(
+        yield LogLine(
             logging.WARNING,
             "states and ages of other roles' sessions are unknown: our role may not see them"
             if after.exact
@@ -84,16 +84,16 @@ def _server(before: Sample | None, after: Sample) -> Iterator[Change]:
             {"cure": f"GRANT pg_monitor TO {server.role};"},
         )
     if before is not None and after.breakdown.complete and not before.breakdown.complete:
-        yield Change(logging.INFO, "counts are exact: our role may see every session")
+        yield LogLine(logging.INFO, "counts are exact: our role may see every session")
     if before is None and server.shared_reserve:
-        yield Change(
+        yield LogLine(
             logging.INFO,
             "reserved_connections and rds.rds_superuser_reserved_connections are counted as one"
             " reserve; set the target's rds_reserve to separate if they are two",
             {"slots": server.shared_reserve},
         )
     if before is None and server.version >= PG_16 and not _may_use_reserve(after):
-        yield Change(
+        yield LogLine(
             logging.INFO,
             "our role may not use the reserved slots: it is refused when applications are",
             {"cure": f"GRANT pg_use_reserved_connections TO {server.role};"},
@@ -116,30 +116,30 @@ def _about(sample: Sample) -> dict[str, Value]:
     }
 
 
-def _knock(before: Knock | None, after: Knock) -> Iterator[Change]:
-    known = Condition.OK if before is None else before.condition
-    if after.condition is known:
+def _knock(before: Knock | None, after: Knock) -> Iterator[LogLine]:
+    known = Outcome.OK if before is None else before.outcome
+    if after.outcome is known:
         return
-    if after.condition is Condition.OK:
-        yield Change(logging.INFO, "knock answered again")
+    if after.outcome is Outcome.OK:
+        yield LogLine(logging.INFO, "knock answered again")
     else:
-        fields: dict[str, Value] = {"state": str(after.condition), "reason": after.detail}
-        yield Change(logging.WARNING, "knock refused", fields)
+        fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
+        yield LogLine(logging.WARNING, "knock refused", fields)
 
 
-def _canary(before: Visits, after: Visits) -> Iterator[Change]:
+def _canary(before: CanaryLog, after: CanaryLog) -> Iterator[LogLine]:
     visit = after.newest
     if visit is None:
         return
-    known = Condition.OK if before.newest is None else before.newest.condition
-    if visit.condition is not known:
-        if visit.condition is Condition.OK:
-            yield Change(logging.INFO, "canary gets in again")
+    known = Outcome.OK if before.newest is None else before.newest.outcome
+    if visit.outcome is not known:
+        if visit.outcome is Outcome.OK:
+            yield LogLine(logging.INFO, "canary gets in again")
         else:
-            fields: dict[str, Value] = {"state": str(visit.condition), "reason": visit.detail}
-            yield Change(logging.WARNING, "canary not let in", fields, retries=True)
+            fields: dict[str, Value] = {"state": str(visit.outcome), "reason": visit.detail}
+            yield LogLine(logging.WARNING, "canary not let in", fields, retries=True)
     if after.privilege and after.privilege != before.privilege:
-        yield Change(
+        yield LogLine(
             logging.WARNING,
             "the canary proves nothing for ordinary roles",
             {"reason": after.privilege},

@@ -10,7 +10,7 @@ from functools import partial
 from pgheadroom.board import Board
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.storage.saver import Keeper
+from pgheadroom.storage.saver import SnapshotSaver
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.watch.schedule import End, Job, Schedule
@@ -47,7 +47,7 @@ def difference(
     )
 
 
-class Watch:
+class WatchedTarget:
     """One target that is being watched: its sampler, its turns, and what of it runs now."""
 
     def __init__(self, target: TargetSettings, sampler: Sampler, own: SelfMetrics) -> None:
@@ -98,7 +98,7 @@ class Fleet:
         settings: Settings,
         make_sampler: MakeSampler,
         board: Board,
-        keeper: Keeper | None,
+        keeper: SnapshotSaver | None,
         own: SelfMetrics,
     ) -> None:
         self._settings = settings
@@ -107,7 +107,7 @@ class Fleet:
         self._keeper = keeper
         self._own = own
         self._schedule: Schedule | None = None
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, WatchedTarget] = {}
 
     def begin(self, targets: Mapping[str, TargetSettings], schedule: Schedule) -> None:
         """Watch *targets*, whose states are on the board and were recalled, on *schedule*."""
@@ -152,6 +152,6 @@ class Fleet:
         if self._schedule is None:
             return  # the end came while this was on its way
         for number, (name, target) in enumerate(targets.items()):
-            watch = Watch(target, self._make_sampler(name, target), self._own)
+            watch = WatchedTarget(target, self._make_sampler(name, target), self._own)
             watch.begin(self._schedule, self._settings, number, len(targets))
             self._watches[name] = watch

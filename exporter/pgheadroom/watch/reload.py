@@ -15,7 +15,7 @@ import structlog
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.notify.systemd import Herald
+from pgheadroom.notify.systemd import SystemdNotifier
 from pgheadroom.watch.fleet import Difference, Fleet
 
 log = structlog.get_logger("pgheadroom.watch.reload")
@@ -27,7 +27,7 @@ _ABOUT_TARGETS = frozenset({"targets", *TargetSettings.model_fields})
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReloadOutcome:
     """What came of a reload; with problems, nothing was changed."""
 
     difference: Difference = field(default_factory=Difference)
@@ -65,7 +65,12 @@ class Reloader:
     """Reloads, one at a time, what runs with *settings*; *reread* says what is configured now."""
 
     def __init__(
-        self, settings: Settings, reread: Reread, fleet: Fleet, own: SelfMetrics, herald: Herald
+        self,
+        settings: Settings,
+        reread: Reread,
+        fleet: Fleet,
+        own: SelfMetrics,
+        herald: SystemdNotifier,
     ) -> None:
         self._settings = settings
         self._reread = reread
@@ -85,7 +90,7 @@ class Reloader:
         self._asked.clear()
         await self.reload()
 
-    async def reload(self) -> Outcome:
+    async def reload(self) -> ReloadOutcome:
         """Read the configuration and apply it, or say why not."""
         async with self._one_at_a_time:
             self._herald.reloading()
@@ -99,7 +104,7 @@ class Reloader:
         outcome = await self.reload()
         return (500 if outcome.problems else 200), outcome.text
 
-    async def _reload(self) -> Outcome:
+    async def _reload(self) -> ReloadOutcome:
         try:
             # Not in a thread: libpq is told of a service by an environment variable of the moment.
             settings, targets = self._reread()
@@ -107,8 +112,10 @@ class Reloader:
             self._own.refused()
             for problem in error.problems:
                 log.warning("reload refused, the old configuration stays", problem=problem)
-            return Outcome(problems=error.problems)
-        outcome = Outcome(await self._fleet.follow(targets), waiting(self._settings, settings))
+            return ReloadOutcome(problems=error.problems)
+        outcome = ReloadOutcome(
+            await self._fleet.follow(targets), waiting(self._settings, settings)
+        )
         self._own.configured(time.time())
         log.info("reloaded", targets=len(targets), **outcome.difference.told())
         if outcome.waiting:

@@ -10,13 +10,13 @@ import structlog
 from psycopg import ProgrammingError
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Condition, Failure, Knock, Reading, Visit, most_telling
-from pgheadroom.net.pending import Doors
-from pgheadroom.postgres.addresses import Attempt, HostUnknownError
+from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Visit, most_telling
+from pgheadroom.net.pending import PendingByAddress
+from pgheadroom.postgres.addresses import Address, HostUnknownError
 from pgheadroom.postgres.canary import Canary
 from pgheadroom.postgres.endings import Endings
 from pgheadroom.postgres.knock import OurFileError, knock
-from pgheadroom.postgres.login import Access, resolve
+from pgheadroom.postgres.login import ConnectOptions, resolve
 from pgheadroom.postgres.refusal import Refusal
 from pgheadroom.postgres.session import Session
 from pgheadroom.step import Policy, step
@@ -31,15 +31,15 @@ _KNOCK_SECONDS = 3.0
 class Sampler:
     """One target's way from its server to the board."""
 
-    def __init__(self, access: Access, policy: Policy, board: Board) -> None:
-        self._access = access
+    def __init__(self, options: ConnectOptions, policy: Policy, board: Board) -> None:
+        self._options = options
         self._policy = policy
         self._board = board
-        self._session = Session(access)
-        self._canary = Canary(access.canary) if access.canary is not None else None
+        self._session = Session(options)
+        self._canary = Canary(options.canary) if options.canary is not None else None
         self._knocking = False
         self._told: Told | None = None
-        self._knocks: Doors[Refusal | None] = Doors()
+        self._knocks: PendingByAddress[Refusal | None] = PendingByAddress()
         self._cannot_knock = ""
         self._endings = Endings()
 
@@ -51,8 +51,8 @@ class Sampler:
         reading = await self._session.read()
         if reading is not None:
             self._publish(reading, self._session)
-        knock = self._board.state(self._access.name).knock
-        failed = knock is not None and knock.condition is not Condition.OK
+        knock = self._board.state(self._options.name).knock
+        failed = knock is not None and knock.outcome is not Outcome.OK
         lost = self._session.lost
         due = lost or (self._session.entered and failed)
         self._session.lost = self._session.entered = False
@@ -67,7 +67,7 @@ class Sampler:
         if event:
             level = logging.WARNING if self._endings.told > before.told else logging.INFO
             reason = {"reason": self._session.ended_by} if ended else {}
-            log.log(level, event, target=self._access.name, **reason)
+            log.log(level, event, target=self._options.name, **reason)
 
     async def knock(self) -> None:
         """Knock once: where our session is, or else at the first address that answers."""
@@ -88,7 +88,7 @@ class Sampler:
 
     async def visit(self, *, thorough: bool = False) -> None:
         """Send the canary, if there is one and it is time to; to be called every second."""
-        if self._canary is None or not self._canary.due(self._board.state(self._access.name)):
+        if self._canary is None or not self._canary.due(self._board.state(self._options.name)):
             return
         visit = await self._canary.visit(was_alive=self._session.alive, thorough=thorough)
         self._publish(visit, self._canary)
@@ -103,23 +103,23 @@ class Sampler:
     async def _knock(self) -> Knock | None:
         if self._session.login_hangs:
             # A knock would hang beside it, and might hold one more slot.
-            return Knock(time.time(), 0.0, Condition.TIMEOUT, "our own login is not answered")
-        held = self._session.attempt
+            return Knock(time.time(), 0.0, Outcome.TIMEOUT, "our own login is not answered")
+        held = self._session.address
         try:
             candidates = [held] if held is not None else await self._candidates()
         except HostUnknownError as error:
-            return Knock(time.time(), 0.0, Condition.HOST_UNKNOWN, f"cannot resolve {error}")
+            return Knock(time.time(), 0.0, Outcome.HOST_UNKNOWN, f"cannot resolve {error}")
         except (OSError, ProgrammingError):
             # No file of ours, or no usable connection string: that is no news of the server, and
             # the next reading says it in words.
             return None
-        self._knocks.give_up(but={candidate.address for candidate in candidates})
+        self._knocks.give_up(but={candidate.resolved for candidate in candidates})
         try:
             answer = await self._first_answer(candidates)
         except OurFileError as error:
             # No page: the next login says it in libpq's words.
             if str(error) != self._cannot_knock:
-                log.warning("cannot knock", target=self._access.name, reason=str(error))
+                log.warning("cannot knock", target=self._options.name, reason=str(error))
             self._cannot_knock = str(error)
             return None
         except OSError:
@@ -127,7 +127,7 @@ class Sampler:
         self._cannot_knock = ""
         return answer
 
-    async def _first_answer(self, candidates: list[Attempt]) -> Knock:
+    async def _first_answer(self, candidates: list[Address]) -> Knock:
         """Return the first of the *candidates* that lets us in, or else what tells most."""
         answers: list[Knock] = []
         for candidate in candidates:
@@ -135,22 +135,22 @@ class Sampler:
                 candidate,
                 was_alive=self._session.alive,
                 timeout_seconds=_KNOCK_SECONDS,
-                pending=self._knocks.at(candidate.address),
+                pending=self._knocks.at(candidate.resolved),
             )
-            if answer.condition is Condition.OK:
+            if answer.outcome is Outcome.OK:
                 return answer
             answers.append(answer)
         return most_telling(answers)
 
-    async def _candidates(self) -> list[Attempt]:
+    async def _candidates(self) -> list[Address]:
         try:
-            async with asyncio.timeout(self._access.connect_timeout_seconds):
-                return await resolve(self._access)
+            async with asyncio.timeout(self._options.connect_timeout_seconds):
+                return await resolve(self._options)
         except TimeoutError:
             raise HostUnknownError("the name, within the time allowed") from None
 
     def _publish(self, reading: Reading | Visit, tries: Session | Canary | None = None) -> None:
-        before = self._board.state(self._access.name)
+        before = self._board.state(self._options.name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
         told = as_told(before.alerts) if self._told is None else self._told

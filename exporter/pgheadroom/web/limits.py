@@ -26,7 +26,7 @@ from aiohttp.typedefs import Handler
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClientLimits:
     """What is allowed."""
 
     connections: int = 400
@@ -37,7 +37,7 @@ class Limits:
     """An answer has to be taken within that."""
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = ClientLimits()
 HANDSHAKE_SECONDS: Final = 10.0
 PIECE: Final = 16 * 1024
 """Bytes of a body that are handed to a connection at once."""
@@ -49,11 +49,11 @@ _WAITING: Final = 1024  # connections that the kernel keeps for us meanwhile
 _SEND_BUFFER: Final = 128 * 1024  # what the kernel may hold for a client; by default megabytes
 
 
-class Door:
+class Listener:
     """Where clients come in, and are shown out again."""
 
     def __init__(
-        self, app: web.Application, logger: logging.Logger, limits: Limits = DEFAULT_LIMITS
+        self, app: web.Application, logger: logging.Logger, limits: ClientLimits = DEFAULT_LIMITS
     ) -> None:
         """Limit the clients of *app*, which has not been set up yet; aiohttp writes to *logger*."""
         self._limits = limits

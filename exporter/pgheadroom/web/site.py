@@ -21,7 +21,7 @@ from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.web.api import Api
 from pgheadroom.web.assets import Assets
-from pgheadroom.web.limits import PIECE, Door, Pieces
+from pgheadroom.web.limits import PIECE, Listener, Pieces
 from pgheadroom.web.stream import Stream
 
 _OWN_SECONDS = 1.0
@@ -159,7 +159,7 @@ class Site:
         return _say(200, "pgheadroom is running\n")
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        waiting = [state.target for state in self._board.states() if state.condition is None]
+        waiting = [state.target for state in self._board.states() if state.outcome is None]
         if waiting:
             return _say(503, f"no reading yet of: {', '.join(waiting)}\n")
         return _say(200, "every target has been read\n")
@@ -194,12 +194,12 @@ class Site:
 
 async def serve(
     app: web.Application, host: str | None, port: int, tls: ssl.SSLContext | None = None
-) -> tuple[Door, int]:
+) -> tuple[Listener, int]:
     """Listen at *host* and *port*; return what ends it (``cleanup()``) and the port in use.
 
     With *tls*, HTTPS is served and nothing else. Raises OSError when the address cannot be had.
     """
-    door = Door(app, _without_nonsense("aiohttp.server"))
+    door = Listener(app, _without_nonsense("aiohttp.server"))
     try:
         return door, await door.open(host, port, tls)
     except BaseException:

@@ -213,13 +213,13 @@ class All:
 def _urgent(state: State) -> Figures:
     # Not what alerts say: their figures are of each sample.
     fires = [(*alert.key, alert.application_name) for alert in state.alerts]
-    return state.condition, state.since, state.detail, fires
+    return state.outcome, state.since, state.detail, fires
 
 
 def _figures(state: State) -> Figures:
     """Return what of *state* is worth an event: all but when it was sampled."""
     slots = None if state.sample is None else state.sample.slots
-    return *_urgent(state), slots, state.outlook, [alert.description for alert in state.alerts]
+    return *_urgent(state), slots, state.forecasts, [alert.description for alert in state.alerts]
 
 
 def _event(kind: str, data: bytes) -> bytes:

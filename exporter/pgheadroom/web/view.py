@@ -43,7 +43,7 @@ def target_view(state: State) -> View:
         if knock is None
         else {
             "time": knock.at,
-            "state": str(knock.condition),
+            "state": str(knock.outcome),
             "seconds": knock.seconds,
             "detail": knock.detail,
         },
@@ -56,7 +56,7 @@ def summary_view(state: State) -> View:
     sample = state.sample
     return {
         "target": state.target,
-        "state": WAITING if state.condition is None else str(state.condition),
+        "state": WAITING if state.outcome is None else str(state.outcome),
         "state_since": state.since,
         "detail": state.detail,
         "severity": severity(state),
@@ -87,10 +87,10 @@ def history_view(state: State, seconds: float = 3600.0) -> View:
             "free": bucket.free,
             "applications": {name: span[1] for name, span in bucket.spans.items()},
         }
-        for start, width, bucket in _stretches(state.course.history)
+        for start, width, bucket in _stretches(state.usage.history)
         if start + width > now - seconds
     ]
-    return {"target": state.target, "limit": state.course.limit, "points": points}
+    return {"target": state.target, "limit": state.usage.limit, "points": points}
 
 
 def _sample(sample: Sample) -> View:
@@ -134,13 +134,13 @@ def _slots(state: State, slots: Slots, at: float) -> View:
 
 def _forecast(state: State) -> View:
     first = foremost(state)
-    prospect, who = (None, None) if first is None else first
+    forecast, who = (None, None) if first is None else first
     return {
         "exhaustion_seconds": {
             str(tier): _finite(seconds) for tier, seconds in exhaustion_seconds(state).items()
         },
-        "sign": None if prospect is None else str(prospect.sign),
-        "since": None if prospect is None else prospect.since,
+        "sign": None if forecast is None else str(forecast.pattern),
+        "since": None if forecast is None else forecast.since,
         "application_name": None if who is None else who.application_name,
         "took": None if who is None else who.took,
         "holds": None if who is None else who.holds,
@@ -183,7 +183,7 @@ def _canary(visit: Visit | None) -> View | None:
         return None
     return {
         "time": visit.at,
-        "state": str(visit.condition),
+        "state": str(visit.outcome),
         "seconds": visit.seconds,
         "detail": visit.detail,
     }

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.backtest.curve import REST, Curve
+from pgheadroom.backtest.curve import REST, UsageSeries
 
 
-def curve(totals: list[int]) -> Curve:
-    found = Curve()
+def curve(totals: list[int]) -> UsageSeries:
+    found = UsageSeries()
     for second, total in enumerate(totals):
         found.add(float(second), {("api", "idle"): total}, 97, 100)
     return found
@@ -32,7 +32,7 @@ def test_no_peak_is_lost_and_no_point_is_made_up(totals: list[int], columns: int
     st.integers(1, 6),
 )
 def test_names_come_and_go_and_the_sum_stays(samples: list[dict[str, int]], names: int) -> None:
-    found = Curve()
+    found = UsageSeries()
     for second, counts in enumerate(samples):
         found.add(float(second), {(name, "idle"): n for name, n in counts.items()}, 97, 100)
     picture = found.thinned(1000, names, 0.0, float(len(samples)))
@@ -46,7 +46,7 @@ def test_names_come_and_go_and_the_sum_stays(samples: list[dict[str, int]], name
 
 
 def test_who_grows_is_drawn_above_who_is_steady() -> None:
-    found = Curve()
+    found = UsageSeries()
     for second in range(50):
         found.add(float(second), {("leak", "idle"): second, ("web", "idle"): 60}, 97, 100)
     assert found.thinned(10, 8, 0.0, 49.0).names == ("web", "leak")
@@ -54,7 +54,7 @@ def test_who_grows_is_drawn_above_who_is_steady() -> None:
 
 def test_gaps_stay_gaps() -> None:
     """A pause of more than five beats, or a failed reading, however short."""
-    found = Curve()
+    found = UsageSeries()
     for second in (*range(10), *range(30, 40), *range(44, 50)):
         if second == 35:
             found.gap()

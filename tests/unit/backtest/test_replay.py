@@ -8,12 +8,12 @@ import pytest
 from tests.support.histories import START, reading
 from tests.support.readings import POLICY
 
-from pgheadroom.backtest.replay import Account, Episode, Replay, Shortage
+from pgheadroom.backtest.replay import BacktestResult, Episode, FullPeriod, Replay
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Condition, Failure, Knock, Reading
+from pgheadroom.model.reading import Failure, Knock, Outcome, Reading
 
 
-def played(readings: Iterable[Reading]) -> Account:
+def played(readings: Iterable[Reading]) -> BacktestResult:
     replay = Replay("db", POLICY)
     for each in readings:
         replay.add(each)
@@ -21,7 +21,7 @@ def played(readings: Iterable[Reading]) -> Account:
 
 
 def full(at: float) -> Failure:
-    return Failure(START + at, Condition.FULL, "sorry, too many clients already")
+    return Failure(START + at, Outcome.FULL, "sorry, too many clients already")
 
 
 def test_two_alerts_that_change_places_are_two_changes() -> None:
@@ -29,8 +29,8 @@ def test_two_alerts_that_change_places_are_two_changes() -> None:
     account = played(
         [
             reading(START, {"web": 50}),
-            *[Knock(START + at, 0.1, Condition.FULL) for at in (1, 301)],
-            Knock(START + 302, 0.1, Condition.OK),
+            *[Knock(START + at, 0.1, Outcome.FULL) for at in (1, 301)],
+            Knock(START + 302, 0.1, Outcome.OK),
             full(602),
         ]
     )
@@ -54,14 +54,14 @@ def test_two_moments_without_a_slot_are_one_shortage_if_they_are_close(
 
 
 def test_a_server_that_is_down_did_not_run_out_of_slots() -> None:
-    down = Failure(START + 5, Condition.UNREACHABLE, "connection refused")
-    assert played([reading(START, {"web": 97}), down]).shortages == [Shortage(START, START)]
+    down = Failure(START + 5, Outcome.UNREACHABLE, "connection refused")
+    assert played([reading(START, {"web": 97}), down]).shortages == [FullPeriod(START, START)]
 
 
-def account_of(start: float, end: float | None, *shortages: tuple[float, float]) -> Account:
+def account_of(start: float, end: float | None, *shortages: tuple[float, float]) -> BacktestResult:
     alert = Alert(AlertName.IMMINENT, Severity.CRITICAL, start, "soon")
-    account = Account("db", last=100_000.0, episodes=[Episode(alert, start, end)])
-    account.shortages = [Shortage(*one) for one in shortages]
+    account = BacktestResult("db", last=100_000.0, episodes=[Episode(alert, start, end)])
+    account.shortages = [FullPeriod(*one) for one in shortages]
     return account
 
 

@@ -21,14 +21,14 @@ from tests.support.histories import (
     together,
 )
 
-from pgheadroom.forecast.application_trends import FIRST, Tendencies, Verdict
+from pgheadroom.forecast.application_trends import FIRST, ApplicationTrends, Verdict
 from pgheadroom.forecast.history import SPAN, History
 
 EVERY = 30.0
 
 
-def seen(shape: Shape, seconds: float = 3 * HOUR, every: float = EVERY) -> Tendencies:
-    return after(samples(shape, seconds, every)).tendencies
+def seen(shape: Shape, seconds: float = 3 * HOUR, every: float = EVERY) -> ApplicationTrends:
+    return after(samples(shape, seconds, every)).trends
 
 
 def test_an_application_that_takes_and_never_gives_back_climbs() -> None:
@@ -70,18 +70,18 @@ def test_a_jump_to_another_size_is_no_climb() -> None:
 
 def test_a_climb_that_was_given_back_is_mended() -> None:
     state = after(samples(curve("web", lambda at: at / 300), 3 * HOUR, EVERY))
-    (leak,) = state.tendencies.leaks
-    assert list(state.tendencies.leaking({"web": leak.level})) == [leak]
-    assert list(state.tendencies.leaking({"web": leak.level - leak.change})) == []
-    assert list(state.tendencies.leaking({})) == []
+    (leak,) = state.trends.leaks
+    assert list(state.trends.leaking({"web": leak.level})) == [leak]
+    assert list(state.trends.leaking({"web": leak.level - leak.change})) == []
+    assert list(state.trends.leaking({})) == []
 
 
 def test_the_second_morning_is_no_leak_where_the_first_was_one() -> None:
     # Each day the same; only the first goes where use has never been.
     state = after(samples(daily("web", 10, 60, spread=0.0), 1.5 * DAY, 60.0))
     first = after(samples(daily("web", 10, 60, spread=0.0), 0.4 * DAY, 60.0))
-    assert first.tendencies.leaks
-    assert state.tendencies.leaks == ()
+    assert first.trends.leaks
+    assert state.trends.leaks == ()
 
 
 def test_nothing_is_said_before_a_rung_is_full() -> None:
@@ -100,20 +100,20 @@ def test_nothing_is_said_before_a_rung_is_full() -> None:
 def test_what_is_said_holds_together(
     found: list[tuple[float, int, int]], chance: random.Random
 ) -> None:
-    history, tendencies, now = History(), Tendencies(), 1_000_000.0
+    history, trends, now = History(), ApplicationTrends(), 1_000_000.0
     for pause, many, few in found:
         now += pause
         spans = {"a": (many, many), "b": (few, few)}
         if chance.random() < 0.2:
             del spans["a"]
         history, touched = history.add(now, many + few, 0, spans)
-        tendencies = tendencies.update(history, touched)
-        for leak in tendencies.leaks:
+        trends = trends.update(history, touched)
+        for leak in trends.leaks:
             assert leak.verdict is Verdict.CLIMBING
             assert leak.change >= 3
             assert leak.level >= leak.change
-            assert tendencies.verdict(leak.name) is Verdict.CLIMBING
-        assert len({leak.name for leak in tendencies.leaks}) == len(tendencies.leaks)
+            assert trends.verdict(leak.name) is Verdict.CLIMBING
+        assert len({leak.name for leak in trends.leaks}) == len(trends.leaks)
 
 
 @given(st.integers(4, 97), st.integers(0, 2), st.integers(0, 10))

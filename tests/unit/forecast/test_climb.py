@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgheadroom.forecast.climb import Climb, least_rise
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.usage import Usage
 
 LIMIT = 97
 
 
-def course(curve: list[int], every: float = 1.0, limit: int = LIMIT) -> Course:
+def usage(curve: list[int], every: float = 1.0, limit: int = LIMIT) -> Usage:
     """Return what is remembered of *curve*, a sample every so many seconds."""
-    found = Course()
+    found = Usage()
     for number, used in enumerate(curve):
         found = found.add(1_000_000.0 + number * every, used, {}, limit)
     return found
@@ -25,7 +25,7 @@ def course(curve: list[int], every: float = 1.0, limit: int = LIMIT) -> Course:
 
 def climbs(curve: list[int], every: float = 1.0, limit: int = LIMIT) -> list[Climb]:
     """Return the climbs that show at the end of *curve*, on rungs from fine to coarse."""
-    return [one for one in course(curve, every, limit).climbs if one is not None]
+    return [one for one in usage(curve, every, limit).climbs if one is not None]
 
 
 @pytest.mark.parametrize("pace", [2.0, 1.0, 0.2, 0.05])
@@ -52,7 +52,7 @@ def test_use_that_stays_is_no_climb(level: int) -> None:
 def test_use_that_wanders_is_no_climb(level: int, noise: int) -> None:
     chance = random.Random(level + noise)  # noqa: S311 - the same each time
     curve = [level + chance.randint(-noise, noise) for _ in range(4000)]
-    found = Course()
+    found = Usage()
     for number, used in enumerate(curve):
         found = found.add(float(number), min(used, LIMIT), {}, LIMIT)
         assert number < 600 or not any(found.climbs)
@@ -72,7 +72,7 @@ def test_what_goes_down_does_not_climb() -> None:
 @pytest.mark.parametrize("seconds", [1, 2, 3, 5])
 def test_a_dip_in_what_stays_is_no_climb(dip: int, seconds: int) -> None:
     """Back at its old level, use has gained nothing, on whatever rung one looks."""
-    found = course([87] * 300 + [87 - dip] * seconds)
+    found = usage([87] * 300 + [87 - dip] * seconds)
     for second in range(100):
         found = found.add(1_000_300.0 + seconds + second, 87, {}, LIMIT)
         for climb in filter(None, found.climbs):
@@ -86,14 +86,14 @@ def test_a_rise_that_could_not_have_happened_is_none() -> None:
 
 def test_samples_that_come_too_seldom_do_not_show_on_fine_rungs() -> None:
     curve = [30] * 60 + [30 + number for number in range(55)]
-    found = course(curve, every=15.0)
+    found = usage(curve, every=15.0)
     assert found.climbs[:3] == (None, None, None)
     assert any(found.climbs[3:])
 
 
 def test_after_a_gap_nothing_new_is_said_until_there_are_samples_again() -> None:
     curve = [30] * 900 + [30 + second // 20 for second in range(1000)]
-    before = course(curve)
+    before = usage(curve)
     assert any(before.climbs)
     later = before.add(1_000_000.0 + len(curve) + 3600, 80, {}, LIMIT)
     assert not any(later.climbs[: later.touched])
@@ -106,7 +106,7 @@ curves = st.lists(st.integers(-8, 8), min_size=1, max_size=300).map(
 
 @given(curves, st.sampled_from([1.0, 5.0, 15.0]))
 def test_what_is_said_of_a_climb_holds_together(curve: list[int], every: float) -> None:
-    found = course(curve, every)
+    found = usage(curve, every)
     now = 1_000_000.0 + (len(curve) - 1) * every
     for climb in filter(None, found.climbs):
         assert climb.since < climb.at <= now

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.forecast.cycles import Swings, prominence
+from pgheadroom.forecast.cycles import Cycles, prominence
 
 PROMINENCE = prominence(97)
 
 steps = st.lists(st.tuples(st.floats(0.1, 500), st.integers(0, 97)), max_size=100)
 
 
-def swings(curve: list[tuple[float, int]]) -> Swings:
-    found = Swings()
+def cycles(curve: list[tuple[float, int]]) -> Cycles:
+    found = Cycles()
     for at, used in curve:
         found = found.add(at, used, PROMINENCE)
     return found
@@ -35,7 +35,7 @@ def mountains(peaks: list[int], valley: int = 20, width: int = 10) -> list[tuple
 
 @given(steps)
 def test_peaks_and_troughs_take_turns(found: list[tuple[float, int]]) -> None:
-    now, state, highest = 0.0, Swings(), 0
+    now, state, highest = 0.0, Cycles(), 0
     for pause, used in found:
         now += pause
         state = state.add(now, used, PROMINENCE)
@@ -55,11 +55,11 @@ def test_peaks_and_troughs_take_turns(found: list[tuple[float, int]]) -> None:
 
 @given(st.lists(st.integers(40, 49), max_size=200))
 def test_noise_has_no_peaks(curve: list[int]) -> None:
-    assert swings([(float(second), used) for second, used in enumerate(curve)]).peaks == ()
+    assert cycles([(float(second), used) for second, used in enumerate(curve)]).peaks == ()
 
 
 def test_every_mountain_is_a_peak_with_its_trough() -> None:
-    found = swings(mountains([60, 70, 50]))
+    found = cycles(mountains([60, 70, 50]))
     assert [(peak.at, peak.height, peak.floor) for peak in found.peaks] == [
         (10.0, 60, 20),
         (30.0, 70, 20),
@@ -68,30 +68,30 @@ def test_every_mountain_is_a_peak_with_its_trough() -> None:
 
 
 def test_two_peaks_are_no_range() -> None:
-    assert swings(mountains([60, 70])).next is None
+    assert cycles(mountains([60, 70])).next is None
 
 
 def test_a_growing_range_foretells_its_next_peak() -> None:
-    expected = swings(mountains([50, 58, 66])).expected(60.0)
+    expected = cycles(mountains([50, 58, 66])).expected(60.0)
     assert expected is not None
     assert (expected.at, expected.height, expected.growth, expected.period) == (70.0, 74.0, 8.0, 20)
 
 
 def test_a_range_that_stays_as_it_is_does_not_grow() -> None:
-    expected = swings(mountains([60, 60, 60, 60])).expected(80.0)
+    expected = cycles(mountains([60, 60, 60, 60])).expected(80.0)
     assert expected is not None
     assert expected.growth == 0
 
 
 @pytest.mark.parametrize("peaks", [[50, 70, 66], [40, 80, 60, 70], [70, 60, 50]])
 def test_peaks_that_are_not_each_higher_do_not_grow(peaks: list[int]) -> None:
-    found = swings(mountains(peaks)).next
+    found = cycles(mountains(peaks)).next
     assert found is not None
     assert found.growth <= 0
 
 
 def test_a_range_that_went_quiet_is_no_range_any_more() -> None:
-    found = swings(mountains([60, 60, 60]))
+    found = cycles(mountains([60, 60, 60]))
     assert found.expected(60.0) is not None
     assert found.expected(50.0 + 2 * 20 + 1) is None
 
@@ -100,19 +100,19 @@ def test_bursts_at_odd_times_are_no_range() -> None:
     curve: list[tuple[float, int]] = []
     for begins in (0.0, 100.0, 130.0, 900.0):
         curve += [(begins, 20), (begins + 5, 70), (begins + 10, 20)]
-    assert swings(curve).next is None
+    assert cycles(curve).next is None
 
 
 def test_hills_hardly_taller_than_a_turn_are_noise() -> None:
     low = round(PROMINENCE * 1.3)
-    assert len(swings(mountains([20 + low] * 4)).peaks) == 4
-    assert swings(mountains([20 + low] * 4)).next is None
+    assert len(cycles(mountains([20 + low] * 4)).peaks) == 4
+    assert cycles(mountains([20 + low] * 4)).next is None
 
 
 def test_noise_on_top_does_not_hide_the_mountains() -> None:
     chance = random.Random(3)  # noqa: S311 - the same each time
     curve = [(at, used + chance.randint(-2, 2)) for at, used in mountains([60, 68, 76], width=60)]
-    found = swings(curve)
+    found = cycles(curve)
     assert [peak.height for peak in found.peaks] == pytest.approx([60, 68, 76], abs=3)
     assert found.next is not None
     assert found.next.period == pytest.approx(120, rel=0.1)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgheadroom.forecast.growth import Culprit, culprit, growth
-from pgheadroom.forecast.usage import Course
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.names import UNNAMED
 
 names = st.sampled_from(["a", "b", "c", UNNAMED])
 holders = st.dictionaries(names, st.integers(0, 90), max_size=4)
 
 
-def since(then: dict[str, int], now: dict[str, int]) -> Course:
+def since(then: dict[str, int], now: dict[str, int]) -> Usage:
     """Return a course that goes from *then* to *now* within ten seconds."""
-    course = Course().add(1000.0, sum(then.values()), then, 97)
-    return course.add(1010.0, sum(now.values()), now, 97)
+    usage = Usage().add(1000.0, sum(then.values()), then, 97)
+    return usage.add(1010.0, sum(now.values()), now, 97)
 
 
 @given(holders, holders)
@@ -66,7 +66,7 @@ def test_nobody_is_blamed_when_nobody_grew() -> None:
 
 
 def test_nothing_is_said_of_a_time_before_anything_was_known() -> None:
-    course = since({"a": 1}, {"a": 9})
-    assert growth(course, {"a": 9}, 900.0) == {}
-    assert culprit(course, {"a": 9}, 900.0) is None
-    assert growth(Course(), {"a": 9}, 900.0) == {}
+    usage = since({"a": 1}, {"a": 9})
+    assert growth(usage, {"a": 9}, 900.0) == {}
+    assert culprit(usage, {"a": 9}, 900.0) is None
+    assert growth(Usage(), {"a": 9}, 900.0) == {}

@@ -7,7 +7,7 @@ from tests.support.histories import START, after, climb, pool, reading, samples,
 
 from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName, Severity
-from pgheadroom.model.reading import FAILURES, Condition, Failure
+from pgheadroom.model.reading import FAILURES, Failure, Outcome
 from pgheadroom.state import State
 
 CALM = after([reading(START, {"web": 5})])
@@ -29,7 +29,7 @@ def test_when_all_is_well_there_is_nothing_to_do() -> None:
 
 def test_a_forecast_that_is_no_alert_yet_is_worth_a_look() -> None:
     state = after(samples(together(pool("web", 10, 1), climb("leaky", 0, 1 / 10)), 450))
-    assert (state.alerts, bool(state.outlook)) == ((), True)
+    assert (state.alerts, bool(state.forecasts)) == ((), True)
     assert to_do(state).startswith("Keep an eye on leaky.")
 
 
@@ -43,8 +43,8 @@ def test_each_alert_has_a_first_thing_to_do(name: AlertName) -> None:
 
 
 @pytest.mark.parametrize("condition", FAILURES)
-def test_each_failure_has_a_first_thing_to_do(condition: Condition) -> None:
-    words = to_do(CALM._replace(condition=condition))
+def test_each_failure_has_a_first_thing_to_do(outcome: Outcome) -> None:
+    words = to_do(CALM._replace(outcome=outcome))
     assert words not in (to_do(CALM), to_do(State("db")))
 
 
@@ -61,11 +61,11 @@ def test_a_page_goes_before_a_ticket() -> None:
 
 
 def test_while_blind_the_way_to_see_again_goes_before_a_ticket() -> None:
-    state = firing(alert(AlertName.LEAKING))._replace(condition=Condition.AUTH)
+    state = firing(alert(AlertName.LEAKING))._replace(outcome=Outcome.AUTH)
     assert "pg_hba.conf" in to_do(state)
 
 
 def test_what_fired_before_the_server_was_full_is_still_the_thing_to_do() -> None:
-    full = Failure(START + 1, Condition.FULL, "sorry, too many clients already")
+    full = Failure(START + 1, Outcome.FULL, "sorry, too many clients already")
     state = after([reading(START, {"web": 97}), full])
     assert "web" in to_do(state)

@@ -23,7 +23,7 @@ from tests.support.histories import (
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
-from pgheadroom.model.reading import Condition, Failure, Sample
+from pgheadroom.model.reading import Failure, Outcome, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 
@@ -31,7 +31,7 @@ RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)
 
 
 def test_nothing_is_known_before_there_was_a_sample() -> None:
-    for state in (State("db"), after([Failure(START, Condition.AUTH, "why")])):
+    for state in (State("db"), after([Failure(START, Outcome.AUTH, "why")])):
         assert exhaustion_seconds(state) == {}
         assert growth_rates(state) == {}
         assert climbing_seconds(state) == {}
@@ -58,7 +58,7 @@ def test_a_tier_without_a_free_slot_has_no_time_left() -> None:
         Tier.RESERVED: math.inf,
         Tier.SUPERUSER: math.inf,
     }
-    refused = after([reading(START, {"web": 9})], [Failure(START + 1, Condition.FULL, "sorry")])
+    refused = after([reading(START, {"web": 9})], [Failure(START + 1, Outcome.FULL, "sorry")])
     assert exhaustion_seconds(refused) == dict.fromkeys(Tier, 0.0)
 
 
@@ -73,7 +73,7 @@ def test_growth_is_told_over_the_last_five_minutes() -> None:
 def test_with_a_forecast_growth_is_told_over_what_it_was_seen_in() -> None:
     shape = together(pool("web", 30), climb("leaky", 0, 1 / 5, begins=300))
     state = after(samples(shape, 600))
-    assert state.outlook
+    assert state.forecasts
     assert growth_rates(state) == {"web": 0.0, "leaky": pytest.approx(0.2, rel=0.15)}
 
 
@@ -94,7 +94,7 @@ def test_a_leak_is_told_with_its_length_and_everybody_else_with_none() -> None:
 def test_a_mended_leak_is_stable() -> None:
     shape = curve("leaky", lambda at: 5 + at / 300 if at < 3 * HOUR else 5)
     state = after(samples(shape, 3 * HOUR + MINUTE, 30.0))
-    assert state.tendencies.leaks
+    assert state.trends.leaks
     assert climbing_seconds(state) == {"leaky": 0.0}
     assert verdicts(state) == {"leaky": Verdict.STABLE}
 

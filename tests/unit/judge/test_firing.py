@@ -24,21 +24,21 @@ def finding(
     about: Label | None = None,
     hold: float = 10.0,
     lasts: float = 0.0,
-    only_keeps: bool = False,
+    hysteresis: bool = False,
 ) -> Finding:
     return Finding(
         name,
         Severity.WARNING,
         saying(words),
         about=about,
-        hold_seconds=hold,
-        lasts_seconds=lasts,
-        only_keeps=only_keeps,
+        for_seconds=hold,
+        keep_firing_seconds=lasts,
+        hysteresis=hysteresis,
     )
 
 
 def keeping(found: Finding) -> Finding:
-    return finding(found.name, about=found.about, lasts=found.lasts_seconds, only_keeps=True)
+    return finding(found.name, about=found.about, lasts=found.keep_firing_seconds, hysteresis=True)
 
 
 LOW = finding()
@@ -54,17 +54,17 @@ def moment(at: float, *, free: int = 10, blind: bool = False) -> Moment:
     return Moment(at, free, 97, RESOLVE, blind_to)
 
 
-def alerts(watched: Mapping[Key, ActiveAlert]) -> list[Alert]:
-    return [one.alert for one in watched.values() if one.alert is not None]
+def alerts(active: Mapping[Key, ActiveAlert]) -> list[Alert]:
+    return [one.alert for one in active.values() if one.alert is not None]
 
 
 def over(*found: At, free: int = 10) -> list[list[Alert]]:
     """Return what fires after each moment and what was found then."""
-    watched: dict[Key, ActiveAlert] = {}
+    active: dict[Key, ActiveAlert] = {}
     told: list[list[Alert]] = []
     for at, findings in found:
-        watched = judged(watched, findings, moment(at, free=free))
-        told.append(alerts(watched))
+        active = judged(active, findings, moment(at, free=free))
+        told.append(alerts(active))
     return told
 
 
@@ -83,14 +83,14 @@ runs = st.lists(
 def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
     steps: list[tuple[float, str]],
 ) -> None:
-    now, watched, history = 0.0, dict[Key, ActiveAlert](), list[tuple[float, str]]()
+    now, active, history = 0.0, dict[Key, ActiveAlert](), list[tuple[float, str]]()
     fires = False
     for pause, kind in steps:
         now += pause
         history.append((now, kind))
-        found = [] if kind == "gone" else [finding(only_keeps=kind == "keeps")]
-        watched = judged(watched, found, moment(now))
-        fired, fires = fires, bool(alerts(watched))
+        found = [] if kind == "gone" else [finding(hysteresis=kind == "keeps")]
+        active = judged(active, found, moment(now))
+        fired, fires = fires, bool(alerts(active))
         if not fired:
             # How long it has been found without a break; what only keeps does not count.
             since = now
@@ -98,7 +98,7 @@ def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
                 if was != "found":
                     break
                 since = at
-            assert fires == (kind == "found" and now - since >= LOW.hold_seconds)
+            assert fires == (kind == "found" and now - since >= LOW.for_seconds)
         else:
             gone = now
             for at, was in reversed(history):
@@ -112,13 +112,13 @@ def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
 def test_an_alert_keeps_its_beginning_and_its_key_while_it_fires(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched, before = 0.0, dict[Key, ActiveAlert](), dict[Key, Alert]()
+    now, active, before = 0.0, dict[Key, ActiveAlert](), dict[Key, Alert]()
     for pause, findings, free, blind in steps:
         now += pause
-        watched = judged(watched, findings, moment(now, free=free, blind=blind))
-        firing = alerts(watched)
+        active = judged(active, findings, moment(now, free=free, blind=blind))
+        firing = alerts(active)
         assert len({alert.key for alert in firing}) == len(firing)
-        for key, one in watched.items():
+        for key, one in active.items():
             assert one.alert is None or one.alert.key == key
         for alert in firing:
             known = before.get(alert.key)
@@ -131,11 +131,11 @@ def test_the_same_findings_make_the_same_alerts(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
     def run() -> list[Mapping[Key, ActiveAlert]]:
-        now, watched, found = 0.0, dict[Key, ActiveAlert](), list[Mapping[Key, ActiveAlert]]()
+        now, active, found = 0.0, dict[Key, ActiveAlert](), list[Mapping[Key, ActiveAlert]]()
         for pause, findings, free, blind in steps:
             now += pause
-            watched = judged(watched, findings, moment(now, free=free, blind=blind))
-            found.append(watched)
+            active = judged(active, findings, moment(now, free=free, blind=blind))
+            found.append(active)
         return found
 
     assert run() == run()
@@ -145,24 +145,24 @@ def test_the_same_findings_make_the_same_alerts(
 def test_what_only_keeps_never_raises(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched = 0.0, dict[Key, ActiveAlert]()
+    now, active = 0.0, dict[Key, ActiveAlert]()
     for pause, findings, free, blind in steps:
         now += pause
         kept = [keeping(one) for one in findings]
-        watched = judged(watched, kept, moment(now, free=free, blind=blind))
-        assert watched == {}
+        active = judged(active, kept, moment(now, free=free, blind=blind))
+        assert active == {}
 
 
 @given(runs)
 def test_nothing_is_remembered_of_what_neither_fires_nor_may_begin_to(
     steps: list[tuple[float, list[Finding], int, bool]],
 ) -> None:
-    now, watched = 0.0, dict[Key, ActiveAlert]()
+    now, active = 0.0, dict[Key, ActiveAlert]()
     for pause, findings, free, blind in steps:
         now += pause
-        watched = judged(watched, findings, moment(now, free=free, blind=blind))
-        for one in watched.values():
-            assert one.alert is not None or one.found_since is not None
+        active = judged(active, findings, moment(now, free=free, blind=blind))
+        for one in active.values():
+            assert one.alert is not None or one.pending_since is not None
 
 
 def test_the_words_are_those_of_a_finding_of_the_last_seconds() -> None:
@@ -196,27 +196,27 @@ def test_a_forecast_stands_for_a_while_after_it_was_last_seen() -> None:
 
 @pytest.mark.parametrize(("free", "stands"), [(10, True), (27, True), (28, False), (90, False)])
 def test_a_forecast_is_off_early_when_slots_were_gained(free: int, *, stands: bool) -> None:
-    watched = judged({}, [EXPECTED], moment(0, free=10))
+    active = judged({}, [EXPECTED], moment(0, free=10))
     for at in (1.0, 1.0 + RESOLVE):
-        watched = judged(watched, [], moment(at, free=free))
-    assert bool(alerts(watched)) == stands
+        active = judged(active, [], moment(at, free=free))
+    assert bool(alerts(active)) == stands
 
 
 def test_what_was_gained_is_counted_from_the_worst_moment() -> None:
-    watched = judged({}, [EXPECTED], moment(0, free=20))
-    watched = judged(watched, [], moment(1, free=4))
+    active = judged({}, [EXPECTED], moment(0, free=20))
+    active = judged(active, [], moment(1, free=4))
     for at in (2.0, 2.0 + RESOLVE):
-        watched = judged(watched, [], moment(at, free=20))
-    assert alerts(watched) == []
+        active = judged(active, [], moment(at, free=20))
+    assert alerts(active) == []
 
 
 def resolved(found: Finding) -> Mapping[Key, ActiveAlert]:
     """Return what is left of an alert that stood for 100 s, with 10 slots free, and resolved."""
-    watched = judged({}, [found], moment(0))
+    active = judged({}, [found], moment(0))
     for at in (100.0, 130.0):
-        watched = judged(watched, [], moment(at))
-    assert alerts(watched) == []
-    return watched
+        active = judged(active, [], moment(at))
+    assert alerts(active) == []
+    return active
 
 
 @pytest.mark.parametrize(
@@ -232,15 +232,15 @@ def resolved(found: Finding) -> Mapping[Key, ActiveAlert]:
 def test_a_forecast_that_comes_back_is_news_only_if_something_changed(
     at: float, free: int, *, news: bool
 ) -> None:
-    watched = judged(resolved(EXPECTED), [EXPECTED], moment(at, free=free))
-    assert bool(alerts(watched)) == news
+    active = judged(resolved(EXPECTED), [EXPECTED], moment(at, free=free))
+    assert bool(alerts(active)) == news
 
 
 def test_what_came_back_and_went_again_is_still_no_news() -> None:
-    watched = resolved(EXPECTED)
+    active = resolved(EXPECTED)
     for at, found in ((140, [EXPECTED]), (150, []), (160, [EXPECTED])):
-        watched = judged(watched, found, moment(at))
-        assert alerts(watched) == []
+        active = judged(active, found, moment(at))
+        assert alerts(active) == []
 
 
 def test_a_resolved_forecast_is_forgotten_in_the_end() -> None:
@@ -250,14 +250,14 @@ def test_a_resolved_forecast_is_forgotten_in_the_end() -> None:
 
 def test_what_is_seen_and_not_foretold_is_news_each_time() -> None:
     lasting = finding(hold=0.0, lasts=100.0)
-    watched = judged(resolved(lasting), [lasting], moment(140))
-    assert len(alerts(watched)) == 1
+    active = judged(resolved(lasting), [lasting], moment(140))
+    assert len(alerts(active)) == 1
 
 
 def test_while_blind_what_only_a_sample_tells_stays_as_it_is() -> None:
-    watched = judged({}, [LOW], moment(0))
-    watched = judged(watched, [LOW], moment(10))
-    blind = judged(watched, [], moment(1000, blind=True))
-    assert blind == watched
-    assert alerts(judged(blind, [], moment(1001))) == alerts(watched)
+    active = judged({}, [LOW], moment(0))
+    active = judged(active, [LOW], moment(10))
+    blind = judged(active, [], moment(1000, blind=True))
+    assert blind == active
+    assert alerts(judged(blind, [], moment(1001))) == alerts(active)
     assert alerts(judged(judged(blind, [], moment(1001)), [], moment(1001 + RESOLVE))) == []

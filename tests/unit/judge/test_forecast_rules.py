@@ -34,7 +34,7 @@ from tests.support.histories import (
     without,
 )
 
-from pgheadroom.backtest.replay import Account
+from pgheadroom.backtest.replay import BacktestResult
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Limits
@@ -300,7 +300,7 @@ WAKES_NOBODY = [
 ]
 
 
-def first_page(account: Account) -> float:
+def first_page(account: BacktestResult) -> float:
     """Return when somebody was paged first."""
     return next(episode.start for episode in account.episodes if episode.pages)
 

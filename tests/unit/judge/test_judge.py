@@ -22,7 +22,7 @@ from tests.support.histories import (
 from tests.support.readings import POLICY
 
 from pgheadroom.model.alert import SEVERITIES, SUMMARIES, AlertName, Severity
-from pgheadroom.model.reading import FAILURES, Condition, Failure, Knock, Reading, Sample
+from pgheadroom.model.reading import FAILURES, Failure, Knock, Outcome, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -47,7 +47,7 @@ sampled = st.builds(
     busy=st.booleans(),
 )
 failed = st.builds(Failure, times, st.sampled_from(FAILURES), st.just("why"))
-knocked = st.builds(Knock, times, st.just(0.01), st.sampled_from(list(Condition)))
+knocked = st.builds(Knock, times, st.just(0.01), st.sampled_from(list(Outcome)))
 anything: st.SearchStrategy[list[Reading]] = st.lists(
     st.one_of(sampled, sampled, failed, knocked), max_size=60
 )
@@ -75,7 +75,7 @@ def lives(draw: st.DrawFn) -> list[Reading]:
         elif kind == "f":
             found.append(Failure(at, draw(st.sampled_from(FAILURES)), "why"))
         else:
-            found.append(Knock(at, 0.01, draw(st.sampled_from(list(Condition)))))
+            found.append(Knock(at, 0.01, draw(st.sampled_from(list(Outcome)))))
     return found
 
 
@@ -88,8 +88,8 @@ def well_formed(state: State) -> None:
         assert alert.name in SUMMARIES
         assert alert.description.endswith((".", ")"))
         assert alert.description.isprintable()
-        assert alert.key in state.watched
-    seconds = [prospect.seconds for prospect in state.outlook]
+        assert alert.key in state.active
+    seconds = [forecast.seconds for forecast in state.forecasts]
     assert seconds == sorted(seconds)
 
 
@@ -124,25 +124,25 @@ def test_a_reading_long_after_all_others_finds_no_forecast(
 ) -> None:
     state = after(found)
     later = step(state, reading(START + 1e6 + pause, {"a": 1}), POLICY)
-    assert later.outlook == ()
+    assert later.forecasts == ()
 
 
 def test_knocks_and_failures_do_not_change_how_use_went() -> None:
     state = after(samples(pool("web", 30, 2), 100))
     for found in (
-        Failure(START + 101, Condition.TIMEOUT, "why"),
-        Knock(START + 102, 0.01, Condition.FULL, "sorry"),
+        Failure(START + 101, Outcome.TIMEOUT, "why"),
+        Knock(START + 102, 0.01, Outcome.FULL, "sorry"),
     ):
         later = step(state, found, POLICY)
-        assert later.course is state.course
-        assert later.tendencies is state.tendencies
+        assert later.usage is state.usage
+        assert later.trends is state.trends
 
 
 def test_a_calm_target_keeps_the_same_alerts_and_watches_nothing() -> None:
     state = after(samples(pool("web", 30, 2), 30 * MINUTE))
-    assert state.watched == {}
+    assert state.active == {}
     assert state.alerts == ()
-    assert state.outlook == ()
+    assert state.forecasts == ()
 
 
 def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
@@ -150,7 +150,7 @@ def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
     state = after(samples(shape, 62 * 20))
     assert [alert.name for alert in state.alerts] == [AlertName.IMMINENT]
     for second in range(1, 2000, 10):
-        state = step(state, Failure(START + 62 * 20 + second, Condition.TIMEOUT, "silence"), POLICY)
+        state = step(state, Failure(START + 62 * 20 + second, Outcome.TIMEOUT, "silence"), POLICY)
     alerts = {alert.name: alert for alert in state.alerts}
     assert alerts[AlertName.IMMINENT].application_name == "leaky"
     blind_from_the_start = after(samples(shape, 50 * 20))
@@ -158,7 +158,7 @@ def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
     for second in range(1, 2000, 10):
         blind_from_the_start = step(
             blind_from_the_start,
-            Failure(START + 50 * 20 + second, Condition.TIMEOUT, "silence"),
+            Failure(START + 50 * 20 + second, Outcome.TIMEOUT, "silence"),
             POLICY,
         )
     assert {alert.name for alert in blind_from_the_start.alerts} == {AlertName.UNKNOWN}
@@ -167,7 +167,7 @@ def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
 @pytest.mark.parametrize("used", [0, 50, 97])
 def test_a_first_sample_foretells_nothing(used: int) -> None:
     state = after([reading(START, {"web": used})])
-    assert state.outlook == ()
+    assert state.forecasts == ()
     assert {alert.name for alert in state.alerts} <= {AlertName.EXHAUSTED}
 
 
@@ -198,7 +198,7 @@ def test_no_page_and_no_peak_rests_on_an_estimate(found: list[Reading]) -> None:
         state = step(state, _estimated(one), POLICY)
         well_formed(state)
         assert state.peaks.highest(300.0, one.at) is None
-        refused = state.condition in (Condition.FULL, Condition.RESERVED_ONLY)
+        refused = state.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY)
         pages = {alert.name for alert in state.alerts if alert.severity is Severity.CRITICAL}
         if not refused:
             pages -= {AlertName.EXHAUSTED}  # stands for a while after a refusal
@@ -223,7 +223,7 @@ def test_from_17_on_the_count_of_a_role_without_rights_is_no_estimate() -> None:
 
 def test_a_refusal_is_no_estimate() -> None:
     state = step(State("db"), _estimated(reading(START, {"a": 9})), POLICY)
-    state = step(state, Failure(START + 1, Condition.FULL, "too many"), POLICY)
+    state = step(state, Failure(START + 1, Outcome.FULL, "too many"), POLICY)
     assert (AlertName.EXHAUSTED, Severity.CRITICAL) in {
         (alert.name, alert.severity) for alert in state.alerts
     }

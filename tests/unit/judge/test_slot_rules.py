@@ -10,7 +10,7 @@ from tests.support.histories import START, reading
 from tests.support.readings import POLICY
 
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Condition, Failure, Knock, LimitUse, Reading, Sample, Visit
+from pgheadroom.model.reading import Failure, Knock, LimitUse, Outcome, Reading, Sample, Visit
 from pgheadroom.model.slots import Limits
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -19,7 +19,7 @@ from pgheadroom.step import Policy, step
 RESOLVE = POLICY.thresholds.resolve_hold_seconds
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)
-FULL = Condition.FULL
+FULL = Outcome.FULL
 
 
 class Watch:
@@ -57,16 +57,16 @@ def held(at: float, used: int, *, hidden: int = 0) -> Sample:
     return reading(START + at, {"web": used - hidden - rest, "jobs": rest}, hidden=hidden)
 
 
-def failure(at: float, condition: Condition, detail: str = "why") -> Failure:
-    return Failure(START + at, condition, detail)
+def failure(at: float, outcome: Outcome, detail: str = "why") -> Failure:
+    return Failure(START + at, outcome, detail)
 
 
-def knock(at: float, condition: Condition, detail: str = "") -> Knock:
-    return Knock(START + at, 0.01, condition, detail)
+def knock(at: float, outcome: Outcome, detail: str = "") -> Knock:
+    return Knock(START + at, 0.01, outcome, detail)
 
 
-def visit(at: float, condition: Condition, detail: str = "") -> Visit:
-    return Visit(START + at, 0.01, condition, detail)
+def visit(at: float, outcome: Outcome, detail: str = "") -> Visit:
+    return Visit(START + at, 0.01, outcome, detail)
 
 
 def limited(at: float, used: int, limit: int, kind: str) -> Sample:
@@ -110,16 +110,16 @@ def test_a_slot_or_two_that_come_free_are_no_end_of_it() -> None:
     assert other.over(held(second, 95) for second in range(60)) == []
 
 
-@pytest.mark.parametrize("condition", [Condition.FULL, Condition.RESERVED_ONLY])
-def test_a_refusal_for_want_of_a_slot_is_exhausted_too(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", [Outcome.FULL, Outcome.RESERVED_ONLY])
+def test_a_refusal_for_want_of_a_slot_is_exhausted_too(outcome: Outcome) -> None:
     watch = Watch()
     watch.sees(held(0, 97))
-    assert (AlertName.EXHAUSTED, CRITICAL) in watch.sees(failure(10, condition, "sorry, too many"))
+    assert (AlertName.EXHAUSTED, CRITICAL) in watch.sees(failure(10, outcome, "sorry, too many"))
     alert = watch.alert(AlertName.EXHAUSTED)
     assert alert is not None
     assert "the server refuses us (sorry, too many)" in alert.description
     from_the_start = Watch()
-    assert from_the_start.sees(failure(0, condition)) == [(AlertName.EXHAUSTED, CRITICAL)]
+    assert from_the_start.sees(failure(0, outcome)) == [(AlertName.EXHAUSTED, CRITICAL)]
 
 
 def test_exhausted_is_told_when_it_was_one_refusal_between_samples() -> None:
@@ -193,53 +193,53 @@ def test_a_knock_that_is_turned_away_tells_at_once_whatever_sql_says() -> None:
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "turned away (sorry), whatever SQL says" in alert.description
-    assert watch.sees(knock(2, Condition.OK)) == [(AlertName.REFUSED, CRITICAL)]
-    assert watch.sees(knock(2 + RESOLVE, Condition.OK)) == []
+    assert watch.sees(knock(2, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(knock(2 + RESOLVE, Outcome.OK)) == []
 
 
 def test_a_knock_that_goes_unanswered_may_be_a_lost_packet() -> None:
     watch = Watch()
     watch.sees(calm(0))
-    watch.sees(knock(1, Condition.TIMEOUT))
+    watch.sees(knock(1, Outcome.TIMEOUT))
     assert watch.over(calm(second) for second in range(1, 31)) == []
     assert watch.sees(calm(31)) == [(AlertName.REFUSED, CRITICAL)]
     answered = Watch()
-    answered.over([calm(0), knock(1, Condition.TIMEOUT), calm(16), knock(17, Condition.OK)])
+    answered.over([calm(0), knock(1, Outcome.TIMEOUT), calm(16), knock(17, Outcome.OK)])
     assert answered.sees(calm(60)) == []
 
 
 def test_a_server_that_is_not_there_is_not_said_to_refuse() -> None:
     watch = Watch()
-    watch.over([calm(0), failure(1, Condition.UNREACHABLE), knock(2, Condition.UNREACHABLE)])
-    watch.sees(failure(60, Condition.UNREACHABLE))
+    watch.over([calm(0), failure(1, Outcome.UNREACHABLE), knock(2, Outcome.UNREACHABLE)])
+    watch.sees(failure(60, Outcome.UNREACHABLE))
     assert watch.alert(AlertName.REFUSED) is None
 
 
 @pytest.mark.parametrize(
     "condition",
     [
-        *(Condition.FULL, Condition.RESERVED_ONLY, Condition.POOLER_FULL),
-        *(Condition.ROLE_LIMIT, Condition.DATABASE_LIMIT),
+        *(Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL),
+        *(Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT),
     ],
 )
-def test_a_canary_that_is_turned_away_is_proof(condition: Condition) -> None:
+def test_a_canary_that_is_turned_away_is_proof(outcome: Outcome) -> None:
     """At once, whatever SQL and the knock say; and it is over when it has got in for a while."""
     watch = Watch()
-    watch.over([calm(0), knock(1, Condition.OK)])
-    assert watch.sees(visit(2, condition, "remaining slots")) == [(AlertName.REFUSED, CRITICAL)]
+    watch.over([calm(0), knock(1, Outcome.OK)])
+    assert watch.sees(visit(2, outcome, "remaining slots")) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "The canary" in alert.description
-    assert f"{condition} (remaining slots), whatever SQL says" in alert.description
-    assert watch.over([knock(9, Condition.OK), calm(9 + RESOLVE)]) != []
-    assert watch.sees(visit(10 + RESOLVE, Condition.OK)) == [(AlertName.REFUSED, CRITICAL)]
-    assert watch.sees(visit(10 + 2 * RESOLVE, Condition.OK)) == []
+    assert f"{outcome} (remaining slots), whatever SQL says" in alert.description
+    assert watch.over([knock(9, Outcome.OK), calm(9 + RESOLVE)]) != []
+    assert watch.sees(visit(10 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(visit(10 + 2 * RESOLVE, Outcome.OK)) == []
 
 
 def test_a_canary_tells_when_nothing_else_does() -> None:
     watch = Watch()
-    watch.sees(failure(0, Condition.AUTH))
-    assert watch.sees(visit(1, Condition.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
+    watch.sees(failure(0, Outcome.AUTH))
+    assert watch.sees(visit(1, Outcome.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "whatever SQL says" not in alert.description
@@ -248,41 +248,41 @@ def test_a_canary_tells_when_nothing_else_does() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        *(Condition.UNREACHABLE, Condition.TIMEOUT),
-        *(Condition.STARTING, Condition.SHUTTING_DOWN),
+        *(Outcome.UNREACHABLE, Outcome.TIMEOUT),
+        *(Outcome.STARTING, Outcome.SHUTTING_DOWN),
     ],
 )
-def test_a_canary_that_goes_unanswered_is_told_after_a_while(condition: Condition) -> None:
+def test_a_canary_that_goes_unanswered_is_told_after_a_while(outcome: Outcome) -> None:
     watch = Watch()
-    watch.over([calm(0), visit(1, condition)])
+    watch.over([calm(0), visit(1, outcome)])
     assert watch.over(calm(second) for second in range(1, 31)) == []
     assert watch.sees(calm(31)) == [(AlertName.REFUSED, CRITICAL)]
     gone = Watch()
-    gone.over([calm(0), failure(1, condition), visit(2, condition), failure(40, condition)])
+    gone.over([calm(0), failure(1, outcome), visit(2, outcome), failure(40, outcome)])
     assert gone.alert(AlertName.REFUSED) is None
 
 
-@pytest.mark.parametrize("condition", [Condition.AUTH, Condition.ERROR, Condition.HOST_UNKNOWN])
-def test_a_canary_that_is_set_up_wrong_pages_nobody(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", [Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN])
+def test_a_canary_that_is_set_up_wrong_pages_nobody(outcome: Outcome) -> None:
     watch = Watch()
-    watch.over([calm(0), visit(1, condition)])
+    watch.over([calm(0), visit(1, outcome)])
     assert watch.over(calm(second) for second in range(2, 100)) == []
 
 
 def test_a_canary_that_is_turned_away_does_not_wait_for_the_hold_of_a_knock() -> None:
     watch = Watch()
-    watch.over([calm(0), knock(1, Condition.TIMEOUT)])
-    assert watch.sees(visit(2, Condition.RESERVED_ONLY)) == [(AlertName.REFUSED, CRITICAL)]
+    watch.over([calm(0), knock(1, Outcome.TIMEOUT)])
+    assert watch.sees(visit(2, Outcome.RESERVED_ONLY)) == [(AlertName.REFUSED, CRITICAL)]
     other = Watch()
-    other.over([calm(0), visit(1, Condition.TIMEOUT)])
+    other.over([calm(0), visit(1, Outcome.TIMEOUT)])
     assert other.sees(knock(2, FULL)) == [(AlertName.REFUSED, CRITICAL)]
 
 
 def test_a_canary_that_gets_in_does_not_silence_the_knock() -> None:
     """It may have been let in by a pooler, which does that while the server is full."""
     watch = Watch()
-    watch.over([calm(0), knock(1, FULL), visit(2, Condition.OK)])
-    assert watch.sees(visit(2 + RESOLVE, Condition.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    watch.over([calm(0), knock(1, FULL), visit(2, Outcome.OK)])
+    assert watch.sees(visit(2 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
 
 
 @pytest.mark.parametrize(
@@ -345,22 +345,22 @@ def test_a_limit_that_lets_nobody_in_is_nearly_used_by_nobody(limit: int) -> Non
     assert watch.over(limited(float(second), 0, limit, "role") for second in range(120)) == []
 
 
-@pytest.mark.parametrize("condition", [Condition.UNREACHABLE, Condition.AUTH, Condition.TIMEOUT])
-def test_without_samples_nobody_knows(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", [Outcome.UNREACHABLE, Outcome.AUTH, Outcome.TIMEOUT])
+def test_without_samples_nobody_knows(outcome: Outcome) -> None:
     watch = Watch()
     watch.sees(calm(0))
-    assert watch.over(failure(second, condition) for second in range(1, 60)) == []
-    assert watch.sees(failure(60, condition)) == [(AlertName.UNKNOWN, WARNING)]
-    assert watch.over(failure(second, condition) for second in range(61, 300)) == [
+    assert watch.over(failure(second, outcome) for second in range(1, 60)) == []
+    assert watch.sees(failure(60, outcome)) == [(AlertName.UNKNOWN, WARNING)]
+    assert watch.over(failure(second, outcome) for second in range(61, 300)) == [
         (AlertName.UNKNOWN, WARNING)
     ]
-    assert watch.sees(failure(300, condition)) == [
+    assert watch.sees(failure(300, outcome)) == [
         (AlertName.UNKNOWN, WARNING),
         (AlertName.UNKNOWN, CRITICAL),
     ]
     alert = watch.alert(AlertName.UNKNOWN)
     assert alert is not None
-    assert f"No sample of db for 5 min: {condition} (why)." in alert.description
+    assert f"No sample of db for 5 min: {outcome} (why)." in alert.description
     assert "Last known, at 2026-01-01 00:00:00 UTC: 87 of 97 ordinary slots" in alert.description
     watch.sees(calm(301))
     assert watch.alert(AlertName.UNKNOWN)
@@ -369,8 +369,8 @@ def test_without_samples_nobody_knows(condition: Condition) -> None:
 
 def test_a_server_that_never_answered_is_unknown_too() -> None:
     watch = Watch()
-    watch.sees(failure(0, Condition.HOST_UNKNOWN))
-    assert watch.sees(failure(60, Condition.HOST_UNKNOWN)) == [(AlertName.UNKNOWN, WARNING)]
+    watch.sees(failure(0, Outcome.HOST_UNKNOWN))
+    assert watch.sees(failure(60, Outcome.HOST_UNKNOWN)) == [(AlertName.UNKNOWN, WARNING)]
     alert = watch.alert(AlertName.UNKNOWN, WARNING)
     assert alert is not None
     assert "Last known" not in alert.description
@@ -387,7 +387,7 @@ def test_blind_time_keeps_what_only_samples_can_tell() -> None:
     watch = Watch()
     watch.over(held(second, 90) for second in range(601))
     assert watch.alert(AlertName.LOW, WARNING)
-    watch.over(failure(float(601 + second), Condition.TIMEOUT) for second in range(3000))
+    watch.over(failure(float(601 + second), Outcome.TIMEOUT) for second in range(3000))
     low = watch.alert(AlertName.LOW, WARNING)
     assert low is not None
     assert low.since == START + 600
@@ -401,7 +401,7 @@ def test_blind_time_ends_exhausted_only_by_the_clock_of_what_was_seen() -> None:
     """That a server is down is another alert's news."""
     watch = Watch()
     watch.sees(held(0, 97))
-    watch.over(failure(float(second), Condition.UNREACHABLE) for second in range(1, 302))
+    watch.over(failure(float(second), Outcome.UNREACHABLE) for second in range(1, 302))
     assert watch.alert(AlertName.EXHAUSTED) is None
     assert watch.alert(AlertName.UNKNOWN)
 

@@ -17,8 +17,8 @@ from pgheadroom.board import Board
 from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.own import NAMES, SelfMetrics
 from pgheadroom.metrics.table import TABLE, Metric
-from pgheadroom.model.names import Folder
-from pgheadroom.model.reading import Condition, Failure, Group, Knock, LimitUse, Sessions, Visit
+from pgheadroom.model.names import NameFolder
+from pgheadroom.model.reading import Failure, Group, Knock, LimitUse, Outcome, Sessions, Visit
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.web.site import compress
@@ -72,9 +72,9 @@ def rich_state(target: str = "db") -> State:
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
-    state = step(state, Knock(1000.5, 0.004, Condition.OK), POLICY)
-    state = step(state, Visit(1000.6, 0.3, Condition.ROLE_LIMIT), POLICY)
-    return step(state, Visit(1000.7, 0.02, Condition.OK), POLICY)
+    state = step(state, Knock(1000.5, 0.004, Outcome.OK), POLICY)
+    state = step(state, Visit(1000.6, 0.3, Outcome.ROLE_LIMIT), POLICY)
+    return step(state, Visit(1000.7, 0.02, Outcome.OK), POLICY)
 
 
 def names(metric: Metric) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def test_a_target_that_was_never_read_has_no_figures_made_up(format_: Format) ->
 
 
 def test_a_refused_target_shows_why_and_the_last_that_was_known() -> None:
-    state = step(rich_state(), Failure(1001.0, Condition.FULL, "sorry"), POLICY)
+    state = step(rich_state(), Failure(1001.0, Outcome.FULL, "sorry"), POLICY)
     found = parsed(published(state).page(Format.TEXT), Format.TEXT)
     assert value(found, "pgheadroom_up", target="db") == 0
     assert value(found, "pgheadroom_target_state", target="db", state="full") == 1
@@ -151,7 +151,7 @@ def test_what_is_rendered_bit_by_bit_is_what_is_rendered_at_once() -> None:
     """Only changed metrics are rendered anew; the page must not show it."""
     states = [
         rich_state(),
-        step(rich_state(), Failure(1001.0, Condition.FULL, "sorry"), POLICY),
+        step(rich_state(), Failure(1001.0, Outcome.FULL, "sorry"), POLICY),
         step(rich_state(), sample(1002.0, (Group("new", "idle", 9, 1.0),)), POLICY),
     ]
     board = Board(["db"])
@@ -170,7 +170,7 @@ def test_every_series_says_which_server_it_is_of(format_: Format) -> None:
     known = replace(SERVER, identifier="7301234567890123456")
     reading = rich_state().sample
     assert reading is not None
-    lost = Failure(1001.0, Condition.UNREACHABLE, "gone")
+    lost = Failure(1001.0, Outcome.UNREACHABLE, "gone")
     servers: list[set[str]] = []
     for one in (None, reading, reading._replace(server=known), reading, lost):
         if one is not None:
@@ -206,7 +206,7 @@ def test_whatever_clients_call_themselves_the_page_stays_valid(
 ) -> None:
     """Newlines, quotes, backslashes, controls, lone surrogates, right-to-left marks."""
     groups = tuple(Group(name, "idle", count, 1.0) for name, _, count in rows)
-    state = step(State("db"), sample(groups=groups), Policy(Folder(()).fold, 10))
+    state = step(State("db"), sample(groups=groups), Policy(NameFolder(()).fold, 10))
     for format_ in Format:
         found = parsed(published(state).page(format_), format_)
         names = {dict(labels).get("application_name") for name, labels in found}

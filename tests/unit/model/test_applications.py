@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgheadroom.model.applications import STARTING, Applications, count
-from pgheadroom.model.names import OTHER, UNNAMED, Folder
+from pgheadroom.model.names import OTHER, UNNAMED, NameFolder
 from pgheadroom.model.reading import Group
 
 names = st.sampled_from([f"app{chr(97 + n)}" for n in range(20)] + ["", OTHER, UNNAMED])
@@ -32,7 +32,7 @@ def counted(
     fold: Callable[[str], str] | None = None,
 ) -> Applications:
     return count(
-        found, hidden, fold or Folder().fold, before=before or Applications(), at=at, most=most
+        found, hidden, fold or NameFolder().fold, before=before or Applications(), at=at, most=most
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.model.names import DEFAULT_RULES, OTHER, UNNAMED, Folder, Rule, printable
+from pgheadroom.model.names import DEFAULT_RULES, OTHER, UNNAMED, NameFolder, Rule, printable
 
-fold = Folder().fold
+fold = NameFolder().fold
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_ordinary_names_stay(name: str) -> None:
 
 
 def test_a_users_rule_comes_first() -> None:
-    folder = Folder((Rule(re.compile(r"^tenant-\w+"), "tenant"), *DEFAULT_RULES))
+    folder = NameFolder((Rule(re.compile(r"^tenant-\w+"), "tenant"), *DEFAULT_RULES))
     assert folder.fold("tenant-acme-3") == "tenant-*"
 
 

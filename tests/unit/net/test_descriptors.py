@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.support.servers.wait import auntil
 
 from pgheadroom.net import descriptors
-from pgheadroom.net.descriptors import Shortage
+from pgheadroom.net.descriptors import OutOfDescriptors
 
 
 def complaint(number: int, **more: object) -> dict[str, Any]:
@@ -24,7 +24,7 @@ async def test_a_shortage_is_told_when_it_begins_and_when_it_ends(
 ) -> None:
     monkeypatch.setattr(descriptors, "_QUIET_SECONDS", 0.05)
     loop = asyncio.get_running_loop()
-    shortage = Shortage()
+    shortage = OutOfDescriptors()
     lines: list[MutableMapping[str, Any]]
     with socket.socket() as listener, capture_logs() as lines:
         for times in (1, 2):
@@ -50,5 +50,5 @@ async def test_everything_else_is_logged_as_asyncio_does(caplog: pytest.LogCaptu
             complaint(errno.EPERM, socket=listener),
             {"message": "x"},
         ):
-            Shortage()(loop, context)
+            OutOfDescriptors()(loop, context)
     assert [record.name for record in caplog.records] == ["asyncio"] * 3

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from pgheadroom.net.pending import Arrived, Doors, Pending
-from pgheadroom.postgres.addresses import Attempt
+from pgheadroom.net.pending import Arrived, Pending, PendingByAddress
+from pgheadroom.postgres.addresses import Address
 
 
 class Server:
@@ -86,14 +86,14 @@ async def test_who_is_given_up_again_and_again_is_given_up_ever_later(
 
 async def test_what_ended_well_is_handed_over_to_be_closed() -> None:
     closed: list[str] = []
-    server, doors = Server(), Doors[str](closed.append)
-    one = Attempt({"host": "db1", "hostaddr": "192.0.2.1", "port": "5432"})
-    same = Attempt({"host": "alias", "hostaddr": "192.0.2.1", "port": "5432"})
-    assert doors.at(one.address) is doors.at(same.address)
+    server, doors = Server(), PendingByAddress[str](closed.append)
+    one = Address({"host": "db1", "hostaddr": "192.0.2.1", "port": "5432"})
+    same = Address({"host": "alias", "hostaddr": "192.0.2.1", "port": "5432"})
+    assert doors.at(one.resolved) is doors.at(same.resolved)
     with pytest.raises(TimeoutError):
-        await doors.at(one.address).within(0.001, server.login)
+        await doors.at(one.resolved).within(0.001, server.login)
     assert doors.under_way
-    doors.give_up(but=[same.address])
+    doors.give_up(but=[same.resolved])
     doors.forget()
     assert doors.under_way
     await server.let_in()

@@ -14,10 +14,10 @@ from pgheadroom.model.alert import SEVERITIES, SUMMARIES, Alert, AlertName, Seve
 from pgheadroom.notify.notification import (
     RESOLVED_SECONDS,
     WORDS_SECONDS,
-    Form,
     Key,
-    Notice,
     Notices,
+    Notification,
+    NotificationOptions,
     Sent,
     due,
     message,
@@ -28,7 +28,7 @@ from pgheadroom.notify.notification import (
 )
 
 T = 1_700_000_000.0
-FORM = Form(resend_seconds=30.0)
+FORM = NotificationOptions(resend_seconds=30.0)
 LOW = Alert(AlertName.LOW, Severity.WARNING, T, "9 of 97 slots are left.")
 EXHAUSTED = Alert(AlertName.EXHAUSTED, Severity.CRITICAL, T, "0 of 97 slots are left.", "api-*")
 
@@ -37,12 +37,15 @@ def firing(*alerts: Alert, before: Notices | None = None, at: float = T) -> Noti
     return noted(before or {}, "db", alerts, at, FORM.keep_seconds)
 
 
-def sent(notices: Notices, at: float) -> dict[Key, Sent]:
-    return {key: Sent(at, notice.wording) for key, notice in notices.items()}
+def sent(notifications: Notices, at: float) -> dict[Key, Sent]:
+    return {key: Sent(at, notification.wording) for key, notification in notifications.items()}
 
 
-def names(notices: list[Notice]) -> list[tuple[AlertName, bool]]:
-    return [(notice.alert.name, notice.resolved_at is None) for notice in notices]
+def names(notifications: list[Notification]) -> list[tuple[AlertName, bool]]:
+    return [
+        (notification.alert.name, notification.resolved_at is None)
+        for notification in notifications
+    ]
 
 
 def seconds(text: object) -> float:
@@ -55,10 +58,10 @@ def test_two_servers_of_one_name_are_two_alerts() -> None:
     """And one that has become another server's has resolved."""
     one = noted({}, "db", (LOW,), T, FORM.keep_seconds, "db1#7301")
     other = noted(one, "db", (LOW,), T + 1, FORM.keep_seconds, "db2#7302")
-    told = [message(notice, T + 1, FORM)["labels"] for notice in other.values()]
+    told = [message(notification, T + 1, FORM)["labels"] for notification in other.values()]
     labels = {"alertname": "PostgresConnectionsLow", "severity": "warning", "target": "db"}
     assert told == [labels | {"server": "db1#7301"}, labels | {"server": "db2#7302"}]
-    assert [notice.resolved_at for notice in other.values()] == [T + 1, None]
+    assert [notification.resolved_at for notification in other.values()] == [T + 1, None]
 
 
 def test_nothing_fires_and_nothing_is_due() -> None:
@@ -106,14 +109,14 @@ def test_other_words_are_due_soon(changed: Alert) -> None:
     assert next_at(after, sent(known, T), T + 1, FORM) == T + WORDS_SECONDS
     assert names(due(after, sent(known, T), T + WORDS_SECONDS, FORM)) == [(AlertName.LOW, True)]
     assert names(due(after, sent(known, T), T + 16, FORM)) == [(AlertName.LOW, True)]
-    quick = Form(resend_seconds=2.0)
+    quick = NotificationOptions(resend_seconds=2.0)
     assert next_at(after, sent(known, T), T + 1, quick) == T + 2
 
 
 def test_a_notice_says_as_of_when_it_is() -> None:
     told = replace(LOW, told_at=T + 61)
-    (notice,) = firing(told).values()
-    annotations = message(notice, T + 300, FORM)["annotations"]
+    (notification,) = firing(told).values()
+    annotations = message(notification, T + 300, FORM)["annotations"]
     assert isinstance(annotations, dict)
     assert annotations["description"] == "At 2023-11-14 22:14:21 UTC: 9 of 97 slots are left."
 
@@ -123,7 +126,7 @@ def test_words_alone_are_told_from_another_alert() -> None:
     other = replace(LOW, description="8 of 97 slots are left.", told_at=T + 1)
     found = reworded(known, "db", [other, EXHAUSTED])
     assert found is not None
-    assert [notice.alert for notice in found.values()] == [other, EXHAUSTED]
+    assert [notification.alert for notification in found.values()] == [other, EXHAUSTED]
     assert found.keys() == known.keys()
     for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=("role", "app"))]):
         assert reworded(known, "db", alerts) is None
@@ -136,8 +139,8 @@ def test_other_figures_wait_for_the_beat() -> None:
     known = firing(LOW)
     after = firing(replace(LOW, description="8 of 97 slots are left."), before=known, at=T + 1)
     assert due(after, sent(known, T), T + 1, FORM) == []
-    (notice,) = due(after, sent(known, T), T + 30, FORM)
-    assert notice.alert.description == "8 of 97 slots are left."
+    (notification,) = due(after, sent(known, T), T + 30, FORM)
+    assert notification.alert.description == "8 of 97 slots are left."
 
 
 def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
@@ -146,8 +149,8 @@ def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
     known = firing(before=known, at=T + 5.5)
     moments, now = [], T + 5.5
     while now < math.inf:
-        (notice,) = due(known, told, now, FORM)
-        assert seconds(message(notice, now, FORM)["endsAt"]) == T + 5.5
+        (notification,) = due(known, told, now, FORM)
+        assert seconds(message(notification, now, FORM)["endsAt"]) == T + 5.5
         moments.append(now - (T + 5.5))
         told = sent(known, now)
         now = next_at(known, told, now, FORM)
@@ -157,7 +160,7 @@ def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
 
 def test_the_end_is_told_late_rather_than_not() -> None:
     """An Alertmanager that was away may hold the alert for four beats; longer it need not know."""
-    slow = Form(resend_seconds=600.0)
+    slow = NotificationOptions(resend_seconds=600.0)
     known = noted(firing(LOW), "db", (), T, slow.keep_seconds)
     assert names(due(known, sent(firing(LOW), T), T + 2399, slow)) == [(AlertName.LOW, False)]
     assert due(known, sent(firing(LOW), T), T + 2400, slow) == []
@@ -168,8 +171,8 @@ def test_the_end_is_told_late_rather_than_not() -> None:
 def test_what_fires_anew_is_no_longer_resolved() -> None:
     known = firing(before=firing(LOW), at=T + 5)
     again = firing(replace(LOW, since=T + 9), before=known, at=T + 9)
-    (notice,) = due(again, sent(known, T + 5), T + 9, FORM)
-    assert (notice.resolved_at, notice.alert.since) == (None, T + 9)
+    (notification,) = due(again, sent(known, T + 5), T + 9, FORM)
+    assert (notification.resolved_at, notification.alert.since) == (None, T + 9)
 
 
 def test_targets_have_nothing_to_do_with_one_another() -> None:
@@ -200,9 +203,9 @@ def test_last_words_are_what_is_not_known_yet() -> None:
 
 
 def test_the_words_of_the_api() -> None:
-    form = Form(30.0, {"team": "payments"}, "https://headroom.example/db")
+    options = NotificationOptions(30.0, {"team": "payments"}, "https://headroom.example/db")
     alert = replace(EXHAUSTED, about=("role", "app"))
-    assert message(Notice("db:1", alert), T + 2.5, form) == {
+    assert message(Notification("db:1", alert), T + 2.5, options) == {
         "labels": {
             "alertname": "PostgresConnectionsExhausted",
             "severity": "critical",
@@ -223,7 +226,7 @@ def test_the_words_of_the_api() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    told = message(Notice("db", LOW), T, FORM)
+    told = message(Notification("db", LOW), T, FORM)
     assert "generatorURL" not in told
     assert "application_name" not in told["annotations"]
 
@@ -231,7 +234,7 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_what_clients_say_is_made_harmless_wherever_it_stands() -> None:
     name = "<!channel> \u202e[x](https://evil.example)"
     alert = replace(EXHAUSTED, description=f"It is {name}.", application_name=name)
-    told = json.dumps(message(Notice("db", replace(alert, about=("role", name))), T, FORM))
+    told = json.dumps(message(Notification("db", replace(alert, about=("role", name))), T, FORM))
     for active in ("<!", "](", "https://evil", "\\u202e"):
         assert active in json.dumps(name)
         assert active not in told.replace("\\\\u202e", "")
@@ -255,7 +258,7 @@ alerts = st.sampled_from(
 @given(alerts, st.floats(T - 1e3, T + 1e3), st.none() | st.floats(T - 2e3, T + 2e3))
 def test_alertmanager_takes_every_alert(alert: Alert, now: float, end: float | None) -> None:
     """It refuses a post for one alert that ends before it begins, or has no proper text."""
-    told = message(Notice("db", alert, resolved_at=end), now, FORM)
+    told = message(Notification("db", alert, resolved_at=end), now, FORM)
     json.dumps(told).encode()
     assert seconds(told["startsAt"]) <= seconds(told["endsAt"])
     assert (seconds(told["endsAt"]) > now) == (end is None)
@@ -267,10 +270,10 @@ class Model:
 
     until: dict[str, float]
 
-    def take(self, notices: list[Notice], now: float) -> None:
+    def take(self, notifications: list[Notification], now: float) -> None:
         """Receive a post."""
-        for notice in notices:
-            told = message(notice, now, FORM)
+        for notification in notifications:
+            told = message(notification, now, FORM)
             self.until[json.dumps(told["labels"], sort_keys=True)] = seconds(told["endsAt"])
 
     def fires(self, now: float) -> int:
@@ -306,7 +309,7 @@ def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
             posted = due(known, told, now, FORM)
             assert posted
             model.take(posted, now)
-            told |= {notice.key: Sent(now, notice.wording) for notice in posted}
+            told |= {notification.key: Sent(now, notification.wording) for notification in posted}
             assert due(known, told, now, FORM) == []
             assert next_at(known, told, now, FORM) > now
         now, reachable = end, next_reachable
@@ -315,5 +318,5 @@ def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
         if reachable:
             posted = due(known, told, now, FORM)
             model.take(posted, now)
-            told |= {notice.key: Sent(now, notice.wording) for notice in posted}
+            told |= {notification.key: Sent(now, notification.wording) for notification in posted}
     assert model.fires(now) == 2

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pgheadroom.model.reading import Condition
+from pgheadroom.model.reading import Outcome
 from pgheadroom.postgres.knock import parse_error
-from pgheadroom.postgres.refusal import Refusal, condition, parse
+from pgheadroom.postgres.refusal import Refusal, outcome, parse
 
 PREFIX = 'connection to server at "127.0.0.1", port 5432 failed: '
 
@@ -16,65 +16,65 @@ def full_message(text: str, routine: str, label: str = "LOCATION", severity: str
 @pytest.mark.parametrize(
     ("routine", "expected"),
     [
-        ("InitProcess", Condition.FULL),
-        ("BackendInitialize", Condition.FULL),
-        ("ProcessStartupPacket", Condition.FULL),
-        ("ProcArrayAdd", Condition.FULL),
-        ("InitPostgres", Condition.RESERVED_ONLY),
-        ("InitializeSessionUserId", Condition.ROLE_LIMIT),
-        ("CheckMyDatabase", Condition.DATABASE_LIMIT),
+        ("InitProcess", Outcome.FULL),
+        ("BackendInitialize", Outcome.FULL),
+        ("ProcessStartupPacket", Outcome.FULL),
+        ("ProcArrayAdd", Outcome.FULL),
+        ("InitPostgres", Outcome.RESERVED_ONLY),
+        ("InitializeSessionUserId", Outcome.ROLE_LIMIT),
+        ("CheckMyDatabase", Outcome.DATABASE_LIMIT),
     ],
 )
-def test_the_routine_decides_in_any_language(routine: str, expected: Condition) -> None:
+def test_the_routine_decides_in_any_language(routine: str, expected: Outcome) -> None:
     said = parse(full_message("tut mir leid, schon zu viele Verbindungen", routine, "ORT"))
     assert said.sqlstate == "53300"
     assert said.routine == routine
-    assert condition(said, was_alive=False) is expected
+    assert outcome(said, was_alive=False) is expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("sorry, too many clients already", Condition.FULL),
-        ("remaining connection slots are reserved for roles with ...", Condition.RESERVED_ONLY),
-        ('too many connections for role "x"', Condition.ROLE_LIMIT),
-        ('too many connections for database "x"', Condition.DATABASE_LIMIT),
+        ("sorry, too many clients already", Outcome.FULL),
+        ("remaining connection slots are reserved for roles with ...", Outcome.RESERVED_ONLY),
+        ('too many connections for role "x"', Outcome.ROLE_LIMIT),
+        ('too many connections for database "x"', Outcome.DATABASE_LIMIT),
     ],
 )
-def test_without_a_routine_the_text_decides(text: str, expected: Condition) -> None:
+def test_without_a_routine_the_text_decides(text: str, expected: Outcome) -> None:
     """A pooler passes SQLSTATE and text on, and nothing else."""
-    assert condition(parse(f"{PREFIX}FATAL:  53300: {text}"), was_alive=False) is expected
+    assert outcome(parse(f"{PREFIX}FATAL:  53300: {text}"), was_alive=False) is expected
 
 
 def test_a_server_that_had_sessions_is_shutting_down_and_not_starting() -> None:
     said = Refusal("57P03", "ProcessStartupPacket", "das Datenbanksystem ...")
-    assert condition(said, was_alive=True) is Condition.SHUTTING_DOWN
-    assert condition(said, was_alive=False) is Condition.STARTING
+    assert outcome(said, was_alive=True) is Outcome.SHUTTING_DOWN
+    assert outcome(said, was_alive=False) is Outcome.STARTING
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("FATAL:  28P01: password authentication failed", Condition.AUTH),
-        ("FATAL:  28000: no pg_hba.conf entry", Condition.AUTH),
-        ("FATAL:  42501: permission denied for database", Condition.AUTH),
-        ("FATAL:  3D000: database does not exist", Condition.ERROR),
-        ("ERROR:  57014: canceling statement due to statement timeout", Condition.TIMEOUT),
-        ("ERROR:  55P03: canceling statement due to lock timeout", Condition.TIMEOUT),
-        ("FATAL:  08P01: no more connections allowed (max_client_conn)", Condition.POOLER_FULL),
-        ("FATAL:  08P01: sorry, too many clients already", Condition.FULL),
-        ("FATAL:  08P01: query_wait_timeout", Condition.ERROR),
-        ("fe_sendauth: no password supplied", Condition.AUTH),
-        ("Connection refused\n\tIs the server running?", Condition.UNREACHABLE),
-        ("No such file or directory", Condition.UNREACHABLE),
-        ("server closed the connection unexpectedly", Condition.UNREACHABLE),
-        ("Connection timed out", Condition.TIMEOUT),
-        ('could not translate host name "x" to address', Condition.HOST_UNKNOWN),
-        ("SSL error: certificate verify failed", Condition.ERROR),
+        ("FATAL:  28P01: password authentication failed", Outcome.AUTH),
+        ("FATAL:  28000: no pg_hba.conf entry", Outcome.AUTH),
+        ("FATAL:  42501: permission denied for database", Outcome.AUTH),
+        ("FATAL:  3D000: database does not exist", Outcome.ERROR),
+        ("ERROR:  57014: canceling statement due to statement timeout", Outcome.TIMEOUT),
+        ("ERROR:  55P03: canceling statement due to lock timeout", Outcome.TIMEOUT),
+        ("FATAL:  08P01: no more connections allowed (max_client_conn)", Outcome.POOLER_FULL),
+        ("FATAL:  08P01: sorry, too many clients already", Outcome.FULL),
+        ("FATAL:  08P01: query_wait_timeout", Outcome.ERROR),
+        ("fe_sendauth: no password supplied", Outcome.AUTH),
+        ("Connection refused\n\tIs the server running?", Outcome.UNREACHABLE),
+        ("No such file or directory", Outcome.UNREACHABLE),
+        ("server closed the connection unexpectedly", Outcome.UNREACHABLE),
+        ("Connection timed out", Outcome.TIMEOUT),
+        ('could not translate host name "x" to address', Outcome.HOST_UNKNOWN),
+        ("SSL error: certificate verify failed", Outcome.ERROR),
     ],
 )
-def test_every_other_cause_has_its_name(message: str, expected: Condition) -> None:
-    assert condition(parse(PREFIX + message), was_alive=False) is expected
+def test_every_other_cause_has_its_name(message: str, expected: Outcome) -> None:
+    assert outcome(parse(PREFIX + message), was_alive=False) is expected
 
 
 def test_the_log_gets_one_line() -> None:

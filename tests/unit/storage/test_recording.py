@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import sample
 
-from pgheadroom.model.reading import FAILURES, Condition, Failure, Group, Knock, LimitUse, Sample
+from pgheadroom.model.reading import FAILURES, Failure, Group, Knock, LimitUse, Outcome, Sample
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.storage.recording import RecordingError, line_of, parse
@@ -106,20 +106,20 @@ def test_a_sample_survives_the_file(
     assert parse(written) == taken
 
 
-@given(at=times, condition=st.sampled_from(FAILURES), detail=st.just("no route to host"))
-def test_a_failure_survives_the_file(at: float, condition: Condition, detail: str) -> None:
-    failure = Failure(at, condition, detail)
+@given(at=times, outcome=st.sampled_from(FAILURES), detail=st.just("no route to host"))
+def test_a_failure_survives_the_file(at: float, outcome: Outcome, detail: str) -> None:
+    failure = Failure(at, outcome, detail)
     assert parse(line_of(failure)) == failure
 
 
-@given(at=times, seconds=st.integers(0, 5000), condition=st.sampled_from(list(Condition)))
-def test_a_knock_survives_the_file(at: float, seconds: int, condition: Condition) -> None:
-    knock = Knock(at, seconds / 1000, condition, "" if condition is Condition.OK else "refused")
+@given(at=times, seconds=st.integers(0, 5000), outcome=st.sampled_from(list(Outcome)))
+def test_a_knock_survives_the_file(at: float, seconds: int, outcome: Outcome) -> None:
+    knock = Knock(at, seconds / 1000, outcome, "" if outcome is Outcome.OK else "refused")
     assert parse(line_of(knock)) == knock
 
 
 def test_times_are_written_to_the_millisecond() -> None:
-    assert parse(line_of(Failure(1.23456, Condition.FULL, ""))).at == 1.235
+    assert parse(line_of(Failure(1.23456, Outcome.FULL, ""))).at == 1.235
     pulse = sample(at=20.00049)._replace(breakdown=sample(at=15.0004).breakdown)
     found = parse(line_of(pulse))
     assert isinstance(found, Sample)

@@ -18,10 +18,10 @@ from pgheadroom.forecast.history import RUNGS
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.reading import (
     FAILURES,
-    Condition,
     Failure,
     Group,
     Knock,
+    Outcome,
     Reading,
     Sample,
     Visit,
@@ -30,7 +30,7 @@ from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.storage.snapshot import Memory, recalled, remembered
+from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import FORMAT, DamagedError, pack, unpack
 from pgheadroom.watch.changes import changes
 
@@ -55,7 +55,7 @@ stretches = st.lists(
 troubles = st.lists(
     st.one_of(
         st.builds(Failure, st.floats(0, 1e7), st.sampled_from(FAILURES), st.just("why")),
-        st.builds(Knock, st.floats(0, 1e7), st.just(0.01), st.sampled_from(list(Condition))),
+        st.builds(Knock, st.floats(0, 1e7), st.just(0.01), st.sampled_from(list(Outcome))),
     ),
     max_size=4,
 )
@@ -85,15 +85,15 @@ def leak(days: float = 4.0) -> State:
 
 
 LEAK = leak()
-RANGE = after(
+CYCLE = after(
     [*samples([(20, 30.0, 1, a, b) for a, b in [(5, 60), (60, 5), (5, 70), (70, 5)] * 3])]
 )
-STROKES = after([*samples([(30, 1.0, 1, n, n) for n in (10, 30, 50)] + [(2, 1.0, 1, 70, 71)])])
+JUMPS = after([*samples([(30, 1.0, 1, n, n) for n in (10, 30, 50)] + [(2, 1.0, 1, 70, 71)])])
 
 
-def kept(state: State, at: float = 2e6) -> Memory:
+def kept(state: State, at: float = 2e6) -> Snapshot:
     """Return what a file brings back of *state*."""
-    return unpack(pack(remembered(state, at), "db"), "db", at)
+    return unpack(pack(taken(state, at), "db"), "db", at)
 
 
 @settings(deadline=None)
@@ -102,27 +102,27 @@ def test_whatever_was_read_is_remembered_exactly(
     found: list[Stretch], other: list[Reading]
 ) -> None:
     state = after([*samples(found), *other])
-    assert kept(state) == remembered(state, 2e6)
+    assert kept(state) == taken(state, 2e6)
 
 
-@pytest.mark.parametrize("state", [LEAK, RANGE, STROKES], ids=["leak", "range", "strokes"])
+@pytest.mark.parametrize("state", [LEAK, CYCLE, JUMPS], ids=["leak", "cycle", "jumps"])
 def test_what_foretells_and_what_fires_is_remembered(state: State) -> None:
     """In the order in which it was known, which decides between equals."""
-    memory = kept(state)
-    assert memory == remembered(state, 2e6)
-    assert list(memory.watched) == list(state.watched)
-    for one, other in zip(memory.course.history.rungs, state.course.history.rungs, strict=True):
+    snapshot = kept(state)
+    assert snapshot == taken(state, 2e6)
+    assert list(snapshot.active) == list(state.active)
+    for one, other in zip(snapshot.usage.history.rungs, state.usage.history.rungs, strict=True):
         assert [list(b.spans) for b in one] == [list(b.spans) for b in other]
 
 
 def test_those_three_hold_all_there_is_to_remember() -> None:
     assert {alert.name for alert in LEAK.alerts} >= {AlertName.EXHAUSTED, AlertName.LEAKING}
-    assert LEAK.tendencies.leaks[0].verdict is Verdict.CLIMBING
-    assert any(LEAK.course.climbs)
-    assert all(LEAK.course.history.rungs[:12])
-    assert RANGE.course.swings.next is not None
-    assert STROKES.course.strokes.done
-    assert STROKES.course.strokes.moving
+    assert LEAK.trends.leaks[0].verdict is Verdict.CLIMBING
+    assert any(LEAK.usage.climbs)
+    assert all(LEAK.usage.history.rungs[:12])
+    assert CYCLE.usage.cycles.next is not None
+    assert JUMPS.usage.jumps.done
+    assert JUMPS.usage.jumps.moving
 
 
 @settings(deadline=None)
@@ -134,21 +134,21 @@ def test_after_a_restart_it_judges_as_if_there_had_been_none(
     state = after([*samples(before)])
     assert state.sample is not None
     now = state.sample.at
-    anew = recalled(State("db"), kept(state, now), now)
+    anew = restored(State("db"), kept(state, now), now)
     for reading in samples(later, now):
         state, anew = step(state, reading, POLICY), step(anew, reading, POLICY)
-        assert (anew.watched, anew.alerts, anew.outlook) == (
-            state.watched,
+        assert (anew.active, anew.alerts, anew.forecasts) == (
+            state.active,
             state.alerts,
-            state.outlook,
+            state.forecasts,
         )
-        assert (anew.course, anew.tendencies) == (state.course, state.tendencies)
+        assert (anew.usage, anew.trends) == (state.usage, state.trends)
 
 
 def test_what_fires_is_shown_before_there_is_a_reading() -> None:
-    anew = recalled(State("db"), kept(LEAK), 2e6 + 5)
+    anew = restored(State("db"), kept(LEAK), 2e6 + 5)
     assert anew.alerts == LEAK.alerts
-    assert anew.condition is None
+    assert anew.outcome is None
 
 
 def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None:
@@ -156,10 +156,10 @@ def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None
     assert LEAK.sample is not None
     now = LEAK.sample.at + 1000
     anew = step(
-        recalled(State("db"), kept(LEAK, now), now), Failure(now, Condition.FULL, "sorry"), POLICY
+        restored(State("db"), kept(LEAK, now), now), Failure(now, Outcome.FULL, "sorry"), POLICY
     )
-    before = step(LEAK, Failure(now, Condition.FULL, "sorry"), POLICY)
-    assert anew.recalled
+    before = step(LEAK, Failure(now, Outcome.FULL, "sorry"), POLICY)
+    assert anew.restored
     assert anew.sample is not None
     assert (anew.sample.at, anew.sample.slots) == (LEAK.sample.at, LEAK.sample.slots)
     assert anew.applications == before.applications
@@ -172,19 +172,19 @@ def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None
 
 
 def test_the_first_sample_of_a_new_life_replaces_the_one_that_was_remembered() -> None:
-    anew = recalled(State("db"), kept(LEAK), 2e6)
+    anew = restored(State("db"), kept(LEAK), 2e6)
     found = sample(2e6 + 1, limits=LIMITS)
     state = step(anew, found, POLICY)
-    assert (state.recalled, state.sample) == (False, found)
+    assert (state.restored, state.sample) == (False, found)
     assert state.applications.totals == {"api": 4}
     assert "server" in [change.event for change in changes(anew, state)]
 
 
 def test_what_was_seen_before_a_restart_does_not_make_one_failure_a_page() -> None:
-    state = recalled(State("db"), kept(after([sample(1e6, limits=LIMITS)])), 2e6)
-    state = after([Failure(2e6 + second, Condition.TIMEOUT, "why") for second in range(59)], state)
+    state = restored(State("db"), kept(after([sample(1e6, limits=LIMITS)])), 2e6)
+    state = after([Failure(2e6 + second, Outcome.TIMEOUT, "why") for second in range(59)], state)
     assert state.alerts == ()
-    state = step(state, Failure(2e6 + 60, Condition.TIMEOUT, "why"), POLICY)
+    state = step(state, Failure(2e6 + 60, Outcome.TIMEOUT, "why"), POLICY)
     (alert,) = state.alerts
     assert alert.severity is Severity.WARNING
     assert "Last known, at 1970-01-12 13:46:40 UTC" in alert.description
@@ -202,14 +202,30 @@ FORMAT_1 = b64decode(
 
 
 def test_a_file_of_the_version_before_is_read() -> None:
-    memory = unpack(FORMAT_1, "db", 2e6)
-    anew = recalled(State("db"), memory, 2e6 + 1)
+    snapshot = unpack(FORMAT_1, "db", 2e6)
+    anew = restored(State("db"), snapshot, 2e6 + 1)
     (alert,) = anew.alerts
     assert (alert.name, alert.application_name) == (AlertName.EXHAUSTED, "web")
     assert alert.told_at is None
-    assert memory.course.limit == 97
+    assert snapshot.usage.limit == 97
     assert anew.sample is None
-    assert unpack(pack(memory, "db"), "db", 2e6) == memory
+    assert unpack(pack(snapshot, "db"), "db", 2e6) == snapshot
+
+
+@pytest.mark.parametrize(("state", "before"), [(CYCLE, "range"), (JUMPS, "strokes")])
+def test_format_2_had_other_names_for_patterns(state: State, before: str) -> None:
+    snapshot = taken(state, 2e6)
+    assert snapshot.forecasts
+    document = json.loads(gzip.decompress(pack(snapshot, "db")))
+    forecasts = document["memory"][3]
+    told = [forecast[0] for forecast in forecasts]
+    document["memory"][3] = [
+        [before if pattern in ("cycle", "jumps") else pattern, *rest]
+        for pattern, *rest in forecasts
+    ]
+    document["format"] = 2
+    assert [forecast[0] for forecast in document["memory"][3]] != told
+    assert unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6) == snapshot
 
 
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, None)
@@ -236,25 +252,25 @@ def low(**changes: Any) -> ActiveAlert:  # noqa: ANN401 - any field
     ],
 )
 def test_an_alert_outlives_a_restart_but_not_a_holiday(
-    watched: ActiveAlert,
+    active: ActiveAlert,
     hold: float,
     seconds: float,
     goes_on: bool,  # noqa: FBT001 - parametrized
 ) -> None:
-    memory = Memory(1000.0, State("db").course, State("db").tendencies, (), {WATCHED: watched})
+    snapshot = Snapshot(1000.0, State("db").usage, State("db").trends, (), {WATCHED: active})
     fresh = State("db", Thresholds(resolve_hold_seconds=hold))
-    anew = recalled(fresh, memory, 1000.0 + seconds)
-    assert (WATCHED in anew.watched) is goes_on
-    assert anew.alerts == ((watched.alert,) if goes_on and watched.alert else ())
+    anew = restored(fresh, snapshot, 1000.0 + seconds)
+    assert (WATCHED in anew.active) is goes_on
+    assert anew.alerts == ((active.alert,) if goes_on and active.alert else ())
 
 
 def firing(*names: AlertName) -> State:
     """Return the state after a restart during which critical alerts of *names* fired."""
     alerts = [Alert(name, Severity.CRITICAL, 100.0, "before") for name in names]
-    watched = {alert.key: ActiveAlert(90.0, alert) for alert in alerts}
-    memory = Memory(1000.0, State("db").course, State("db").tendencies, (), watched)
+    active = {alert.key: ActiveAlert(90.0, alert) for alert in alerts}
+    snapshot = Snapshot(1000.0, State("db").usage, State("db").trends, (), active)
     fresh = State("db", Thresholds(resolve_hold_seconds=0))
-    return recalled(fresh, memory, 1010.0)
+    return restored(fresh, snapshot, 1010.0)
 
 
 def names_of(state: State) -> set[AlertName]:
@@ -265,16 +281,16 @@ FIRED = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN, AlertName.R
 
 
 def test_a_knock_alone_is_no_end_of_what_a_reading_has_found() -> None:
-    state = after([Knock(1011.0, 0.01, Condition.OK)], firing(*FIRED))
+    state = after([Knock(1011.0, 0.01, Outcome.OK)], firing(*FIRED))
     assert names_of(state) == {AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN}
 
 
 def test_what_the_canary_found_stands_while_it_is_not_let_in() -> None:
-    turned_away = Visit(1011.0, 0.01, Condition.ROLE_LIMIT, "too many")
+    turned_away = Visit(1011.0, 0.01, Outcome.ROLE_LIMIT, "too many")
     state = step(firing(AlertName.REFUSED), turned_away, POLICY)
     assert names_of(state) == {AlertName.REFUSED}
     assert state.alerts[0].since < 1010.0
-    let_in = Visit(1012.0, 0.01, Condition.OK)
+    let_in = Visit(1012.0, 0.01, Outcome.OK)
     state = step(step(state, let_in, POLICY), let_in, POLICY)
     assert names_of(step(state, sample(1400.0, limits=LIMITS), POLICY)) == set()
 
@@ -282,7 +298,7 @@ def test_what_the_canary_found_stands_while_it_is_not_let_in() -> None:
 def test_who_could_not_see_before_and_cannot_see_now_has_seen_nothing_meanwhile() -> None:
     state = firing(*FIRED)
     for second in range(5):
-        state = step(state, Failure(1011.0 + second, Condition.TIMEOUT, "why"), POLICY)
+        state = step(state, Failure(1011.0 + second, Outcome.TIMEOUT, "why"), POLICY)
     assert {AlertName.UNKNOWN, AlertName.IMMINENT} <= names_of(state)
     state = step(state, sample(1020.0, limits=LIMITS), POLICY)
     assert names_of(state) == {AlertName.UNKNOWN, AlertName.IMMINENT}  # gone, and held
@@ -291,13 +307,13 @@ def test_who_could_not_see_before_and_cannot_see_now_has_seen_nothing_meanwhile(
 
 
 def test_a_full_server_is_still_full_and_since_when() -> None:
-    state = after([Failure(1020.0, Condition.FULL, "sorry")], firing(*FIRED))
+    state = after([Failure(1020.0, Outcome.FULL, "sorry")], firing(*FIRED))
     (alert,) = [alert for alert in state.alerts if alert.name is AlertName.EXHAUSTED]
     assert alert.since == 100.0
     assert "sorry" in alert.description
 
 
-GOOD = pack(remembered(LEAK, 2e6), "db")
+GOOD = pack(taken(LEAK, 2e6), "db")
 DOCUMENT = json.loads(gzip.decompress(GOOD))
 
 
@@ -313,11 +329,11 @@ def test_a_byte_that_was_changed_is_told_or_changes_nothing(at: int, flip: int) 
     changed = bytearray(GOOD)
     changed[at] ^= flip
     try:
-        memory = unpack(bytes(changed), "db", 2e6)
+        snapshot = unpack(bytes(changed), "db", 2e6)
     except DamagedError as error:
         assert str(error)  # noqa: PT017 - one of two that are right
     else:
-        assert memory == remembered(LEAK, 2e6)
+        assert snapshot == taken(LEAK, 2e6)
 
 
 @given(st.binary(max_size=200))
@@ -401,32 +417,32 @@ def test_a_forged_figure_is_told_or_does_no_harm(part: str, path: list[int], val
     node[last] = value
     data = gzip.compress(json.dumps(forged).encode(), 1)
     try:
-        memory = unpack(data, "db", 2e6)
+        snapshot = unpack(data, "db", 2e6)
     except DamagedError as error:
         assert str(error)  # noqa: PT017 - one of two that are right
         return
-    state = recalled(State("db"), memory, 2e6)
+    state = restored(State("db"), snapshot, 2e6)
     state = after([*samples([(40, 1.0, 0, 60, 97), (5, 9000.0, 1, 1, 1)], 2e6)], state)
-    assert kept(state, 3e6) == remembered(state, 3e6)
+    assert kept(state, 3e6) == taken(state, 3e6)
 
 
 def test_applications_that_come_and_go_for_a_day_do_not_pile_up() -> None:
     """As bounded as what is remembered of one that stays."""
-    course = State("db").course
+    usage = State("db").usage
     for minute in range(24 * 60):
         totals = {f"job-{minute // 10 * 40 + n}": 1 for n in range(40)}
-        course = course.add(1e6 + 60.0 * minute, 40, totals, 97)
-    most = max(len(bucket.spans) for rung in course.history.rungs for bucket in rung)
+        usage = usage.add(1e6 + 60.0 * minute, 40, totals, 97)
+    most = max(len(bucket.spans) for rung in usage.history.rungs for bucket in rung)
     assert 40 < most <= 128
-    data = pack(remembered(State("db")._replace(course=course), 2e6), "db")
+    data = pack(taken(State("db")._replace(usage=usage), 2e6), "db")
     assert len(data) < 150_000
 
 
 def test_which_server_it_was_is_remembered() -> None:
     """So that an alert goes on as the same one while a full server keeps us out."""
     state = LEAK._replace(identifier="7301234567890123456")
-    memory = unpack(pack(remembered(state, 1e7), "db"), "db", 1e7)
-    assert recalled(State("db").at("db1"), memory, 1e7).server == "db1#7301234567890123456"
+    snapshot = unpack(pack(taken(state, 1e7), "db"), "db", 1e7)
+    assert restored(State("db").at("db1"), snapshot, 1e7).server == "db1#7301234567890123456"
 
 
 def test_what_was_kept_before_servers_were_identified_counts() -> None:
@@ -435,12 +451,12 @@ def test_what_was_kept_before_servers_were_identified_counts() -> None:
     without = unpack(FORMAT_1, "db", 1e7)
     assert (len(document["memory"]), without.identifier) == (5, "")
     document["memory"].append("73")
-    memory = unpack(gzip.compress(json.dumps(document).encode()), "db", 1e7)
-    assert memory == replace(without, identifier="73")
+    snapshot = unpack(gzip.compress(json.dumps(document).encode()), "db", 1e7)
+    assert snapshot == replace(without, identifier="73")
 
 
 @pytest.mark.parametrize("identifier", ["73x", "7" * 21, '7"', "\u0667", "7\n"])
 def test_a_server_that_cannot_be_is_refused(identifier: str) -> None:
     state = LEAK._replace(identifier=identifier)
     with pytest.raises(DamagedError, match="server"):
-        unpack(pack(remembered(state, 1e7), "db"), "db", 1e7)
+        unpack(pack(taken(state, 1e7), "db"), "db", 1e7)

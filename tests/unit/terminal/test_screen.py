@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.support.histories import START, Shape, after, climb, pool, reading, samples, together
 from tests.support.readings import POLICY, older_server
 
-from pgheadroom.model.reading import Condition, Failure, Knock, LimitUse
+from pgheadroom.model.reading import Failure, Knock, LimitUse, Outcome
 from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -84,13 +84,13 @@ def test_a_full_server() -> None:
     assert f"{bars.FREE}{bars.FREE}" not in page
 
 
-def refused(condition: Condition, detail: str) -> State:
+def refused(outcome: Outcome, detail: str) -> State:
     known = looked(CALM, 60)
-    return step(known, Failure(at(known) + 2, condition, detail), POLICY)
+    return step(known, Failure(at(known) + 2, outcome, detail), POLICY)
 
 
 def test_a_server_that_refuses_us_is_full_with_its_last_figures() -> None:
-    state = refused(Condition.FULL, "sorry, too many clients already")
+    state = refused(Outcome.FULL, "sorry, too many clients already")
     page = shown(state, at(state) + 12)
     assert "FULL: no slot of 95 is free for applications; none to be had" in page
     assert "full: sorry, too many clients already; figures are of 00:00:59, 12 s ago" in page
@@ -100,7 +100,7 @@ def test_a_server_that_refuses_us_is_full_with_its_last_figures() -> None:
 
 
 def test_a_server_that_is_gone() -> None:
-    state = refused(Condition.UNREACHABLE, "connection refused")
+    state = refused(Outcome.UNREACHABLE, "connection refused")
     page = shown(state, at(state) + 90)
     assert "Last known: 8" in page
     assert "nobody knows what is left" in page
@@ -119,7 +119,7 @@ def test_before_the_first_reading() -> None:
     page = shown(State("orders"))
     assert "orders  waiting" in page
     assert "waiting for the first reading" in page
-    state = step(State("orders"), Failure(START, Condition.AUTH, "no password"), POLICY)
+    state = step(State("orders"), Failure(START, Outcome.AUTH, "no password"), POLICY)
     page = shown(state, START + 9)
     assert "no sample yet" in page
     assert "auth: no password" in page
@@ -134,7 +134,7 @@ def test_roles_databases_knock_and_estimates() -> None:
     )
     state = known._replace(
         sample=known.sample._replace(breakdown=found),
-        knock=Knock(START, 0.0021, Condition.TIMEOUT, "silence"),
+        knock=Knock(START, 0.0021, Outcome.TIMEOUT, "silence"),
     )
     page = shown(state, look=Look())
     assert "limits  role app\\x1b[5m 9 of 10   database shop 3 of 50" in page
@@ -143,7 +143,7 @@ def test_roles_databases_knock_and_estimates() -> None:
     older = older_server(state.sample, 150018) if state.sample else None
     estimated = shown(state._replace(sample=older), look=Look())
     assert "these are estimates: GRANT pg_monitor TO pgheadroom;" in estimated
-    good = replace(state.knock, condition=Condition.OK) if state.knock else None
+    good = replace(state.knock, outcome=Outcome.OK) if state.knock else None
     assert "knock ok (2.1 ms)" in shown(state._replace(knock=good), look=Look())
 
 
@@ -184,7 +184,7 @@ def test_a_hostile_name_is_text(name: str) -> None:
     """In the table, the headline, the alert, the trouble and the limits: nothing is interpreted."""
     shape = together(CALM, climb(name, 0, 0.5, begins=30))
     state = looked(shape, 175)
-    state = step(state, Failure(at(state) + 1, Condition.ERROR, name), POLICY)
+    state = step(state, Failure(at(state) + 1, Outcome.ERROR, name), POLICY)
     output = io.StringIO()
     console = Console(file=output, width=160, height=40, force_terminal=True, legacy_windows=False)
     console.print(screen(state, at(state) + 2, Look(160, 40)))
@@ -245,14 +245,14 @@ def test_the_bar_is_as_wide_as_said_and_hides_nothing(
 
 def test_the_curve_shows_a_climb_a_gap_and_nothing_before_it_began() -> None:
     state = looked(climb("x", 5, 0.3), 200)
-    rows = bars.curve(state.course.history, at(state), 300.0, 95, (60, 3))
+    rows = bars.curve(state.usage.history, at(state), 300.0, 95, (60, 3))
     assert [len(row) for row in rows] == [60] * 3
     bottom = rows[-1]
     assert bottom.startswith(" " * 18)
     assert bottom.endswith("█" * 10)
     levels = [sum(" ▁▂▃▄▅▆▇█".index(row[column]) for row in rows) for column in range(20, 60)]
     assert levels == sorted(levels)
-    later = bars.curve(state.course.history, at(state) + 100, 300.0, 95, (60, 3))
+    later = bars.curve(state.usage.history, at(state) + 100, 300.0, 95, (60, 3))
     assert all(row.endswith(" " * 18) for row in later)
 
 

@@ -12,11 +12,11 @@ from tests.support.histories import START, climb, let_in, pool, reading, samples
 from tests.support.readings import POLICY
 
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Condition, Failure, Reading
+from pgheadroom.model.reading import Failure, Outcome, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
 from pgheadroom.watch.alert_lines import CULPRIT_SECONDS, Told, alert_lines, as_told
-from pgheadroom.watch.changes import Change
+from pgheadroom.watch.changes import LogLine
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
@@ -26,7 +26,7 @@ class Log:
 
     def __init__(self, told: Told | None = None) -> None:
         self.told = told or {}
-        self.lines: list[tuple[float, Change]] = []
+        self.lines: list[tuple[float, LogLine]] = []
 
     def hear(self, at: float, *alerts: Alert) -> list[str]:
         """Take in what fires; return the events that are logged."""
@@ -121,7 +121,7 @@ def test_an_incident_is_a_handful_of_lines(*, refused: bool) -> None:
         at += 1
         found: Reading = reading(START + at, let_in(shape(200), 97))
         if refused and at % 2:
-            found = Failure(START + at, Condition.FULL, "sorry")
+            found = Failure(START + at, Outcome.FULL, "sorry")
         state = log.play([found], state)
     log.play((reading(START + second, {"jobs": 30}) for second in range(901, 2400)), state)
     assert len(log.lines) <= 12

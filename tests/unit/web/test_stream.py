@@ -6,7 +6,7 @@ from typing import Any
 from tests.support.readings import POLICY, sample
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Condition, Failure, Group
+from pgheadroom.model.reading import Failure, Group, Outcome
 from pgheadroom.step import step
 from pgheadroom.web.stream import All, One
 
@@ -74,7 +74,7 @@ def test_a_change_of_state_is_told_with_the_next_beat() -> None:
     listener = Listener(board)
     listener.next()
     for target in FLEET[:7]:
-        failure = Failure(1000.0, Condition.UNREACHABLE, "connection refused")
+        failure = Failure(1000.0, Outcome.UNREACHABLE, "connection refused")
         board.publish(step(board.state(target), failure, POLICY))
     assert names(listener.next()) == set(FLEET[:7])
 

@@ -95,8 +95,8 @@ export function worst(view) {
 
 const SIGNS = {
   climb: "climbing",
-  strokes: "going up in steps",
-  range: "peaks growing",
+  jumps: "going up in steps",
+  cycle: "peaks growing",
   leak: "leaking",
 };
 

@@ -1,0 +1,94 @@
+"""Turns Settings into the options of each part: the login, the policy, the notifier, the saver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pgheadroom.board import Board
+from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.judge.slot_rules import least_share
+from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.names import NameFolder
+from pgheadroom.net.http import Credentials
+from pgheadroom.notify.alertmanager import Notifier
+from pgheadroom.notify.notification import NotificationOptions
+from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
+from pgheadroom.postgres.login import ConnectOptions
+from pgheadroom.step import Policy
+from pgheadroom.storage.directory import StateDirectory
+from pgheadroom.storage.saver import SnapshotSaver
+
+
+def connect_options(settings: Settings, name: str, target: TargetSettings) -> ConnectOptions:
+    """Return how to log in to *target*, which is called *name*."""
+    return ConnectOptions(
+        name=name,
+        conninfo=target.dsn.get_secret_value(),
+        password_file=target.password_file,
+        extra_reserved=target.extra_reserved,
+        rds_reserve=target.rds_reserve,
+        limit_share=least_share(settings.thresholds),
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        read_timeout_seconds=settings.read_timeout_seconds,
+        backoff_first_seconds=max(1.0, settings.interval_seconds),
+        backoff_longest_seconds=settings.backoff_longest_seconds,
+        canary=_canary_options(settings, name, target),
+    )
+
+
+def _canary_options(settings: Settings, name: str, target: TargetSettings) -> ConnectOptions | None:
+    if target.canary_dsn is None:
+        return None
+    return ConnectOptions(
+        name=name,
+        conninfo=target.canary_dsn.get_secret_value(),
+        password_file=target.canary_password_file,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        read_timeout_seconds=settings.read_timeout_seconds,
+        backoff_first_seconds=settings.canary_interval_seconds,
+        backoff_longest_seconds=max(
+            settings.canary_interval_seconds, settings.backoff_longest_seconds
+        ),
+        application_name=CANARY,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    """Return what *settings* say about the way readings become a state."""
+    return Policy(
+        fold=NameFolder(settings.rules).fold,
+        most_applications=settings.max_applications,
+        thresholds=settings.thresholds,
+    )
+
+
+def notifier(settings: Settings, board: Board, own: SelfMetrics) -> Notifier:
+    """Return what tells the Alertmanagers of *settings* about the alerts on *board*."""
+    return Notifier(
+        settings.alertmanager_urls,
+        NotificationOptions(
+            settings.alertmanager_resend_seconds, settings.alert_labels, settings.external_url
+        ),
+        Credentials(
+            username=settings.alertmanager_username,
+            password_file=settings.alertmanager_password_file,
+            bearer_token_file=settings.alertmanager_bearer_token_file,
+            ca_file=settings.alertmanager_ca_file,
+            cert_file=settings.alertmanager_cert_file,
+            key_file=settings.alertmanager_key_file,
+        ),
+        board,
+        own,
+    )
+
+
+def saver(
+    settings: Settings, targets: Mapping[str, TargetSettings], board: Board, own: SelfMetrics
+) -> SnapshotSaver | None:
+    """Return what saves the states of *targets*; None where *settings* name no directory."""
+    path = settings.directory_of_state()
+    if path is None:
+        return None
+    others = {name: target for name, target in targets.items() if name not in settings.targets}
+    unnamed = next((name for name, target in others.items() if name == target.address), None)
+    return SnapshotSaver(StateDirectory(path), board, own, unnamed)

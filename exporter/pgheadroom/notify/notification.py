@@ -102,11 +102,11 @@ def reworded(
     """
     found: dict[Key, Notification] = {}
     for alert in alerts:
-        notification = Notification(target, alert, server=server)
-        before = known.get(notification.key)
+        one = Notification(target, alert, server=server)
+        before = known.get(one.key)
         if before is None or before.resolved_at is not None or before.alert.since != alert.since:
             return None
-        found[notification.key] = notification
+        found[one.key] = one
     return found
 
 
@@ -123,13 +123,13 @@ def noted(
     What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
     """
     notifications = [Notification(target, alert, server=server) for alert in alerts]
-    firing = {notification.key: notification for notification in notifications}
+    firing = {one.key: one for one in notifications}
     kept: dict[Key, Notification] = {}
-    for key, notification in known.items():
-        if notification.target == target and notification.resolved_at is None:
-            kept[key] = replace(notification, resolved_at=now)
-        elif notification.resolved_at is None or now - notification.resolved_at < keep_seconds:
-            kept[key] = notification
+    for key, one in known.items():
+        if one.target == target and one.resolved_at is None:
+            kept[key] = replace(one, resolved_at=now)
+        elif one.resolved_at is None or now - one.resolved_at < keep_seconds:
+            kept[key] = one
     return kept | firing
 
 
@@ -138,9 +138,9 @@ def news(
 ) -> list[Notification]:
     """Return what an Alertmanager was not yet told as it stands, given what was *sent*."""
     return [
-        notification
-        for key, notification in known.items()
-        if _told_otherwise(notification, sent.get(key)) and _of_interest(notification, now, options)
+        one
+        for key, one in known.items()
+        if _told_otherwise(one, sent.get(key)) and _of_interest(one, now, options)
     ]
 
 
@@ -161,55 +161,51 @@ def next_at(
     known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
 ) -> float:
     """Return when something is due, in seconds since the epoch; infinity when nothing will be."""
-    moments = (
-        _due_at(notification, sent.get(key), now, options) for key, notification in known.items()
-    )
+    moments = (_due_at(one, sent.get(key), now, options) for key, one in known.items())
     return min(moments, default=math.inf)
 
 
-def _told_otherwise(notification: Notification, sent: Sent | None) -> bool:
-    return sent is None or sent.wording != notification.wording
+def _told_otherwise(one: Notification, sent: Sent | None) -> bool:
+    return sent is None or sent.wording != one.wording
 
 
-def _of_interest(notification: Notification, now: float, options: NotificationOptions) -> bool:
-    return notification.resolved_at is None or now - notification.resolved_at < options.keep_seconds
+def _of_interest(one: Notification, now: float, options: NotificationOptions) -> bool:
+    return one.resolved_at is None or now - one.resolved_at < options.keep_seconds
 
 
 def _due_at(
-    notification: Notification, sent: Sent | None, now: float, options: NotificationOptions
+    one: Notification, sent: Sent | None, now: float, options: NotificationOptions
 ) -> float:
-    if sent is None or notification.wording[0] != sent.wording[0]:
-        return now if _of_interest(notification, now, options) else math.inf
+    if sent is None or one.wording[0] != sent.wording[0]:
+        return now if _of_interest(one, now, options) else math.inf
     if sent.at > now:
         return now  # the clock was set back; better once too often than not for hours
-    if notification.resolved_at is None:
+    if one.resolved_at is None:
         again = options.resend_seconds
-        return sent.at + (
-            min(again, WORDS_SECONDS) if _told_otherwise(notification, sent) else again
-        )
+        return sent.at + (min(again, WORDS_SECONDS) if _told_otherwise(one, sent) else again)
     again = sent.at + min(options.resend_seconds, RESOLVED_BEAT_SECONDS)
-    return again if again <= notification.resolved_at + RESOLVED_SECONDS else math.inf
+    return again if again <= one.resolved_at + RESOLVED_SECONDS else math.inf
 
 
-def message(notification: Notification, now: float, options: NotificationOptions) -> Message:
+def message(one: Notification, now: float, options: NotificationOptions) -> Message:
     """Return *notice* as the API takes it when it is posted *now*, in seconds since the epoch.
 
     Never with an end before its beginning: for one such alert the whole post counts as refused.
     """
-    alert = notification.alert
+    alert = one.alert
     began = min(alert.since, now)
-    if notification.resolved_at is None:
+    if one.resolved_at is None:
         ends = now + BEATS_TO_LIVE * options.resend_seconds
     else:
-        ends = max(began, min(notification.resolved_at, now))
+        ends = max(began, min(one.resolved_at, now))
     labels = {
         **options.labels,
         "alertname": str(alert.name),
         "severity": str(alert.severity),
-        "target": notification.target,
+        "target": one.target,
     }
-    if notification.server:
-        labels["server"] = notification.server
+    if one.server:
+        labels["server"] = one.server
     if alert.about is not None:
         labels[alert.about[0]] = harmless(alert.about[1])
     of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
@@ -227,9 +223,7 @@ def message(notification: Notification, now: float, options: NotificationOptions
         "endsAt": _rfc3339(ends),
     }
     if options.external_url is not None:
-        told["generatorURL"] = (
-            f"{options.external_url}/targets/{quote(notification.target, safe='')}"
-        )
+        told["generatorURL"] = f"{options.external_url}/targets/{quote(one.target, safe='')}"
     return told
 
 

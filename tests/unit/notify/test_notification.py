@@ -38,14 +38,11 @@ def firing(*alerts: Alert, before: Notices | None = None, at: float = T) -> Noti
 
 
 def sent(notifications: Notices, at: float) -> dict[Key, Sent]:
-    return {key: Sent(at, notification.wording) for key, notification in notifications.items()}
+    return {key: Sent(at, one.wording) for key, one in notifications.items()}
 
 
 def names(notifications: list[Notification]) -> list[tuple[AlertName, bool]]:
-    return [
-        (notification.alert.name, notification.resolved_at is None)
-        for notification in notifications
-    ]
+    return [(one.alert.name, one.resolved_at is None) for one in notifications]
 
 
 def seconds(text: object) -> float:
@@ -58,10 +55,10 @@ def test_two_servers_of_one_name_are_two_alerts() -> None:
     """And one that has become another server's has resolved."""
     one = noted({}, "db", (LOW,), T, FORM.keep_seconds, "db1#7301")
     other = noted(one, "db", (LOW,), T + 1, FORM.keep_seconds, "db2#7302")
-    told = [message(notification, T + 1, FORM)["labels"] for notification in other.values()]
+    told = [message(one, T + 1, FORM)["labels"] for one in other.values()]
     labels = {"alertname": "PostgresConnectionsLow", "severity": "warning", "target": "db"}
     assert told == [labels | {"server": "db1#7301"}, labels | {"server": "db2#7302"}]
-    assert [notification.resolved_at for notification in other.values()] == [T + 1, None]
+    assert [one.resolved_at for one in other.values()] == [T + 1, None]
 
 
 def test_nothing_fires_and_nothing_is_due() -> None:
@@ -115,8 +112,8 @@ def test_other_words_are_due_soon(changed: Alert) -> None:
 
 def test_a_notice_says_as_of_when_it_is() -> None:
     told = replace(LOW, told_at=T + 61)
-    (notification,) = firing(told).values()
-    annotations = message(notification, T + 300, FORM)["annotations"]
+    (one,) = firing(told).values()
+    annotations = message(one, T + 300, FORM)["annotations"]
     assert isinstance(annotations, dict)
     assert annotations["description"] == "At 2023-11-14 22:14:21 UTC: 9 of 97 slots are left."
 
@@ -126,7 +123,7 @@ def test_words_alone_are_told_from_another_alert() -> None:
     other = replace(LOW, description="8 of 97 slots are left.", told_at=T + 1)
     found = reworded(known, "db", [other, EXHAUSTED])
     assert found is not None
-    assert [notification.alert for notification in found.values()] == [other, EXHAUSTED]
+    assert [one.alert for one in found.values()] == [other, EXHAUSTED]
     assert found.keys() == known.keys()
     for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=("role", "app"))]):
         assert reworded(known, "db", alerts) is None
@@ -139,8 +136,8 @@ def test_other_figures_wait_for_the_beat() -> None:
     known = firing(LOW)
     after = firing(replace(LOW, description="8 of 97 slots are left."), before=known, at=T + 1)
     assert due(after, sent(known, T), T + 1, FORM) == []
-    (notification,) = due(after, sent(known, T), T + 30, FORM)
-    assert notification.alert.description == "8 of 97 slots are left."
+    (one,) = due(after, sent(known, T), T + 30, FORM)
+    assert one.alert.description == "8 of 97 slots are left."
 
 
 def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
@@ -149,8 +146,8 @@ def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
     known = firing(before=known, at=T + 5.5)
     moments, now = [], T + 5.5
     while now < math.inf:
-        (notification,) = due(known, told, now, FORM)
-        assert seconds(message(notification, now, FORM)["endsAt"]) == T + 5.5
+        (one,) = due(known, told, now, FORM)
+        assert seconds(message(one, now, FORM)["endsAt"]) == T + 5.5
         moments.append(now - (T + 5.5))
         told = sent(known, now)
         now = next_at(known, told, now, FORM)
@@ -171,8 +168,8 @@ def test_the_end_is_told_late_rather_than_not() -> None:
 def test_what_fires_anew_is_no_longer_resolved() -> None:
     known = firing(before=firing(LOW), at=T + 5)
     again = firing(replace(LOW, since=T + 9), before=known, at=T + 9)
-    (notification,) = due(again, sent(known, T + 5), T + 9, FORM)
-    assert (notification.resolved_at, notification.alert.since) == (None, T + 9)
+    (one,) = due(again, sent(known, T + 5), T + 9, FORM)
+    assert (one.resolved_at, one.alert.since) == (None, T + 9)
 
 
 def test_targets_have_nothing_to_do_with_one_another() -> None:
@@ -272,8 +269,8 @@ class Model:
 
     def take(self, notifications: list[Notification], now: float) -> None:
         """Receive a post."""
-        for notification in notifications:
-            told = message(notification, now, FORM)
+        for one in notifications:
+            told = message(one, now, FORM)
             self.until[json.dumps(told["labels"], sort_keys=True)] = seconds(told["endsAt"])
 
     def fires(self, now: float) -> int:
@@ -309,7 +306,7 @@ def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
             posted = due(known, told, now, FORM)
             assert posted
             model.take(posted, now)
-            told |= {notification.key: Sent(now, notification.wording) for notification in posted}
+            told |= {one.key: Sent(now, one.wording) for one in posted}
             assert due(known, told, now, FORM) == []
             assert next_at(known, told, now, FORM) > now
         now, reachable = end, next_reachable
@@ -318,5 +315,5 @@ def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
         if reachable:
             posted = due(known, told, now, FORM)
             model.take(posted, now)
-            told |= {notification.key: Sent(now, notification.wording) for notification in posted}
+            told |= {one.key: Sent(now, one.wording) for one in posted}
     assert model.fires(now) == 2

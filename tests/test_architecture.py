@@ -17,4 +17,6 @@ def test_modules_are_small_and_say_what_they_do(module: str) -> None:
     assert len(text.splitlines()) <= 350
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring
-    assert len(docstring.splitlines()[0]) <= 100
+    first = docstring.splitlines()[0]
+    assert len(first) <= 100
+    assert first.endswith("."), "a module says what it does, as a statement"

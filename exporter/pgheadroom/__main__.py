@@ -1,4 +1,4 @@
-"""Run pgheadroom: ``python -m pgheadroom``, and the command ``pgheadroom``."""
+"""Runs pgheadroom: ``python -m pgheadroom``, and the command ``pgheadroom``."""
 
 from __future__ import annotations
 

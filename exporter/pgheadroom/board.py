@@ -1,4 +1,4 @@
-"""What is the latest state of every target: written by the samplers, read by everything else."""
+"""Holds the latest state of every target: samplers write it, everything else reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a time told to a person: how long it took, and when it was (UTC)?"""
+"""Formats and parses durations and times (UTC)."""
 
 from __future__ import annotations
 

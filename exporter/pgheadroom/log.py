@@ -1,4 +1,4 @@
-"""How is a line of log written: logfmt or JSON, one event a line that nobody can forge."""
+"""Writes log lines as logfmt or JSON, one event a line; foreign text cannot forge one."""
 
 from __future__ import annotations
 

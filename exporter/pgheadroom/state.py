@@ -1,4 +1,4 @@
-"""All that is known of one target."""
+"""Defines State: all that is known of one target."""
 
 from __future__ import annotations
 

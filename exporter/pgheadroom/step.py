@@ -1,4 +1,4 @@
-"""What is known of a target after one more reading: State + Reading → State.
+"""Adds one reading to what is known of a target: State + Reading → State.
 
 Pure: time comes with the reading; no clock, no socket, no logger.
 """

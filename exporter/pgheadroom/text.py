@@ -1,4 +1,4 @@
-"""How does somebody else's text go into a page, so that no chat does what it says?
+"""Makes foreign text harmless in alerts, so that no chat acts on it.
 
 An application may call itself ``<!channel>``, ``@everyone`` or ``[log in](https://evil.example)``,
 and Alertmanager's templates pass that on as it is. What chats and mail readers act upon is

@@ -1,4 +1,4 @@
-"""How is a history drawn: connections by application against the limit, and when what fired.
+"""Draws a history as SVG: connections by application, the limit, and what fired when.
 
 Makes one SVG element as text. It has classes and no styles or scripts of its own: the page that
 holds it (``backtest_html``) says how they look, in light and in dark.

@@ -1,4 +1,4 @@
-"""How full was it, and of whom: a history's connections by application, small enough to draw.
+"""Thins a history's connections by application to a series small enough to draw.
 
 Every sample is kept, as numbers in arrays (some 60 bytes a sample); ``thinned`` reduces them to two
 a pixel column, the lowest and the highest, so that no peak is lost.

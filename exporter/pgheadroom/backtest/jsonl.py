@@ -1,4 +1,4 @@
-"""What would have fired, as JSON Lines: one object for each alert that begins to fire or resolves.
+"""Writes a backtest as JSON Lines: one object for each alert that fires or resolves.
 
 ``time`` is in seconds since the epoch; ``state`` is ``firing`` or ``resolved``.
 """

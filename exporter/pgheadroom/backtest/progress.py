@@ -1,4 +1,4 @@
-"""How far is it: a bar on stderr, for a person at a terminal, when the work takes a while."""
+"""Shows a progress bar on stderr, for a person at a terminal."""
 
 from __future__ import annotations
 

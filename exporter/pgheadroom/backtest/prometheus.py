@@ -1,4 +1,4 @@
-"""What does a Prometheus know of servers' connections: the readings that its series amount to.
+"""Builds readings from the series that a Prometheus has kept of servers' connections.
 
 Two kinds of series are understood: pgheadroom's own, and postgres_exporter's. Where there was no
 value there is no reading, so gaps stay gaps.

@@ -1,4 +1,4 @@
-"""What does a Prometheus say: its HTTP API, asked for series and for ranges of values.
+"""Asks a Prometheus over its HTTP API for series and for ranges of values.
 
 Whatever goes wrong is one error whose message says what, and what to do about it.
 """

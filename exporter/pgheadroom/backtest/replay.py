@@ -1,4 +1,4 @@
-"""What would have fired: the daemon's own step, driven over a history's readings.
+"""Runs the daemon's own step over the readings of a history and notes what would have fired.
 
 Pure: readings in, one after the other; what fired, when, and how full it was comes out.
 """

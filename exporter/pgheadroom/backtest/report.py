@@ -1,4 +1,4 @@
-"""What would have fired, as one page to show around: the verdict, curves, and every alert.
+"""Writes a backtest as one HTML page: the verdict, curves, and every alert.
 
 A single file without scripts that loads nothing: the page's policy forbids even trying to.
 """

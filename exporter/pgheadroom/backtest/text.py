@@ -1,4 +1,4 @@
-"""What would have fired, told to a person: when, why, of whom, and how long before the end.
+"""Writes a backtest for a person: what fired, when, why, and how long before the end.
 
 The sentences stand here for the page (``backtest_html``) too, so that both say the same.
 """

@@ -1,4 +1,4 @@
-"""What would pgheadroom have done then: `pgheadroom backtest`, over recordings or Prometheus."""
+"""Runs `pgheadroom backtest`: what would have fired, over recordings or a Prometheus."""
 
 from __future__ import annotations
 

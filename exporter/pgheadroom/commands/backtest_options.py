@@ -1,4 +1,4 @@
-"""What is a backtest asked to do: its arguments, or everything that is wrong with them."""
+"""Parses the arguments of `pgheadroom backtest` and reports all that is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does it work, and what is missing: each target tried, each finding with its cure."""
+"""Runs `pgheadroom check`: tries each target and says what is missing and how to fix it."""
 
 from __future__ import annotations
 

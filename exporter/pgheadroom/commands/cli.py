@@ -1,4 +1,4 @@
-"""What can be asked of the program, and how does each command end?"""
+"""Parses the command line, starts the command, and maps its end to an exit status."""
 
 from __future__ import annotations
 

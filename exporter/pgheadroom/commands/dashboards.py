@@ -1,4 +1,4 @@
-"""What does a Grafana need, to draw what is exported: write the dashboards that come with us."""
+"""Runs `pgheadroom dashboards`: writes the Grafana dashboards that come with the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows an incident on an embedded PostgreSQL, with nothing of your own: `pgheadroom demo`."""
+"""Runs `pgheadroom demo`: plays an incident on an embedded PostgreSQL."""
 
 from __future__ import annotations
 

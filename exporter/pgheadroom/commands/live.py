@@ -1,4 +1,4 @@
-"""How is one server watched from a terminal, live and without a daemon?"""
+"""Watches one server for `pgheadroom top`, without a daemon."""
 
 from __future__ import annotations
 

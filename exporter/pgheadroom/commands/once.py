@@ -1,4 +1,4 @@
-"""What does one reading of each target say: as a table for people, or as JSON for programs."""
+"""Runs `pgheadroom once`: reads each target once and prints a table, or JSON."""
 
 from __future__ import annotations
 

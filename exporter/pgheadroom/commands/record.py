@@ -1,4 +1,4 @@
-"""What is `pgheadroom record` asked to do, and is that allowed?"""
+"""Runs `pgheadroom record`: parses its arguments and opens the recording files."""
 
 from __future__ import annotations
 

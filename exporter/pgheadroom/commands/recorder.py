@@ -1,4 +1,4 @@
-"""Keep what is read: samples like the daemon does, and serves nothing."""
+"""Samples like the daemon, serves nothing, and writes each reading to a recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a Prometheus need, to alert on what is exported: print the rules that come with us."""
+"""Runs `pgheadroom rules`: prints the Prometheus rules that come with the package."""
 
 from __future__ import annotations
 

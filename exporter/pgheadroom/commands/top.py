@@ -1,4 +1,4 @@
-"""What is `pgheadroom top` asked to watch, and can it be shown here?"""
+"""Runs `pgheadroom top`: parses its arguments and checks that there is a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may a user decide about alerts: from where on, and who is told."""
+"""Defines the settings about alerts: thresholds, and the Alertmanagers to notify."""
 
 from __future__ import annotations
 

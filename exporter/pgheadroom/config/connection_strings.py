@@ -1,4 +1,4 @@
-"""Which connection strings are allowed: those that libpq can parse, with a port that is one."""
+"""Checks connection strings: libpq must be able to parse them, and the port must be one."""
 
 from __future__ import annotations
 

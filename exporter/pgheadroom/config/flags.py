@@ -1,4 +1,4 @@
-"""What do the flags of a command line say of the settings, and how does --help tell them?"""
+"""Reads settings from command-line flags, and describes the flags for --help."""
 
 from __future__ import annotations
 

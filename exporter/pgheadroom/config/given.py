@@ -1,4 +1,4 @@
-"""What does one place (flags, variables, the file) say, and what does it call each setting?"""
+"""Holds the settings that one place (flags, environment, file) gives, under that place's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where do the settings come from, and what is wrong with them: all of it, in words.
+"""Loads the settings from flags, environment and file, and reports all that is wrong.
 
 Reads flags, environment and YAML file into Settings, or raises one error that lists every problem.
 """

@@ -1,4 +1,4 @@
-"""How is a setting that is not allowed told: where it was said, what was given, what is allowed?
+"""Words why a setting is not allowed: where it was given, what was given, what is allowed.
 
 Pydantic finds what is wrong; none of its words is passed on.
 """

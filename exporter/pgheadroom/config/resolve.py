@@ -1,4 +1,4 @@
-"""Turns Settings into the options of each part: the login, the policy, the notifier, the saver."""
+"""Turns Settings into the options of each part: login, policy, notifier, saver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may a user decide, where is it said, and is it allowed.
+"""Defines every setting: its type, default, range and description.
 
 Every setting can be a flag, an environment variable and a key of the YAML file; a flag wins over
 the environment, the environment over the file. What is wrong is told all at once.

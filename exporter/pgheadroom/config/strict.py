@@ -1,4 +1,4 @@
-"""Which settings would pydantic take that nobody can mean, such as true for a number?"""
+"""Refuses values that pydantic would convert and nobody means, such as true for a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the environment's variables say, which are misspelt, and which are a platform's own?"""
+"""Reads settings from environment variables; tells misspelt ones from the platform's own."""
 
 from __future__ import annotations
 

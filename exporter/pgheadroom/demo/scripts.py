@@ -1,4 +1,4 @@
-"""Which incidents can be watched: a leak, a storm, a rolling update, each beside a calm day?
+"""Defines the incidents to watch: a leak, a storm, a rolling update, each beside a calm day.
 
 Each is a plan like `calm` that goes round: quiet for half a minute, the incident, full for a while,
 and quiet again for so long that the alerts have resolved before it comes back.

@@ -1,4 +1,4 @@
-"""Where does a PostgreSQL come from when no server is configured?
+"""Starts and stops an embedded PostgreSQL.
 
 `embedded_server()` starts a throw-away one for the length of a `with` block: in a temporary
 directory, on a Unix socket and no TCP port, with the roles and limits that pgheadroom is there to

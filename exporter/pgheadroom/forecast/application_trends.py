@@ -1,4 +1,4 @@
-"""How does each application behave: does it climb, storm, come and go, shrink, or stay."""
+"""Classifies how each application behaves: climbs, storms, comes and goes, shrinks, stays."""
 
 from __future__ import annotations
 

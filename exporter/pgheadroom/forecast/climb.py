@@ -1,4 +1,4 @@
-"""How fast are slots going: as many as are left went lately, in how long?
+"""Measures how fast slots are going, on each rung of the history.
 
 The rule of thumb that a person reads off a curve: if the last twenty slots went within ten minutes
 and twenty are left, ten minutes are left. It needs no window to be chosen: how far to look back

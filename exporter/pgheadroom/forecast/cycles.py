@@ -1,4 +1,4 @@
-"""Does use come and go like a mountain range, and how high is the next peak.
+"""Recognises use that comes and goes in peaks, and forecasts the next peak.
 
 A peak is one from which use came down by a good part of the limit. Peaks that come at like
 distances and grow by like amounts foretell the next one; a climb that the range has made before is

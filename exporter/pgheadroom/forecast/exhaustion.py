@@ -1,4 +1,4 @@
-"""When does the last slot go, and by what is that seen.
+"""Forecasts when the last slot goes, by four patterns.
 
 Four ways in which slots run out, each with its own sign: a climb that goes on, strokes of which one
 more does not fit, a mountain range that grows, and an application that leaks while others shrink.

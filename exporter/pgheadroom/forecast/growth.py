@@ -1,4 +1,4 @@
-"""Whose growth was it: what each application took over a stretch of time, and who took most."""
+"""Attributes growth over a stretch of time to applications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How did use go, from the last seconds back to last week, in bounded memory.
+"""Keeps how use went, from the last seconds back to last week, in bounded memory.
 
 Rungs of a ladder: the buckets of rung 0 are a second wide, those of each further rung twice as wide
 as those of the one below, and a rung keeps the newest SPAN of them. So half a minute is known to

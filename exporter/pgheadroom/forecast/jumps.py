@@ -1,4 +1,4 @@
-"""Does use go up in strokes, and does one more of them fit.
+"""Recognises use that goes up in jumps, and says whether one more of them fits.
 
 A deploy that adds a pool, a rolling update that starts pod after pod: use jumps, stays, and jumps
 again. Between two jumps no curve tells of the next one, but its size is known.

@@ -1,4 +1,4 @@
-"""How high did use get lately: what a scrape every quarter of a minute would miss."""
+"""Keeps the highest use of the last seconds and minutes, which a scrape would miss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of how a target's use went: its history, and what shows in it."""
+"""Holds how a target's use went: its history, climbs, jumps and cycles."""
 
 from __future__ import annotations
 

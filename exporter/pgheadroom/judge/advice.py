@@ -1,4 +1,4 @@
-"""What is the first thing to do about a target, by what fires and by why it cannot be read?"""
+"""Says the first thing to do about a target, by what fires and by why it cannot be read."""
 
 from __future__ import annotations
 

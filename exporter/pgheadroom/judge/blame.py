@@ -1,4 +1,4 @@
-"""Who takes the slots: whom the forecast blames, else who grew of late, else who holds most.
+"""Names the application that takes the slots: by forecast, else by growth, else by size.
 
 Every output names the same one, because all of them ask here.
 """

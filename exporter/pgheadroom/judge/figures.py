@@ -1,4 +1,4 @@
-"""How long will it last, and how does each application behave: growth, climb and verdict.
+"""Computes figures for people: time left, growth rates, and each application's verdict.
 
 Worked out from a state when somebody looks; nothing of it is remembered.
 """

@@ -1,4 +1,4 @@
-"""What does the judge find at one moment: something true now, that is or will be an alert."""
+"""Defines a finding: something that is wrong now, and is or will become an alert."""
 
 from __future__ import annotations
 

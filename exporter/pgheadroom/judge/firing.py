@@ -1,4 +1,4 @@
-"""Which alerts fire: what was found must last to begin with, and be gone for a while to end.
+"""Turns findings into alerts: pending, firing, resolved.
 
 A forecast that came to an end without slots being gained is no news when it comes back.
 """

@@ -1,4 +1,4 @@
-"""What will go wrong: which forecasts are worth a page, which a ticket, and who is to blame."""
+"""Decides which forecasts are worth a page and which a ticket, and names the application."""
 
 from __future__ import annotations
 

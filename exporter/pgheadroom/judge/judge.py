@@ -1,4 +1,4 @@
-"""What fires now: what is short and what is foreseen, found, held and let go."""
+"""Evaluates all rules for one target and returns its active alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the slots now: none left, few left, reserve in use, logins stuck, limits used.
+"""Finds what is wrong with the slots now: none or few left, reserve or limits used, logins stuck.
 
 Each rule yields what it finds; how long that must hold before anybody is told, and when it is over,
 is for others to say.

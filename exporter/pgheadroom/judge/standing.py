@@ -1,4 +1,4 @@
-"""How does a target stand, in one word: the headline of every output follows from it."""
+"""Says in one word how a target stands: every output takes its headline from it."""
 
 from __future__ import annotations
 

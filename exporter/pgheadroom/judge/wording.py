@@ -1,4 +1,4 @@
-"""In which words are figures told to a person who was just woken."""
+"""Words figures for a person who was just woken."""
 
 from __future__ import annotations
 

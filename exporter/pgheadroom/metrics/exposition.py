@@ -1,4 +1,4 @@
-"""What does the page say: every metric of every target, as text, rendered once per state.
+"""Renders every metric of every target as text, once per state.
 
 Rendering is done when a state is published, not when somebody asks; and of a new state only those
 metrics are rendered anew whose figures changed. A scrape joins what is there.

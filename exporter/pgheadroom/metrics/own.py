@@ -1,4 +1,4 @@
-"""How is the daemon itself: build, configuration, bugs, process and interpreter."""
+"""Exports the daemon's own metrics: build, configuration, bugs, process and interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which points does a state have on each metric: labels and a value."""
+"""Yields a state's points on each metric: label values and a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exported, under which names, and how a State becomes samples of it.
+"""Lists every metric: its name, help, labels, and how it follows from a State.
 
 The table is the one place where a metric's name, type, help and labels stand; README, dashboards
 and rules are checked against it.

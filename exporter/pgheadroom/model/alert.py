@@ -1,4 +1,4 @@
-"""What is an alert: its name, how serious it is, what it says, and of whom.
+"""Defines an alert: its name, severity, text, and whom it is about.
 
 The names, summaries and labels are the same here, in the rules for Prometheus and in the runbooks.
 """

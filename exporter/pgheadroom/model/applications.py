@@ -1,4 +1,4 @@
-"""Which applications have series of their own, and what are their connections.
+"""Counts connections by application, and elects which applications get series of their own.
 
 At most N names at a time, and the same ones as long as possible: a page whose members change with
 every sample costs Prometheus more than one that is twice as long. The rest is summed in ``other``.

@@ -1,4 +1,4 @@
-"""What have a target's canary logins shown: the newest, why others failed, how long they took?"""
+"""Keeps what canary logins showed: the newest, failures by reason, a histogram of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes back from asking a server once: a Sample, a Failure, or the answer to a Knock.
+"""Defines what asking a server once returns: a Sample, a Failure, a Knock or a Visit.
 
 Expected trouble is a value. A server that refuses us has answered, and its answer says more than
 most samples do; so reading never raises, and every cause has a name of its own.

@@ -1,4 +1,4 @@
-"""How many slots does a server have, for whom, and how many of them are taken.
+"""Defines a server's connection slots: the limits, the reserves, and how many are in use.
 
 The rules are PostgreSQL's own (``proc.c`` InitProcess, ``postinit.c`` InitPostgres): every client
 backend, one that still logs in included, takes one of ``max_connections`` slots; ordinary roles may

@@ -1,4 +1,4 @@
-"""From where on is something worth an alert: every figure that the judge compares with."""
+"""Holds every figure that the judge compares with."""
 
 from __future__ import annotations
 

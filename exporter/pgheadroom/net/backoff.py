@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt to connect, after so many failed ones."""
+"""Says how long to wait before the next attempt, after so many failures."""
 
 from __future__ import annotations
 

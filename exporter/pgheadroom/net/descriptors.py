@@ -1,4 +1,4 @@
-"""What is said when the process has no file descriptor left: one line, and one when it is over.
+"""Logs once when the process has run out of file descriptors, and once when that is over.
 
 asyncio then stops to accept connections for a second, and complains a hundred times each time.
 """

@@ -1,4 +1,4 @@
-"""How does one post to an Alertmanager end: accepted, refused, or worth another try?
+"""Posts to an Alertmanager and says how that ended: accepted, refused, or worth another try.
 
 Expected trouble, our own missing files included, is a value and never an exception.
 """

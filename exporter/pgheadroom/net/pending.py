@@ -1,4 +1,4 @@
-"""How is something waited for that may outlast its deadline, without ever being begun twice?
+"""Waits for work that may outlast its deadline, and never begins it twice.
 
 A login that a server has taken up and does not finish (it is frozen, or its catalog is locked) may
 hold a slot there, whether we go on waiting or not. So we wait for that one, and begin no other.

@@ -1,4 +1,4 @@
-"""Where does a host's name lead, asked so that a hung name server holds up nothing else?"""
+"""Looks up host names in threads, so that a hung name server blocks nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told of the alerts, and is each of them up to date: every Alertmanager by itself.
+"""Keeps every Alertmanager up to date about the alerts, each by itself.
 
 None waits for another, and no sample waits for any of them. What is posted is what holds at that
 moment, never a backlog. With nothing to tell an empty post goes out on every beat, so that a way

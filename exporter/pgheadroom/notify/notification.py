@@ -1,4 +1,4 @@
-"""Which alerts is an Alertmanager to be told now, and in which words of its API?
+"""Decides which notifications are due and builds Alertmanager's v2 payload.
 
 A firing alert is told at once when it is new, soon when its words change, and again on every beat:
 told no more, it would expire. A resolved one is told again for some minutes too, for an

@@ -1,4 +1,4 @@
-"""How does systemd hear of the daemon: that it is ready, what fires, that it turns, that it ends?
+"""Sends readiness, status, watchdog and stop messages to systemd (sd_notify).
 
 What it hears is a datagram of lines to the socket that NOTIFY_SOCKET names: too little to have a
 library for, and none would know when we are ready. Without that variable nothing is said.

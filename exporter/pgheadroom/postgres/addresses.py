@@ -1,4 +1,4 @@
-"""Which servers does a connection string lead to, in which order.
+"""Resolves a connection string to the addresses to try, in order.
 
 libpq does what it can: the environment, service files and the password file are its own. What is
 left to us is what would hold the process up (looking names up) or what its asynchronous interface

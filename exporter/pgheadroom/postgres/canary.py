@@ -1,4 +1,4 @@
-"""Does an ordinary role get in: log in as one, all the way, leave at once, and say how it went.
+"""Logs in as an ordinary role, all the way, leaves at once, and reports how it went.
 
 PostgreSQL checks its reserves and limits after it has judged the password (postinit.c), so nothing
 less than a whole login tells what an application would be told.

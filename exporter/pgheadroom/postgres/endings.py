@@ -1,4 +1,4 @@
-"""Who ends our session again and again, though each time a new one is let in, is worth a warning.
+"""Notices that our session is ended again and again although each new one is let in.
 
 Such a loss leaves no gap in the samples, so nothing else tells of it.
 """

@@ -1,4 +1,4 @@
-"""Would the server let somebody new begin to log in: a StartupMessage, up to the first answer.
+"""Sends a StartupMessage and reports whether the server would let a new client log in.
 
 This needs no password, holds a slot for milliseconds and sees what no SQL shows: a server that
 turns everyone away before it asks who they are. It looks like a client that has no password and

@@ -1,4 +1,4 @@
-"""How to hold a conversation with a server through libpq, on asyncio, and leave it on time.
+"""Talks to a server through libpq on asyncio, with deadlines.
 
 psycopg's own asynchronous connection is not used: it hides the SQLSTATE of a refused connect, and
 when a wait is cancelled it asks the server to cancel and waits for that, 6 to 35 s with a frozen

@@ -1,4 +1,4 @@
-"""How does one get in at a target: at which addresses, with what, and never twice at once?"""
+"""Logs in to a target: tries its addresses in order, at most one attempt pending at each."""
 
 from __future__ import annotations
 

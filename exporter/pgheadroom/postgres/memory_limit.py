@@ -1,4 +1,4 @@
-"""How much memory may libpq take for one answer, whatever the server sends?
+"""Limits how much memory libpq may take for one answer, whatever the server sends.
 
 A message of PostgreSQL's protocol may be a gigabyte long, and libpq keeps it whole: a server in
 wrong hands could have the daemon killed for want of memory, and with it goes the view of all the

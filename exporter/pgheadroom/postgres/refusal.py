@@ -1,4 +1,4 @@
-"""Why did a server refuse us, in whatever language it says so.
+"""Classifies a server's refusal by SQLSTATE and routine, in whatever language it is.
 
 The text of a refusal is translated by the server's ``lc_messages``; its SQLSTATE and the name of
 the C routine that raised it are not. Routines by ``proc.c``, ``postinit.c``, ``miscinit.c`` and

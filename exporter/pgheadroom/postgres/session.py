@@ -1,4 +1,4 @@
-"""The one kept connection of a target: ask it, and replace it when it is lost or hangs.
+"""Keeps one connection to a target, samples it, and replaces it when it is lost or hangs.
 
 Never two at a time: a new connection is opened only after the old one was closed on our side, and
 a login that the server does not finish is waited for again rather than repeated. A reading either

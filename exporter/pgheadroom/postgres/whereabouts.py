@@ -1,4 +1,4 @@
-"""Says where a connection string leads, in a few characters that may be shown to everybody.
+"""Says where a connection string leads, in a few characters and without secrets.
 
 That is the name of a target that nobody has named, and the first half of `server`, the label by
 which two servers are told apart whatever their targets are called.

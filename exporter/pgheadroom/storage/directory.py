@@ -1,4 +1,4 @@
-"""How is a file kept so that a kill, a full disk or a second daemon never leaves half of one?
+"""Writes files so that a kill, a full disk or a second daemon never leaves half of one.
 
 Written beside the old one, made durable, and renamed over it. Who writes holds the directory's
 lock; to read, none is needed, because at every moment each file is whole.

@@ -1,4 +1,4 @@
-"""How does a value become lists and numbers that JSON can hold, and back, each type checked?
+"""Converts values to lists and numbers for JSON and back, checking each type.
 
 What a frozen dataclass or a named tuple is made of stands in its annotations, so nothing here knows
 of any of them: they become lists of their fields, mappings lists of pairs.

@@ -1,4 +1,4 @@
-"""How does a reading become a line of a recording, and a line a reading again?
+"""Converts a reading to a line of a recording, and a line to a reading.
 
 JSON Lines. A sample: ``{"time": 1767225600.0, "max_connections": 100,
 "superuser_reserved_connections": 3, "reserved_connections": 0, "connections": [["api", "idle",

@@ -1,4 +1,4 @@
-"""Where does a recording end: after which byte is it whole, and which reading is its last?"""
+"""Finds where a recording ends: its last whole line, and its last reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a recording hold: the readings of a file, plain or gzip, each with its place.
+"""Reads a recording, plain or gzip: its readings, each with its place in the file.
 
 Trouble with a file is one error that names the file, the line where there is one, and what is
 wrong there.

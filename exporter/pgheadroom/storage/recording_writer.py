@@ -1,4 +1,4 @@
-"""How is a recording written, so that neither a kill nor a full disk nor its size does harm?
+"""Writes a recording so that a kill, a full disk or its size does no harm.
 
 Lines are appended whole. To a gzip file, lines of a few seconds at a time are appended as a member
 of their own, so that at any moment the file is one that every tool can read.

@@ -1,4 +1,4 @@
-"""When is what is known of each target kept, and what is said when it can't be?
+"""Saves each target's snapshot from time to time, and says once when that fails.
 
 Each target once a minute, and at once when an alert begins or ends. Nothing that goes wrong here
 stops a sample.

@@ -1,4 +1,4 @@
-"""What of a target's state is worth remembering over a restart, and what of it still holds then?
+"""Takes from a State what is worth keeping over a restart, and restores a State from it.
 
 The course of its use, which alerts fire or are about to, and the newest sample with who held the
 slots then: a server that is full tells nothing new for as long as it is. Not who they were one by

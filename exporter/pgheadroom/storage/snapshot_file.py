@@ -1,4 +1,4 @@
-"""How is a memory written down, and can what a file says be believed?
+"""Converts a snapshot to a file's bytes and back; a file is checked before it is believed.
 
 Gzip around JSON. Of a file nothing is taken on trust: it is read whole or not at all.
 """

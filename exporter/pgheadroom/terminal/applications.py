@@ -1,4 +1,4 @@
-"""Who holds the connections, told in a row each, in as many columns as fit?"""
+"""Lays out the applications that hold connections, in as many columns as fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do slots look in characters: a bar of who holds them, a curve of how it came to this?"""
+"""Draws slots in characters: a bar of who holds them, and a curve of use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many slots are left, for whom, until when, and who takes them: the first lines of the screen.
+"""Writes the top of the screen: slots left, for whom, until when, and who takes them.
 
 What a person reads who has one second.
 """

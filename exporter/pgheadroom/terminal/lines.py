@@ -1,4 +1,4 @@
-"""How does somebody else's text become a line on a terminal: escaped, wrapped, cut to its width?"""
+"""Turns foreign text into lines of a terminal: escaped, wrapped, cut to width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a person on call see of one target, on a terminal of this size?
+"""Composes the screen of `top`: one target, on a terminal of a given size.
 
 Pure: state, time and size in, lines out. Every name is somebody else's text: it becomes a rich
 `Text`, in which no markup counts, and what cannot be printed is escaped.

@@ -1,4 +1,4 @@
-"""How is a terminal taken over for a screen that keys steer, and given back as it was?"""
+"""Takes over a terminal for a screen with keys, and gives it back as it was."""
 
 from __future__ import annotations
 

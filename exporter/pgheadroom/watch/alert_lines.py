@@ -1,4 +1,4 @@
-"""Which lines of log do alerts make: one when an alert begins, changes or ends, none per sample."""
+"""Makes log lines of alerts: one when an alert begins, changes or ends, none per sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worth a line in the log: one line per change of state, not per reading."""
+"""Makes log lines of a target's changes: one per change of state, none per reading."""
 
 from __future__ import annotations
 

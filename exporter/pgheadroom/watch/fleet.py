@@ -1,4 +1,4 @@
-"""Which targets are being watched: begins to watch them, ends it, and leaves the others alone."""
+"""Begins to watch targets, and stops, each without touching the others."""
 
 from __future__ import annotations
 

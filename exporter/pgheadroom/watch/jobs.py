@@ -1,4 +1,4 @@
-"""What runs at this moment: a bug ends one job loudly, and all of them can be ended."""
+"""Runs jobs: a bug ends one of them loudly, and all of them can be ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does it take to change targets without a restart: read again, compare, apply or refuse?
+"""Changes the targets without a restart: reads again, compares, applies or refuses.
 
 Only targets are applied. Whatever else has changed is named, and counts after a restart.
 """

@@ -1,4 +1,4 @@
-"""Keep one target's state up to date: read it, knock at it, step, publish, say what changed."""
+"""Keeps one target's state up to date: reads, knocks, steps, publishes, logs changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When is whose turn: calls each target's jobs on time, never one twice at once.
+"""Calls each target's jobs on time, and never one of them twice at once.
 
 The only module that knows of APScheduler.
 """

@@ -1,4 +1,4 @@
-"""What do programs get that ask for JSON: every target in short, or all that is known of one?"""
+"""Answers the JSON API: all targets in short, or everything known of one."""
 
 from __future__ import annotations
 

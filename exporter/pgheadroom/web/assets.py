@@ -1,4 +1,4 @@
-"""Which files is the status page made of, and how are they served?
+"""Serves the files of the status page.
 
 All of them are read once, at the start; nothing else of the disk can be asked for.
 """

@@ -1,4 +1,4 @@
-"""Who may see the pages: whoever logs in, or shows a certificate with an allowed name.
+"""Lets in who logs in, or shows a client certificate with an allowed name.
 
 Comparing a password takes bcrypt long, on purpose: it is done in a thread, one at a time, for a few
 that wait, and a login that was right is remembered. Nothing of this holds up the loop.

@@ -1,4 +1,4 @@
-"""What does the web configuration file say about TLS, headers and logins, and is it allowed?
+"""Reads the web configuration file (TLS, headers, logins) in the exporter-toolkit's format.
 
 The file is the one that exporters of Prometheus share (prometheus/exporter-toolkit). What of it is
 not supported is refused by name. docs/web-config.md lists it.

@@ -1,4 +1,4 @@
-"""What may clients of the pages cost: how many connections, how long idle, how slowly read?
+"""Limits what HTTP clients may cost: connections, idle time, slow reading.
 
 aiohttp has no such limits of its own. Nobody who asks is turned away for want of a connection: when
 there are too many, the one that has asked for nothing for longest goes. Whoever takes an answer

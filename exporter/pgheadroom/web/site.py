@@ -1,4 +1,4 @@
-"""What is served over HTTP: /metrics, /probe, health and readiness, the status page, its API.
+"""Serves /metrics, /probe, health and readiness, the status page and its API over HTTP.
 
 Nothing here ever asks a server anything: a request is answered from what the board holds.
 """

@@ -1,4 +1,4 @@
-"""What does an open page hear: an event a second, made once however many listen.
+"""Streams an event a second to open pages, made once however many listen.
 
 Server-sent events. Each second a listener gets the newest there is, or a sign of life. Nobody waits
 for a slow one, and nothing is kept for it: it misses seconds, and is told the newest when it reads.

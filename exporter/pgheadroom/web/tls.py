@@ -1,4 +1,4 @@
-"""Which certificate is shown, and whose is trusted: what the files hold now, without a restart."""
+"""Loads the certificate and the trusted CAs, and again when the files change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of a target: everything known of it, in JSON's own types, for pages and programs.
+"""Shows a State in JSON's own types, for pages and programs.
 
 Documented in docs/api.md; keys are added, never renamed. Times are seconds since the epoch. Every
 name is somebody else's text: printable, and to be escaped where it is shown.

@@ -87,92 +87,131 @@ class AlertSettings(Strict):
     paging_horizon_seconds: float = _seconds(
         "paging_horizon",
         _DAYS,
-        "page when, as it goes on now, the last ordinary slot goes within this time ...",
+        "page when the last ordinary slot is forecast to go within this time; the"
+        " two floors below must be met too",
     )
     paging_floor_ratio: float = _ratio(
-        "paging_floor", "... and at least this share of the ordinary slots is in use ..."
+        "paging_floor",
+        "share of the ordinary slots that must be in use before a forecast pages",
     )
     early_floor_ratio: float = _ratio(
         "early_floor",
-        "... or this share, when the climb has lasted as long as that time, when the connections of"
-        " the application that grows are busy, or when the next stroke or peak does not fit",
+        "lower share that is enough for a forecast to page when the growth is"
+        " unlikely to stop by itself: it has lasted as long as paging_horizon_seconds, the"
+        " growing application's connections are busy, or the next jump or peak would not fit",
     )
     busy_ratio: float = _ratio(
-        "busy", "an application's connections are busy when this share of them is not idle"
+        "busy",
+        "share of an application's connections that must not be idle for its growth"
+        " to count as busy",
     )
     forecast_horizon_seconds: float = _seconds(
-        "forecast_horizon", 14 * _DAYS, "warn when the last ordinary slot goes within this time"
+        "forecast_horizon",
+        14 * _DAYS,
+        "warn when the last ordinary slot is forecast to go within this time",
     )
     leak_seconds: float = _seconds(
         "leak",
         7 * _DAYS,
-        "an application leaks when it has climbed for this long and not come back",
+        "how long an application must climb, and not come back, to count as a leak",
     )
     low_free_ratio: float = _ratio(
-        "low_free", "few slots are left: this share of the ordinary ones or less is free ..."
+        "low_free",
+        "PostgresConnectionsLow warns when this share of the ordinary slots, or less, is free",
     )
-    low_hold_seconds: float = _seconds("low_hold", _DAYS, "... for this long")
+    low_hold_seconds: float = _seconds(
+        "low_hold",
+        _DAYS,
+        "how long few slots must stay free before PostgresConnectionsLow fires",
+    )
     logins_warning_ratio: float = _ratio(
-        "logins_warning", "warn when logins under way hold this share of the ordinary slots ..."
+        "logins_warning",
+        "warn when logins that do not finish hold this share of the ordinary slots",
     )
-    logins_critical_ratio: float = _ratio("logins_critical", "... page at this share ...")
-    logins_hold_seconds: float = _seconds("logins_hold", _HOURS, "... if they do for this long")
+    logins_critical_ratio: float = _ratio(
+        "logins_critical",
+        "page when logins that do not finish hold this share of the ordinary slots",
+    )
+    logins_hold_seconds: float = _seconds(
+        "logins_hold",
+        _HOURS,
+        "how long logins must hold that share before an alert fires",
+    )
     limit_warning_ratio: float = _ratio(
         "limit_warning",
-        "warn when this share of a role's or a database's CONNECTION LIMIT is in use ...",
+        "warn when this share of a role's or a database's CONNECTION LIMIT is in use",
     )
-    limit_critical_ratio: float = _ratio("limit_critical", "... page at this share ...")
-    limit_hold_seconds: float = _seconds("limit_hold", _HOURS, "... if it is for this long")
+    limit_critical_ratio: float = _ratio(
+        "limit_critical",
+        "page when this share of a role's or a database's CONNECTION LIMIT is in use",
+    )
+    limit_hold_seconds: float = _seconds(
+        "limit_hold",
+        _HOURS,
+        "how long a CONNECTION LIMIT must be used that far before an alert fires",
+    )
     blind_warning_seconds: float = _seconds(
-        "blind_warning", _HOURS, "warn when there was no sample for this long"
+        "blind_warning",
+        _HOURS,
+        "warn when there was no sample for this long",
     )
     blind_critical_seconds: float = _seconds(
-        "blind_critical", _DAYS, "page when there was no sample for this long"
+        "blind_critical",
+        _DAYS,
+        "page when there was no sample for this long",
     )
     resolve_hold_seconds: float = _seconds(
-        "resolve_hold", _DAYS, "an alert resolves when its cause has been gone for this long"
+        "resolve_hold",
+        _DAYS,
+        "how long the cause of an alert must be gone before the alert resolves",
     )
 
     alertmanager_urls: list[Url] = Field(
         default_factory=list,
-        description="Alertmanagers to post alerts to, each one of a cluster, by the address of"
-        " their page; without any, alerts are only shown",
+        description="addresses of the Alertmanagers to post alerts to, each member of a cluster"
+        " by itself; without any, alerts are only shown",
     )
     alertmanager_username: str | None = Field(
-        default=None, description="user name for them, with alertmanager_password_file"
+        default=None,
+        description="user name for the Alertmanagers; needs alertmanager_password_file",
     )
     alertmanager_password_file: Path | None = Field(
-        default=None, description="file that holds its password; read at each post"
+        default=None,
+        description="file that holds the password for the Alertmanagers; read at each post",
     )
     alertmanager_bearer_token_file: Path | None = Field(
-        default=None, description="file that holds a token instead; read at each post"
+        default=None,
+        description="file that holds a bearer token for the Alertmanagers, in place of a user"
+        " name; read at each post",
     )
     alertmanager_ca_file: Path | None = Field(
         default=None,
-        description="certificates of who may vouch for them, in PEM form, in place of those that"
-        " the system trusts; read at each post",
+        description="PEM file of the CA certificates to trust for the Alertmanagers, in place of"
+        " the system's; read at each post",
     )
     alertmanager_cert_file: Path | None = Field(
         default=None,
-        description="our own certificate in PEM form, with alertmanager_key_file; read at each"
-        " post",
+        description="PEM file of our client certificate for the Alertmanagers; needs"
+        " alertmanager_key_file; read at each post",
     )
     alertmanager_key_file: Path | None = Field(
-        default=None, description="its key, without a password; read at each post"
+        default=None,
+        description="PEM file of the client certificate's key, without a password; read at each"
+        " post",
     )
     alertmanager_resend_seconds: float = Field(
         default=30.0,
         ge=5,
         le=600,
-        description="time from one post to the next while nothing changes; an alert that is not"
-        " told again for four times as long expires",
+        description="time from one post to the next while nothing changes; an alert expires when"
+        " it is not posted again for four times as long",
     )
     alert_labels: dict[str, str] = Field(
-        default_factory=dict, description="more labels for every alert that is posted"
+        default_factory=dict, description="additional labels for every alert that is posted"
     )
     external_url: Url | None = Field(
         default=None,
-        description="where people reach this daemon's pages; alerts that are posted link there",
+        description="address at which people reach this daemon's pages; posted alerts link to it",
     )
 
     @field_validator("alertmanager_urls", mode="before")

@@ -62,8 +62,7 @@ class TargetSettings(Strict):
         default=0,
         ge=0,
         le=10_000,
-        description="slots that the provider holds back without saying so in a setting of the"
-        " server",
+        description="slots that the provider holds back and that no setting of the server shows",
     )
     rds_reserve: RdsReserve = Field(
         default=RdsReserve.AUTO,
@@ -76,7 +75,8 @@ class TargetSettings(Strict):
         " and again, as proof that applications get in",
     )
     canary_password_file: Path | None = Field(
-        default=None, description="file that holds its password; read at each of its logins"
+        default=None,
+        description="file that holds the canary's password; read at each of its logins",
     )
 
     _dsn = field_validator("dsn")(connection_string)
@@ -150,7 +150,8 @@ class WatchSettings(Strict):
         " once, again and again, as proof that applications get in",
     )
     canary_password_file: Path | None = Field(
-        default=None, description="file that holds its password; read at each of its logins"
+        default=None,
+        description="file that holds the canary's password; read at each of its logins",
     )
     demo: bool = Field(
         default=False,
@@ -168,19 +169,22 @@ class WatchSettings(Strict):
     )
     enable_reload: bool = Field(
         default=False,
-        description="let POST /-/reload read the configuration again, as SIGHUP does",
+        description="allow POST /-/reload to read the configuration again, as SIGHUP does",
     )
     interval_seconds: float = Field(
-        default=1.0, ge=0.1, le=60, description="time from one sample to the next"
+        default=1.0, ge=0.1, le=60, description="time from one sample of a target to the next"
     )
     connect_timeout_seconds: float = Field(
-        default=5.0, ge=0.1, le=60, description="how long an address may take to let us in"
+        default=5.0, ge=0.1, le=60, description="how long one address may take to complete a login"
     )
     read_timeout_seconds: float = Field(
-        default=3.0, ge=0.1, le=60, description="how long a reading may take, all in all"
+        default=3.0, ge=0.1, le=60, description="how long one sample may take in all"
     )
     backoff_longest_seconds: float = Field(
-        default=15.0, ge=1, le=600, description="longest pause between two attempts to connect"
+        default=15.0,
+        ge=1,
+        le=600,
+        description="longest pause between two attempts to connect to a target",
     )
     knock_interval_seconds: float = Field(
         default=15.0,
@@ -193,26 +197,33 @@ class WatchSettings(Strict):
         default=5.0, ge=1, le=3600, description="time from one login of a canary to the next"
     )
     max_applications: int = Field(
-        default=50, ge=1, le=1000, description="application names with series of their own"
+        default=50,
+        ge=1,
+        le=1000,
+        description="how many application names get series of their own; the others are summed"
+        " as `other`",
     )
     fold_rules: list[FoldRule] = Field(
         default_factory=list,
-        description="more rules to fold application names by, tried before the built-in ones:"
-        " pattern and replacement each",
+        description="additional rules that fold application names, tried before the built-in"
+        " ones; each has a pattern and a replacement",
     )
     fold_defaults: bool = Field(
         default=True,
-        description="fold uuids, pods' hashes, pids, replica numbers, host:port and the like",
+        description="whether the built-in rules fold uuids, pod hashes, pids, replica numbers,"
+        " host:port and the like",
     )
     state_directory: Path | None = Field(
         default=None,
-        description="directory to remember each target's history and alerts in over a restart; made"
-        " if it is missing, used by one daemon at a time; without it STATE_DIRECTORY, which systemd"
-        " sets, and without that nothing is remembered",
+        description="directory that keeps each target's history and alerts over a restart;"
+        " created if missing, used by one daemon at a time; defaults to STATE_DIRECTORY, which"
+        " systemd sets; without either nothing is kept",
     )
-    log_format: Literal["logfmt", "json"] = Field(default="logfmt", description="form of the log")
+    log_format: Literal["logfmt", "json"] = Field(
+        default="logfmt", description="format of log lines"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least serious lines to log"
+        default="info", description="least severe log lines to write"
     )
 
     @field_validator("dsn")

@@ -100,14 +100,14 @@ def line_of_log(data: bytes) -> None:
     for format_ in ("logfmt", "json"):
         stream = io.StringIO()
         log.configure(format_, "info", stream)
-        structlog.get_logger("fuzz").warning("no sample", target="db", reason=said)
+        structlog.get_logger("fuzz").warning("target unreadable", target="db", reason=said)
         written = stream.getvalue()
         assert written.count("\n") == 1
         assert written.endswith("\n")
         assert written[:-1].isprintable()
         written.encode()
         if format_ == "json":
-            assert json.loads(written)["event"] == "no sample"
+            assert json.loads(written)["event"] == "target unreadable"
 
 
 _SEEDS = (

@@ -301,7 +301,7 @@ def knock() -> Json:
         ),
         curve(f"max by (target) ({recent('pgheadroom_knock_seconds')})", "answered after"),
         curve(f"1 - min by (target) ({recent('pgheadroom_knock_up')})", "refused (1 is yes)"),
-        curve(f"1 - min by (target) ({recent('pgheadroom_canary_up')})", "canary not let in"),
+        curve(f"1 - min by (target) ({recent('pgheadroom_canary_up')})", "canary login failed"),
         unit="s",
         overrides=[
             name("answered after", color=fixed(BLUE)),
@@ -316,7 +316,7 @@ def knock() -> Json:
                     custom__lineInterpolation="stepAfter",
                     custom__fillOpacity=20,
                 )
-                for series, colour in (("refused (1 is yes)", RED), ("canary not let in", ORANGE))
+                for series, colour in (("refused (1 is yes)", RED), ("canary login failed", ORANGE))
             ),
         ],
     )

@@ -72,7 +72,7 @@ def test_out_of_descriptors(pg: Postgres, tmp_path: Path) -> None:
             idle.enter_context(socket.create_connection((LOOPBACK, daemon.port)))
             for _ in range(2 * MOST_DESCRIPTORS)
         ]
-        said = "no connection can be accepted; those that are there go on"
+        said = "out of file descriptors: no new connection is accepted"
         until(lambda: said in daemon.log.read(), 10, "line that says so")
         (line,) = (line for line in daemon.log.read().splitlines() if said in line)
         assert f'reason="Too many open files" most_descriptors={MOST_DESCRIPTORS}' in line
@@ -86,7 +86,7 @@ def test_out_of_descriptors(pg: Postgres, tmp_path: Path) -> None:
         assert heard.count(b"WATCHDOG=1") > beats, "it still gives signs of life"
         for one in sockets:
             one.close()
-        until(lambda: "connections are accepted again" in daemon.log.read(), 10, "its end")
+        until(lambda: "new connections are accepted again" in daemon.log.read(), 10, "its end")
         assert daemon.metric('pgheadroom_up{target="db"}') == 1
         assert daemon.log.read().count(said) == 1
         assert daemon.stop() == 0
@@ -108,13 +108,13 @@ def test_a_full_disk_is_told_once_and_saving_goes_on(
         with filler.open("wb", buffering=0) as file:
             assert 0 < file.write(bytes(1 << 20)) <= 1 << 16, "as much as there was room for"
         held, _ = clients.fill(pg.tcp)
-        said = 'event="state cannot be saved: a restart would forget it"'
+        said = 'event="cannot save state: a restart would lose it"'
         until(lambda: said in daemon.log.read(), 10, "line that says so")
         assert 'reason="No space left on device"' in daemon.log.read()
         filler.unlink()
         for session in held:
             session.close()
-        until(lambda: 'event="state is saved again"' in daemon.log.read(), 15, "its end")
+        until(lambda: 'event="state saved again"' in daemon.log.read(), 15, "its end")
         assert (inside / "db.json.gz").stat().st_size > 0
         assert daemon.log.read().count(said) == 1
         assert daemon.stop() == 0

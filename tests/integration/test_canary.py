@@ -53,9 +53,9 @@ def test_from_room_to_none_and_back(
     until(lambda: daemon.metric(fires) == 0, 5, "end of the page")
     daemon.stop()
     log = daemon.log.read()
-    (refused,) = [line for line in log.splitlines() if "canary not let in" in line]
+    (refused,) = [line for line in log.splitlines() if "canary login failed" in line]
     assert "retry_seconds=" in refused
-    assert log.count("canary gets in again") == 1
+    assert log.count("canary logs in again") == 1
 
 
 def test_it_is_one_at_most_and_gone_between(pg: Postgres, make_headroom: MakeHeadroom) -> None:
@@ -118,4 +118,4 @@ def test_check_tries_it(pg: Postgres) -> None:
     assert "member of pg_use_reserved_connections" in done.stdout
     done = run("check", PGHEADROOM_DSN=pg.dsn(), PGHEADROOM_CANARY_DSN=pg.dsn(user="nobody"))
     assert done.returncode == 1
-    assert "canary not let in: auth" in done.stdout
+    assert "canary login failed: auth" in done.stdout

@@ -218,7 +218,7 @@ def test_one_line_of_log_per_change(pg: Postgres, make_headroom: MakeHeadroom) -
     failures = 'pgheadroom_failures_total{state="unreachable",target="db"}'
     until(lambda: (daemon.metric(failures) or 0) >= 3, 20, "third failure")
     lines = daemon.log.read().splitlines()
-    told = [line for line in lines if 'event="no sample"' in line]
+    told = [line for line in lines if 'event="target unreadable"' in line]
     assert len(told) == 1
     assert "state=unreachable" in told[0]
     assert "retry_seconds=" in told[0]
@@ -231,7 +231,7 @@ def test_json_logs(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     daemon.stop()
     events = [json.loads(line)["event"] for line in daemon.log.read().splitlines()]
     assert "started" in events
-    assert "sampling" in events
+    assert "target readable" in events
 
 
 def test_a_service_of_its_name_does_not_keep_it_from_starting(
@@ -247,7 +247,7 @@ def test_a_service_of_its_name_does_not_keep_it_from_starting(
     )
     daemon.ready()
     (line,) = [line for line in daemon.log.read().splitlines() if "platform" in line]
-    assert 'level=info event="variables of the platform are passed over"' in line
+    assert 'level=info event="ignored environment variables of the platform"' in line
     assert (
         'names="PGHEADROOM_DEMO_PORT PGHEADROOM_DEMO_PORT_10187_TCP_ADDR'
         ' PGHEADROOM_DEMO_SERVICE_HOST PGHEADROOM_DEMO_SERVICE_PORT_HTTP"'

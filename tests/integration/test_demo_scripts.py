@@ -190,7 +190,7 @@ def test_help_tells_every_demo_and_the_settings() -> None:
             ["no such demo: flood", "--interval-seconds: '0' is not allowed"],
         ),
         (["leak", "--dsn", "host=db1"], ["dsn and targets are not allowed with it"]),
-        (["leak", "storm"], ["an argument without a flag"]),
+        (["leak", "storm"], ["unexpected argument"]),
         (["leak", "--web.config.file", "/none"], ["web_config_file: cannot read /none"]),
     ],
 )

@@ -223,7 +223,7 @@ def test_what_was_not_heard_is_said_again_and_logged_once(systemd: Systemd) -> N
     with capture_logs() as lines:
         asyncio.run(herald.look())
         asyncio.run(herald.look())
-    assert [line["event"] for line in lines] == ["systemd cannot be told"]
+    assert [line["event"] for line in lines] == ["cannot notify systemd"]
     Path(systemd.name).rename(systemd.name + ".gone")
     asyncio.run(herald.look())
     asyncio.run(herald.look())

@@ -131,7 +131,11 @@ def test_kill_9_loses_seconds_and_spoils_nothing(
     torn = gzip.compress(b'{"time": 1}\n')[:-9] if name.endswith("gz") else b'{"time": 1'
     file.write_bytes(whole + torn)
     recorder = start(str(file), "--dsn", pg.dsn(), *FAST)
-    until(lambda: "cut off half a line" in recorder.log.read(), SECONDS, "word of the mending")
+    until(
+        lambda: "removed an incomplete last line" in recorder.log.read(),
+        SECONDS,
+        "word of the mending",
+    )
     until(lambda: file.stat().st_size > len(whole), SECONDS, "more lines")
     assert recorder.end() == 0
     assert file.read_bytes().startswith(whole)
@@ -172,7 +176,7 @@ def test_a_full_disk_is_told_once_and_survived(pg: Postgres, tmp_path: Path) -> 
         assert 2000 < file.stat().st_size <= 3000
         full = objects(file)
         resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (10**9, resource.RLIM_INFINITY))
-        until(lambda: has_said(b"writing again"), SECONDS, "word of the room")
+        until(lambda: has_said(b"recording again"), SECONDS, "word of the room")
         until_lines(file, len(full) + 5)
         recorder.send_signal(signal.SIGTERM)
         assert recorder.wait(SECONDS) == 0

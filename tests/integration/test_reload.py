@@ -176,9 +176,7 @@ def test_what_is_not_about_targets_counts_after_a_restart(make_headroom: MakeHea
     dsn = f"host={LOOPBACK} port={free_port()} user=x"
     daemon = make_headroom(config({"a": dsn}))
     text = config({"a": dsn, "b": dsn}, low_free_ratio=0.2, log_format="json")
-    assert applied(daemon, text) == (
-        "added: b\ncounts after a restart: log_format, low_free_ratio\n"
-    )
+    assert applied(daemon, text) == ("added: b\nrestart to apply: log_format, low_free_ratio\n")
     assert 'settings="log_format, low_free_ratio"' in daemon.log.read()
     ratio = 'pgheadroom_policy_ratio{name="low_free",target="a"}'
     until(lambda: daemon.metric(ratio) == 0.1, 5, "threshold of the start")
@@ -206,7 +204,7 @@ def test_a_bad_configuration_changes_nothing(make_headroom: MakeHeadroom) -> Non
     good = config({"a": f"host={LOOPBACK} port={free_port()} user=x"})
     daemon = make_headroom(good)
     up(daemon, "a", 0)
-    refused = 'event="reload refused, the old configuration stays"'
+    refused = 'event="reload failed, the old configuration stays in use"'
     lines = 0
     for text, problems in BAD:
         if text is None:
@@ -380,7 +378,7 @@ def test_a_target_that_comes_back_recalls_what_it_knew(
     applied(daemon, config(both, state_directory=kept))
     until(lambda: web.get_json(url)["history"]["points"], 10, "history")
     assert web.get_json(url)["history"]["points"][0]["time"] == began
-    assert 'event="state recalled"' in daemon.log.read()
+    assert 'event="state restored"' in daemon.log.read()
 
 
 def test_the_alerts_of_a_removed_target_are_resolved(

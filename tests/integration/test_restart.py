@@ -108,8 +108,8 @@ def test_what_fired_before_goes_on_firing_since_then(
     assert remembered is not None
     assert remembered <= began
     log = again.log.read()
-    assert 'event="state recalled"' in log
-    assert log.count('event="alert fires since before the restart"') == 1
+    assert 'event="state restored"' in log
+    assert log.count('event="alert was firing before the restart"') == 1
     assert 'event="alert begins"' not in log
     assert log.count('event="alert ends" target=db') == 1
     assert "level=error" not in log
@@ -127,10 +127,10 @@ def test_a_second_daemon_on_the_directory_watches_all_the_same(
     second.ready()
     assert second.metric('pgheadroom_up{target="db"}') == 1
     assert 'reason="another pgheadroom uses it"' in second.log.read()
-    assert "state cannot be saved" not in first.log.read()
+    assert "cannot save state" not in first.log.read()
     assert first.stop() == 0
     assert second.stop() == 0
-    assert 'event="state is saved again"' in second.log.read()
+    assert 'event="state saved again"' in second.log.read()
 
 
 def test_systemd_says_where(pg: Postgres, make_headroom: MakeHeadroom, tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ async def test_a_restart_finds_what_the_end_has_left(tmp_path: Path, log: LogLin
         assert found.alerts == state.alerts
     assert other.board.state("new") == State("new")
     line, fires = log
-    assert (line["event"], line["targets"]) == ("state recalled", 2)
+    assert (line["event"], line["targets"]) == ("state restored", 2)
     assert line["oldest_seconds"] < 60
-    assert (fires["event"], fires["target"]) == ("alert fires since before the restart", "a")
+    assert (fires["event"], fires["target"]) == ("alert was firing before the restart", "a")
     assert fires["alertname"] == str(ALERT.name)
 
 
@@ -113,7 +113,7 @@ async def test_what_was_kept_as_default_is_the_unnamed_targets(
         assert new.board.state("other") == State("other")
         new.directory.close()
         assert not new.directory.file("default").exists()
-    taken = [line for line in log if line["event"] == "state taken over"]
+    taken = [line for line in log if line["event"] == "saved state renamed"]
     assert [(line["target"], line["formerly"]) for line in taken] == [("db1:5433", "default")]
 
 
@@ -141,7 +141,7 @@ async def test_a_damaged_default_is_set_aside(tmp_path: Path, log: LogLines) -> 
     await daemon.keeper.recall()
     assert daemon.board.state("db1") == State("db1")
     assert (tmp_path / "default.json.gz.damaged").read_bytes() == b"nonsense"
-    assert events(log) == ["state cannot be used; it begins anew"]
+    assert events(log) == ["saved state is unusable; starting without it"]
 
 
 async def test_it_is_kept_at_once_when_an_alert_begins_or_ends(tmp_path: Path) -> None:
@@ -265,10 +265,10 @@ async def test_a_disk_that_is_full_is_told_once_and_its_end_too(
     assert set(os.listdir(tmp_path)) == {".lock", "a.json.gz"}  # noqa: PTH208 - ruff takes iterdir() for a wait
     await daemon.keeper.finish()
     assert daemon.saves("ok") == 3
-    told = [line for line in log if line["event"] != "state recalled"]
+    told = [line for line in log if line["event"] != "state restored"]
     assert events(told) == [
-        "state cannot be saved: a restart would forget it",
-        "state is saved again",
+        "cannot save state: a restart would lose it",
+        "state saved again",
     ]
     assert told[0]["reason"] == "File too large"
 
@@ -279,14 +279,14 @@ async def test_a_directory_that_cannot_be_had_stops_nothing(tmp_path: Path, log:
     path.parent.write_text("in the way")
     daemon = Daemon(path)
     await daemon.keeper.recall()
-    assert events(log) == ["state cannot be saved: a restart would forget it"]
+    assert events(log) == ["cannot save state: a restart would lose it"]
     daemon.board.publish(known("db", alert=ALERT))
     await daemon.keeper.turn()
     assert daemon.saves("error") == 1
     path.parent.unlink()
     await daemon.keeper.finish()
     assert unpack((path / "db.json.gz").read_bytes(), "db", time.time()).active
-    assert events(log)[1:] == ["state is saved again"]
+    assert events(log)[1:] == ["state saved again"]
 
 
 async def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, log: LogLines) -> None:
@@ -300,8 +300,8 @@ async def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, log: L
         await daemon.keeper.turn()
     assert (path / "db.json.gz").exists()
     assert events(log) == [
-        "state cannot be saved: a restart would forget it",
-        "state is saved again",
+        "cannot save state: a restart would lose it",
+        "state saved again",
     ]
     with pytest.raises(InUseError):
         StateDirectory(path).take()
@@ -331,7 +331,7 @@ async def test_a_second_daemon_reads_but_writes_only_when_the_first_has_ended(
     await first.keeper.finish()
     await second.keeper.finish()
     assert second.saves("ok") == 1
-    assert events(log)[-1] == "state is saved again"
+    assert events(log)[-1] == "state saved again"
 
 
 WRITER = """

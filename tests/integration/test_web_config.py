@@ -223,7 +223,7 @@ def test_a_certificate_is_renewed_without_a_restart(make: MakeGuarded, tmp_path:
     kept = shutil.copy(served, tmp_path)
     served.write_text("-----BEGIN CERTIFICATE-----\n")
     assert shown(daemon) == old
-    assert "certificate not renewed" in daemon.log.read()
+    assert "cannot reload the certificate" in daemon.log.read()
     shutil.copy(new[0], served)
     assert shown(daemon) == old
     shutil.copy(new[1], key)

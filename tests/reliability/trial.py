@@ -197,4 +197,6 @@ class Trial:
 
 
 def _of_readings(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [line for line in lines if line["event"] in {"no sample", "sampling again"}]
+    return [
+        line for line in lines if line["event"] in {"target unreadable", "target readable again"}
+    ]

@@ -69,7 +69,7 @@ def _canary(state: State) -> Iterator[Check]:
         cure = "; check canary_dsn, canary_password_file and pg_hba.conf"
         yield Check(
             Grade.BROKEN,
-            f"canary not let in: {visit.outcome}: {visit.detail}"
+            f"canary login failed: {visit.outcome}: {visit.detail}"
             + (cure if visit.outcome is Outcome.AUTH else ""),
         )
         return

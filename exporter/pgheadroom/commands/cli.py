@@ -159,7 +159,7 @@ def _reread(read: Callable[[], Settings]) -> tuple[Settings, dict[str, TargetSet
 def _serve(settings: Settings, targets: dict[str, TargetSettings], reread: Reread) -> int:
     if passed_over := of_platform(os.environ):
         # Names alone: what stands in them is no business of ours.
-        log.info("variables of the platform are passed over", names=" ".join(passed_over))
+        log.info("ignored environment variables of the platform", names=" ".join(passed_over))
     try:
         if targets:
             asyncio.run(run(settings, targets, partial(_announce, list(targets)), reread))

@@ -73,8 +73,8 @@ class Watcher:
 async def watch(settings: Settings, name: str, target: TargetSettings, terminal: Terminal) -> None:
     """Sample *target* as the daemon does and draw it on *terminal*, until somebody ends it.
 
-    That is the key q, SIGINT, SIGTERM or SIGHUP. What is no news of the server but a mistake of
-    ours ends it too, and is raised.
+    That is the key q, SIGINT, SIGTERM or SIGHUP. Errors of our
+    own, not of the server, also end it and are raised.
     """
     rules = policy(settings)
     board = Board([name], rules.thresholds)

@@ -34,7 +34,7 @@ _BY_UNIT = {
 }
 _ALSO = {"web_config_file": ("--web.config.file",)}  # as the exporters of Prometheus call it
 
-_STRAY = "an argument without a flag; a connection string is given as --dsn CONNINFO"
+_STRAY = "unexpected argument; use --dsn CONNINFO to give a connection string"
 
 
 def read_flags(

@@ -114,7 +114,7 @@ def remove_stale(base: Path) -> None:
     for path in base.glob(f"{_PREFIX}*"):
         lock = _lock_of_the_dead(path)
         if lock is not None:
-            log.info("removing what a killed run left behind", directory=str(path))
+            log.info("removing files that a killed run left behind", directory=str(path))
             try:
                 release(RunDirectory(path, lock))
             except OSError as error:

@@ -31,8 +31,8 @@ _NOISE_UNKNOWN = 2.0
 _STROKE_FACTOR, _STROKE_RUNG = 1.5, 8
 """A stroke is so many times as high as use wanders within four minutes."""
 _ALIKE = 10.0
-"""Samples so close to each other that averaging them takes no noise away: a pool that lent a
-connection a second ago has mostly not got it back yet."""
+"""Samples closer to each other than this many seconds are correlated (a connection that was lent a
+second ago is mostly still out), so averaging them does not reduce noise."""
 _LEAST_BUCKETS = 4
 _SLOWEST, _FASTEST = 2, 4
 """The second half of a climb takes at most so many times as long as the first: a curve that

@@ -1,6 +1,7 @@
 """Turns findings into alerts: pending, firing, resolved.
 
-A forecast that came to an end without slots being gained is no news when it comes back.
+If a forecast alert resolves although no slots were freed, the same forecast does not fire again at
+once.
 """
 
 from __future__ import annotations

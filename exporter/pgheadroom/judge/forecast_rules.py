@@ -21,9 +21,11 @@ _RELEASE = 1.5
 
 
 _NEWS_TO_PAGE, _NEWS_TO_WARN = 0.5, 1.5
-"""Least rises by which it must be tighter than ever before: one day differs from the next."""
+"""Margin, in least rises, by which free slots must undercut the previous minimum; it allows for the
+difference between one day and the next."""
 _LAST_SLOTS = 0.06
-"""Share of the ordinary slots that nobody should get used to being left with."""
+"""When at most this share of the ordinary slots is left, an alert fires even where that happened
+before."""
 
 _AROUND_SECONDS = 3600.0
 _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)

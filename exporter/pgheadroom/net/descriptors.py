@@ -1,6 +1,6 @@
 """Logs once when the process has run out of file descriptors, and once when that is over.
 
-asyncio then stops to accept connections for a second, and complains a hundred times each time.
+asyncio then stops accepting connections for a second and logs a hundred errors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class OutOfDescriptors:
             return
         if self._end is None:
             log.error(
-                "no connection can be accepted; those that are there go on",
+                "out of file descriptors: no new connection is accepted",
                 reason=error.strerror,
                 most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             )
@@ -45,4 +45,4 @@ class OutOfDescriptors:
 
     def _over(self) -> None:
         self._end = None
-        log.info("connections are accepted again")
+        log.info("new connections are accepted again")

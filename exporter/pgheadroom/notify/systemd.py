@@ -99,7 +99,7 @@ class SystemdNotifier:
             self._sender.sendto(lines.encode(), self._address)
         except OSError as error:
             if not self._failed:
-                log.warning("systemd cannot be told", reason=error.strerror or str(error))
+                log.warning("cannot notify systemd", reason=error.strerror or str(error))
             self._failed = True
             return False
         return True

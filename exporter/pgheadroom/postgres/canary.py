@@ -23,7 +23,7 @@ from pgheadroom.state import State
 APPLICATION_NAME = "pgheadroom canary"
 
 _EARLY_SECONDS = 0.5
-"""It is asked once a second: half of that too early is nearer than nearly all of it too late."""
+"""`due` is polled once a second; starting up to half a second early keeps the mean interval right."""
 _OUT_OF_SLOTS = (Outcome.FULL, Outcome.RESERVED_ONLY)
 # As the server asks itself (has_privs_of_role); no row before PostgreSQL 16.
 _MAY_USE_RESERVE = (

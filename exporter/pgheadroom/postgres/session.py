@@ -179,7 +179,7 @@ class Session:
         try:
             return await self._newest(connection)
         except rows.SenselessError as error:
-            # Whoever answers so is no server: what we have there is no session.
+            # An answer that cannot be parsed is not PostgreSQL's: treat the connection as lost.
             raise libpq.LibpqError(str(error)) from None
 
     async def _newest(self, connection: libpq.Connection) -> Sample | None:

@@ -114,7 +114,7 @@ class RecordingFile:
             self._lost += len(lines)
             return
         if self._lost:
-            log.info("writing again", file=str(self.path), readings_lost=self._lost)
+            log.info("recording again", file=str(self.path), readings_lost=self._lost)
             self._lost = 0
         self.readings += len(lines)
         if self._size >= self._rotate_bytes:
@@ -147,7 +147,7 @@ class RecordingFile:
             self._append(gzip.compress(b"\n") if self._gz else b"\n")
         elif end.bytes_cut:
             os.ftruncate(self._file, end.size)
-            log.warning("cut off half a line", file=str(self.path), bytes=end.bytes_cut)
+            log.warning("removed an incomplete last line", file=str(self.path), bytes=end.bytes_cut)
         if end.last is not None:
             self._newest = self._newest_sample = end.last.at
 

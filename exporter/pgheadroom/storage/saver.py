@@ -72,7 +72,7 @@ class SnapshotSaver:
             self._firing[state.target] = _firing(self._board.state(state.target))
         if found:
             log.info(
-                "state recalled",
+                "state restored",
                 directory=str(self._directory.path),
                 targets=len(found),
                 oldest_seconds=round(now - min(snapshot.at for snapshot in found.values()), 1),
@@ -80,7 +80,7 @@ class SnapshotSaver:
         for state in states:
             for alert in self._board.state(state.target).alerts:
                 log.info(
-                    "alert fires since before the restart",
+                    "alert was firing before the restart",
                     target=state.target,
                     alertname=str(alert.name),
                     severity=str(alert.severity),
@@ -152,10 +152,10 @@ class SnapshotSaver:
             return
         self._directory.write(name, pack(snapshot, name))
         self._directory.file(FORMER_NAME).unlink()
-        log.info("state taken over", target=name, formerly=FORMER_NAME)
+        log.info("saved state renamed", target=name, formerly=FORMER_NAME)
 
     def _set_aside(self, target: str, reason: str) -> None:
-        words = "state cannot be used; it begins anew"
+        words = "saved state is unusable; starting without it"
         aside: str | None = None
         if self._directory.ours:
             try:
@@ -182,7 +182,7 @@ class SnapshotSaver:
         self._failing -= {state.target, ""}
         if self._said and not self._failing:
             self._said = ""
-            log.info("state is saved again", directory=str(self._directory.path))
+            log.info("state saved again", directory=str(self._directory.path))
 
     def _write(self, state: State, now: float) -> None:
         self._directory.write(state.target, pack(taken(state, now), state.target))
@@ -192,7 +192,7 @@ class SnapshotSaver:
         if not self._said:
             self._said = _why(error)
             log.warning(
-                "state cannot be saved: a restart would forget it",
+                "cannot save state: a restart would lose it",
                 directory=str(self._directory.path),
                 reason=self._said,
             )

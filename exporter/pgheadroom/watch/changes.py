@@ -43,7 +43,7 @@ def _condition(before: State, after: State) -> LogLine:
         blind = _blind_seconds(before, after)
         return LogLine(
             logging.INFO,
-            "sampling" if before.outcome is None else "sampling again",
+            "target readable" if before.outcome is None else "target readable again",
             {
                 "used": slots.used,
                 "free": slots.free(Tier.ORDINARY),
@@ -54,7 +54,7 @@ def _condition(before: State, after: State) -> LogLine:
     fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
     if after.sample is not None:
         fields["last_used"] = after.sample.slots.used
-    return LogLine(logging.WARNING, "no sample", fields, retries=True)
+    return LogLine(logging.WARNING, "target unreadable", fields, retries=True)
 
 
 def _blind_seconds(before: State, after: State) -> float | None:
@@ -134,10 +134,10 @@ def _canary(before: CanaryLog, after: CanaryLog) -> Iterator[LogLine]:
     known = Outcome.OK if before.newest is None else before.newest.outcome
     if visit.outcome is not known:
         if visit.outcome is Outcome.OK:
-            yield LogLine(logging.INFO, "canary gets in again")
+            yield LogLine(logging.INFO, "canary logs in again")
         else:
             fields: dict[str, Value] = {"state": str(visit.outcome), "reason": visit.detail}
-            yield LogLine(logging.WARNING, "canary not let in", fields, retries=True)
+            yield LogLine(logging.WARNING, "canary login failed", fields, retries=True)
     if after.privilege and after.privilege != before.privilege:
         yield LogLine(
             logging.WARNING,

@@ -69,4 +69,4 @@ class Jobs:
             await work()
         except Exception:  # the one place where a bug is caught: it must not stop the other targets
             self._own.bug(name)
-            log.exception("bug", job=name)
+            log.exception("unexpected exception", job=name)

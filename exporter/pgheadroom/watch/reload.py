@@ -44,7 +44,7 @@ class ReloadOutcome:
             )
         parts = self.difference.told()
         if self.waiting:
-            parts["counts after a restart"] = ", ".join(self.waiting)
+            parts["restart to apply"] = ", ".join(self.waiting)
         return "".join(f"{what}: {names}\n" for what, names in parts.items()) or (
             "nothing has changed\n"
         )
@@ -111,7 +111,7 @@ class Reloader:
         except ConfigurationError as error:
             self._own.refused()
             for problem in error.problems:
-                log.warning("reload refused, the old configuration stays", problem=problem)
+                log.warning("reload failed, the old configuration stays in use", problem=problem)
             return ReloadOutcome(problems=error.problems)
         outcome = ReloadOutcome(
             await self._fleet.follow(targets), waiting(self._settings, settings)
@@ -119,5 +119,7 @@ class Reloader:
         self._own.configured(time.time())
         log.info("reloaded", targets=len(targets), **outcome.difference.told())
         if outcome.waiting:
-            log.warning("counts after a restart", settings=", ".join(outcome.waiting))
+            log.warning(
+                "settings changed; restart to apply them", settings=", ".join(outcome.waiting)
+            )
         return outcome

@@ -1,8 +1,8 @@
 """Limits what HTTP clients may cost: connections, idle time, slow reading.
 
-aiohttp has no such limits of its own. Nobody who asks is turned away for want of a connection: when
-there are too many, the one that has asked for nothing for longest goes. Whoever takes an answer
-too slowly is cut off, and until then holds a piece of a large page, not a copy of all of it.
+aiohttp has no such limits of its own. At the connection limit the
+connection that has been idle longest is closed; new clients are always accepted. A client that
+reads too slowly is cut off; until then it holds a piece of a large page, not a copy of all of it.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ class _Renewal:
             self.versions = versions
             context, problems = _made(self.tls)
             if problems:
-                # In the middle of an exchange of two files they do not fit; the old ones still do.
-                log.warning("certificate not renewed", problems="; ".join(problems))
+                # While certificate and key are being replaced they may not match; keep using the old pair.
+                log.warning("cannot reload the certificate", problems="; ".join(problems))
             else:
                 self.context = context
-                log.info("certificate renewed", cert_file=str(self.tls.cert_file))
+                log.info("certificate reloaded", cert_file=str(self.tls.cert_file))
         connection.context = self.context
 
 

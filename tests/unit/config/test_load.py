@@ -169,7 +169,7 @@ def test_a_file_that_is_not_there_or_not_utf8(file: Path) -> None:
 
 def test_a_connection_string_without_a_flag_is_not_repeated() -> None:
     told = problems(f"postgresql://u:{SECRET}@h/d")
-    assert told == ("an argument without a flag; a connection string is given as --dsn CONNINFO",)
+    assert told == ("unexpected argument; use --dsn CONNINFO to give a connection string",)
 
 
 def test_one_name_is_one_target() -> None:

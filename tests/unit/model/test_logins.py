@@ -67,8 +67,8 @@ def test_a_visit_changes_nothing_but_what_is_known_of_visits() -> None:
 def test_the_log_has_a_line_per_change() -> None:
     good, full = Visit(1.0, 0.01, Outcome.OK), Visit(2.0, 0.01, Outcome.FULL, "sorry")
     assert told(good, good) == []
-    assert told(good, full, full) == ["canary not let in"]
-    assert told(full, good, good) == ["canary not let in", "canary gets in again"]
+    assert told(good, full, full) == ["canary login failed"]
+    assert told(full, good, good) == ["canary login failed", "canary logs in again"]
 
 
 def test_a_role_that_proves_nothing_is_told_once() -> None:

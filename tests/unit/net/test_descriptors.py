@@ -35,8 +35,8 @@ async def test_a_shortage_is_told_when_it_begins_and_when_it_ends(
     assert (
         events
         == [
-            "no connection can be accepted; those that are there go on",
-            "connections are accepted again",
+            "out of file descriptors: no new connection is accepted",
+            "new connections are accepted again",
         ]
         * 2
     )

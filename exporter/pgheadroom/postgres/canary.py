@@ -23,7 +23,7 @@ from pgheadroom.state import State
 APPLICATION_NAME = "pgheadroom canary"
 
 _EARLY_SECONDS = 0.5
-"""`due` is polled once a second; starting up to half a second early keeps the mean interval right."""
+"""`due` is polled once a second; starting half a second early keeps the mean interval right."""
 _OUT_OF_SLOTS = (Outcome.FULL, Outcome.RESERVED_ONLY)
 # As the server asks itself (has_privs_of_role); no row before PostgreSQL 16.
 _MAY_USE_RESERVE = (

@@ -43,6 +43,7 @@ class Session:
         self._keeps_state = True
         self._last: Sample | None = None
         self._lately = Lately()
+        self._looked_again = False
         self._cost = Cost()
         self._starting = Logins()
         self._unsure = 0
@@ -126,9 +127,11 @@ class Session:
         failure = await self._connect_soon()
         if failure is not None:
             return self._refused(failure, began)
-        assert self._connection is not None  # noqa: S101 - _connect returned no failure
+        connection = self._connection
+        if connection is None:
+            raise RuntimeError("a login that did not fail left no connection")
         try:
-            return await within(self._options.read_timeout_seconds, self._sample(self._connection))
+            return await within(self._options.read_timeout_seconds, self._sample(connection))
         except libpq.LibpqError as error:
             self._drop()
             said = refusal.parse(str(error))
@@ -188,7 +191,7 @@ class Session:
     async def _newest(self, connection: libpq.Connection) -> Sample | None:
         """Return the newest sample; None where none is due, or the server cannot tell its count."""
         last = self._last
-        wanted = depth(last, self._clock())
+        wanted = depth(last, self._clock(), self._lately)
         if last is None or wanted is Depth.FULL:
             sample = await self._full(connection)
             if last is None and sample is not None:
@@ -260,6 +263,7 @@ class Session:
             pulse, row = await self._look(connection, self._sql.again(logins.unexplained))
             logins.again(rows.starting(row), time.monotonic())
             further.append(pulse)
+        self._looked_again = bool(further)
         self._unsure = 0 if answer.sure else (self._unsure + 1) % _UNSURE_IN_A_ROW
         return (None if self._unsure and self._last is not None else answer), further
 
@@ -275,7 +279,8 @@ class Session:
 
     @property
     def _sql(self) -> Statements:
-        assert self._plan is not None  # noqa: S101 - made when the connection was
+        if self._plan is None:
+            raise RuntimeError("statements are made when the connection is")
         return self._plan.prepared if self._prepared else self._plan.whole
 
     def _took(self, sample: Sample | None) -> Sample | None:
@@ -285,7 +290,7 @@ class Session:
         if sample.server.identifier != self._identifier:
             sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
         self._last = sample
-        self._lately = self._lately.add(sample.at, sample.slots.visible)
+        self._lately = self._lately.add(sample.at, sample.slots.visible, again=self._looked_again)
         self._was_alive = True
         self._may_use_reserve = sample.server.reserve or sample.server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None

@@ -27,12 +27,12 @@ class Policy:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
-def step(state: State, reading: Reading | Visit, policy: Policy) -> State:
+def step(state: State, reading: Reading, policy: Policy) -> State:
     """Return the state after *reading*, of the target that *state* is of."""
     return judge(_read(state, reading, policy), reading.at)
 
 
-def _read(state: State, reading: Reading | Visit, policy: Policy) -> State:
+def _read(state: State, reading: Reading, policy: Policy) -> State:
     match reading:
         case Sample():
             return _sampled(state, reading, policy)

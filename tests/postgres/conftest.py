@@ -11,7 +11,7 @@ from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.postgres.session import Session
 from pgheadroom.state import State
 from pgheadroom.step import Policy
-from pgheadroom.watch.sampler import Sampler
+from pgheadroom.watch.sampler import OnReading, Sampler
 
 TARGET = "db"
 
@@ -19,9 +19,15 @@ TARGET = "db"
 class Watch:
     """One target, its sampler and its board."""
 
-    def __init__(self, access: ConnectOptions) -> None:
-        self._board = Board([access.name])
-        self._sampler = Sampler(access, Policy(NameFolder().fold), self._board)
+    def __init__(
+        self,
+        options: ConnectOptions,
+        policy: Policy | None = None,
+        on_reading: OnReading | None = None,
+    ) -> None:
+        self._board = Board([options.name])
+        policy = policy or Policy(NameFolder().fold)
+        self._sampler = Sampler(options, policy, self._board, on_reading)
 
     @property
     def session(self) -> Session:

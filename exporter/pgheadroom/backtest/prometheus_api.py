@@ -100,11 +100,13 @@ class PrometheusApi:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        assert self._session is not None  # noqa: S101 - made when it was entered
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def _get(self, path: str, fields: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - it is JSON
-        assert self._session is not None  # noqa: S101 - used as a context manager
+        if self._session is None:
+            raise RuntimeError("a PrometheusApi is used as an asynchronous context manager")
         try:
             url = f"{self._address}/api/v1/{path}"
             async with self._session.get(url, params=fields) as response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pgheadroom.backtest.curve import UsageSeries
 from pgheadroom.model.alert import Alert, Severity
-from pgheadroom.model.reading import Knock, Outcome, Reading, Sample
+from pgheadroom.model.reading import Failure, Outcome, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -127,7 +127,7 @@ class Replay:
         account.last = max(account.last, reading.at)
         if isinstance(reading, Sample):
             self._sampled(reading, after)
-        elif not isinstance(reading, Knock):
+        elif isinstance(reading, Failure):
             account.failures += 1
             if self._curve is not None:
                 self._curve.gap()

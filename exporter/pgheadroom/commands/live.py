@@ -15,6 +15,7 @@ from pgheadroom.state import State
 from pgheadroom.terminal.applications import Order
 from pgheadroom.terminal.screen import Look, screen
 from pgheadroom.terminal.terminal import Terminal
+from pgheadroom.watch.fleet import CANARY_SECONDS
 from pgheadroom.watch.sampler import Sampler
 
 _DRAW_SECONDS = 1.0
@@ -73,8 +74,8 @@ class Watcher:
 async def watch(settings: Settings, name: str, target: TargetSettings, terminal: Terminal) -> None:
     """Sample *target* as the daemon does and draw it on *terminal*, until somebody ends it.
 
-    That is the key q, SIGINT, SIGTERM or SIGHUP. Errors of our
-    own, not of the server, also end it and are raised.
+    That is the key q, SIGINT, SIGTERM or SIGHUP. Errors of our own, not of the
+    server, also end it and are raised.
     """
     rules = policy(settings)
     board = Board([name], rules.thresholds)
@@ -88,6 +89,8 @@ async def watch(settings: Settings, name: str, target: TargetSettings, terminal:
     work = [watcher.draw(), _every(settings.interval_seconds, sampler.sample)]
     if settings.knock_interval_seconds:
         work.append(_every(settings.knock_interval_seconds, sampler.knock))
+    if sampler.has_canary:
+        work.append(_every(CANARY_SECONDS, sampler.visit))
     try:
         with terminal.taken():
             terminal.listen(watcher.pressed)

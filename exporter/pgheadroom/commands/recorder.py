@@ -14,20 +14,20 @@ from pgheadroom.config.resolve import connect_options, policy
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.durations import moment
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.model.reading import Failure, Reading
-from pgheadroom.state import State
+from pgheadroom.model.reading import Reading
 from pgheadroom.storage.recording import line_of
 from pgheadroom.storage.recording_writer import RecordingWriter
+from pgheadroom.watch.fleet import WatchedTarget
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
-from pgheadroom.watch.schedule import Job, Schedule
+from pgheadroom.watch.schedule import Schedule
 
 _FLUSH_SECONDS = 3.0
 _PROGRESS_SECONDS = 60.0
 
 
 class Output:
-    """The standard output as a tape."""
+    """The standard output as a recording."""
 
     def __init__(self) -> None:
         self.readings = 0
@@ -52,27 +52,24 @@ class Output:
 
 
 class RecordingListener:
-    """Writes down every state that the board is told, as the reading that led to it."""
+    """Writes every reading, as it comes, to the recording of its target."""
 
     def __init__(
         self, board: Board, tapes: Mapping[str, RecordingWriter], stop: asyncio.Event
     ) -> None:
         self._board = board
-        self._before = {state.target: state for state in board.states()}
         self._tapes = tapes
         self._stop = stop
-        board.subscribe(self._note)
 
-    def _note(self, state: State) -> None:
-        reading = came(self._before[state.target], state, time.time())
-        self._before[state.target] = state
+    def note(self, target: str, reading: Reading) -> None:
+        """Write *reading* of *target*; ask for the end when nobody reads on."""
         try:
-            self._tapes[state.target].write(reading)
+            self._tapes[target].write(reading)
         except BrokenPipeError:
             self._stop.set()
 
     async def flush(self) -> None:
-        """Have every tape write what it holds back."""
+        """Have every recording write what it holds back."""
         for tape in self._tapes.values():
             tape.flush()
 
@@ -89,46 +86,34 @@ class RecordingListener:
 async def record(
     settings: Settings, targets: Mapping[str, TargetSettings], tapes: Mapping[str, RecordingWriter]
 ) -> None:
-    """Sample *targets* and write what was read to the tape of each, until SIGINT or SIGTERM."""
+    """Sample *targets* and write each reading to its recording, until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for signalled in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signalled, stop.set)
     board = Board(targets)
     rules = policy(settings)
-    samplers = [
-        Sampler(connect_options(settings, name, target), rules, board)
+    listener = RecordingListener(board, tapes, stop)
+    schedule, own = Schedule(), SelfMetrics()
+    jobs = Jobs(own)
+    watched = [
+        WatchedTarget(
+            target,
+            Sampler(connect_options(settings, name, target), rules, board, listener.note),
+            own,
+        )
         for name, target in targets.items()
     ]
-    secretary = RecordingListener(board, tapes, stop)
-    schedule, jobs = Schedule(), Jobs(SelfMetrics())
-
-    def every(seconds: float, share: float, name: str, job: Job) -> None:
-        if seconds:
-            first = seconds * share
-            schedule.every(seconds, jobs.guarded(name, job), first_after_seconds=first)
-
-    for number, sampler in enumerate(samplers):
-        every(settings.interval_seconds, number / len(samplers), "sample", sampler.sample)
-        every(settings.knock_interval_seconds, number / len(samplers), "knock", sampler.knock)
-    every(_FLUSH_SECONDS, 1, "flush", secretary.flush)
-    every(_PROGRESS_SECONDS if sys.stderr.isatty() else 0, 1, "progress", secretary.tell)
+    for number, target in enumerate(watched):
+        target.begin(schedule, settings, number, len(watched))
+    schedule.every(_FLUSH_SECONDS, jobs.guarded("flush", listener.flush))
+    if sys.stderr.isatty():
+        progress = jobs.guarded("progress", listener.tell)
+        schedule.every(_PROGRESS_SECONDS, progress, first_after_seconds=_PROGRESS_SECONDS)
     schedule.start()
     try:
         await stop.wait()
     finally:
         schedule.stop()
-        await jobs.end()
-        for sampler in samplers:
-            sampler.close()
+        await asyncio.gather(jobs.end(), *(target.end() for target in watched))
         for tape in tapes.values():
             tape.close()
-
-
-def came(before: State, after: State, now: float) -> Reading:
-    """Return the reading that led from one state to the next; a failure is dated *now*."""
-    if after.sample is not None and after.sample is not before.sample:
-        return after.sample
-    if after.knock is not None and after.knock is not before.knock:
-        return after.knock
-    assert after.outcome is not None  # noqa: S101 - neither sample nor knock: it failed
-    return Failure(now, after.outcome, after.detail)

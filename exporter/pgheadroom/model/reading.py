@@ -183,7 +183,7 @@ class Visit:
     """Why the login says little about ordinary roles; empty when no reason is known."""
 
 
-Reading = Sample | Failure | Knock
+Reading = Sample | Failure | Knock | Visit
 """What sampling brings; a recording is made of these."""
 
 Trouble = TypeVar("Trouble", Failure, Knock)

@@ -4,7 +4,8 @@ JSON Lines. A sample: ``{"time": 1767225600.0, "max_connections": 100,
 "superuser_reserved_connections": 3, "reserved_connections": 0, "connections": [["api", "idle",
 37]]}``; each connection group is ``[application_name, state, count]``, of client backends. What is
 known beyond that stands under further keys, which a reader may ignore; see ``line_of``. A failed
-reading is ``{"time", "failure", "detail"}``, a knock ``{"time", "knock", "seconds", "detail"}``.
+reading is ``{"time", "failure", "detail"}``, a knock ``{"time", "knock", "seconds", "detail"}``, a
+login of the canary ``{"time", "canary", "seconds", "detail", "privilege"}``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pgheadroom.model.reading import (
     Outcome,
     Reading,
     Sample,
+    Visit,
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
@@ -59,10 +61,14 @@ def parse(line: str) -> Reading:
     at = _number(found, "time", _LAST_SECOND)
     if "failure" in found:
         return Failure(at, _condition(found, "failure", FAILURES), _text(found, "detail"))
-    if "knock" in found:
-        outcome = _condition(found, "knock", tuple(Outcome))
-        seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
-        return Knock(at, seconds, outcome, _text(found, "detail"))
+    for key in ("knock", "canary"):
+        if key in found:
+            outcome = _condition(found, key, tuple(Outcome))
+            seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
+            detail = _text(found, "detail")
+            if key == "knock":
+                return Knock(at, seconds, outcome, detail)
+            return Visit(at, seconds, outcome, detail, _text(found, "privilege"))
     return _sample(found, at)
 
 
@@ -82,6 +88,10 @@ def line_of(reading: Reading) -> str:
         case Knock():
             known |= {"knock": str(reading.outcome), "seconds": round(reading.seconds, 6)}
             known |= {"detail": reading.detail} if reading.detail else {}
+        case Visit():
+            known |= {"canary": str(reading.outcome), "seconds": round(reading.seconds, 6)}
+            known |= {"detail": reading.detail} if reading.detail else {}
+            known |= {"privilege": reading.privilege} if reading.privilege else {}
         case Sample():
             known |= _facts(reading)
     return json.dumps(known, separators=(",", ":"))

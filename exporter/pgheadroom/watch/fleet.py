@@ -18,7 +18,7 @@ from pgheadroom.watch.schedule import End, Job, Schedule
 MakeSampler = Callable[[str, TargetSettings], Sampler]
 
 _KNOCKS_APART_SECONDS = 1.0
-_CANARY_SECONDS = 1.0
+CANARY_SECONDS = 1.0
 """How often the canary is asked whether it is due."""
 
 
@@ -69,7 +69,7 @@ class WatchedTarget:
             apart = min(_KNOCKS_APART_SECONDS, knock_every / of)
             turns.append(("knock", self._sampler.knock, knock_every, number * apart))
         if self._sampler.has_canary:
-            turns.append(("canary", self._sampler.visit, _CANARY_SECONDS, share))
+            turns.append(("canary", self._sampler.visit, CANARY_SECONDS, share))
         for name, work, seconds, first in turns:
             job = self.jobs.guarded(name, work)
             self._turns.append(schedule.every(seconds, job, first_after_seconds=first))

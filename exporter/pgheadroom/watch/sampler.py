@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 import structlog
 from psycopg import ProgrammingError
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Visit, most_telling
+from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, most_telling
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.postgres.addresses import Address, HostUnknownError
 from pgheadroom.postgres.canary import Canary
@@ -27,12 +28,22 @@ log = structlog.get_logger("pgheadroom.watch.sampler")
 
 _KNOCK_SECONDS = 3.0
 
+OnReading = Callable[[str, Reading], None]
+"""Told of each reading of a target, by name, before it is taken in."""
+
 
 class Sampler:
-    """One target's way from its server to the board."""
+    """Takes readings of one target from its server to the board; *on_reading* is told of each."""
 
-    def __init__(self, options: ConnectOptions, policy: Policy, board: Board) -> None:
+    def __init__(
+        self,
+        options: ConnectOptions,
+        policy: Policy,
+        board: Board,
+        on_reading: OnReading | None = None,
+    ) -> None:
         self._options = options
+        self._on_reading = on_reading
         self._policy = policy
         self._board = board
         self._session = Session(options)
@@ -149,7 +160,9 @@ class Sampler:
         except TimeoutError:
             raise HostUnknownError("the name, within the time allowed") from None
 
-    def _publish(self, reading: Reading | Visit, tries: Session | Canary | None = None) -> None:
+    def _publish(self, reading: Reading, tries: Session | Canary | None = None) -> None:
+        if self._on_reading is not None:
+            self._on_reading(self._options.name, reading)
         before = self._board.state(self._options.name)
         after = step(before, reading, self._policy)
         self._board.publish(after)

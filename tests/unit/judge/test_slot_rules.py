@@ -29,12 +29,12 @@ class Watch:
         self.state = State("db")
         self.policy = policy
 
-    def sees(self, found: Reading | Visit) -> list[tuple[AlertName, Severity]]:
+    def sees(self, found: Reading) -> list[tuple[AlertName, Severity]]:
         """Return what fires after the reading *found*."""
         self.state = step(self.state, found, self.policy)
         return [(alert.name, alert.severity) for alert in self.state.alerts]
 
-    def over(self, found: Iterable[Reading | Visit]) -> list[tuple[AlertName, Severity]]:
+    def over(self, found: Iterable[Reading]) -> list[tuple[AlertName, Severity]]:
         """Return what fires after all of them."""
         for one in found:
             self.sees(one)

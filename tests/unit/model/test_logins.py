@@ -22,14 +22,14 @@ visits = st.lists(
 )
 
 
-def after(*readings: Reading | Visit) -> State:
+def after(*readings: Reading) -> State:
     state = State("db")
     for reading in readings:
         state = step(state, reading, POLICY)
     return state
 
 
-def told(*readings: Reading | Visit) -> list[str]:
+def told(*readings: Reading) -> list[str]:
     """Return the lines of log that *readings* make."""
     lines, state = [], State("db")
     for reading in readings:

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import sample
 
-from pgheadroom.model.reading import FAILURES, Failure, Group, Knock, LimitUse, Outcome, Sample
+from pgheadroom.model.reading import (
+    FAILURES,
+    Failure,
+    Group,
+    Knock,
+    LimitUse,
+    Outcome,
+    Sample,
+    Visit,
+)
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.storage.recording import RecordingError, line_of, parse
@@ -116,6 +125,20 @@ def test_a_failure_survives_the_file(at: float, outcome: Outcome, detail: str) -
 def test_a_knock_survives_the_file(at: float, seconds: int, outcome: Outcome) -> None:
     knock = Knock(at, seconds / 1000, outcome, "" if outcome is Outcome.OK else "refused")
     assert parse(line_of(knock)) == knock
+
+
+@given(
+    at=times,
+    seconds=st.integers(0, 5000),
+    outcome=st.sampled_from(list(Outcome)),
+    privilege=st.sampled_from(["", "a superuser"]),
+)
+def test_a_login_of_the_canary_survives_the_file(
+    at: float, seconds: int, outcome: Outcome, privilege: str
+) -> None:
+    detail = "" if outcome is Outcome.OK else "refused"
+    visit = Visit(at, seconds / 1000, outcome, detail, privilege)
+    assert parse(line_of(visit)) == visit
 
 
 def test_times_are_written_to_the_millisecond() -> None:

@@ -1,0 +1,79 @@
+"""Does a backtest of what was recorded say what the daemon said, at the same seconds?"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.postgres.conftest import TARGET, Watch
+from tests.support.servers.clients import Clients
+from tests.support.servers.postgres import Postgres
+
+from pgheadroom.backtest.replay import Replay
+from pgheadroom.model.alert import AlertName, Key
+from pgheadroom.model.names import NameFolder
+from pgheadroom.model.reading import Reading, Visit
+from pgheadroom.model.thresholds import Thresholds
+from pgheadroom.postgres.canary import APPLICATION_NAME
+from pgheadroom.postgres.login import ConnectOptions
+from pgheadroom.step import Policy
+from pgheadroom.storage.recording_reader import Playback
+from pgheadroom.storage.recording_writer import RecordingFile
+
+pytestmark = pytest.mark.majors(15, 18)
+
+ROUNDS = 120
+"""More than an incident takes; the test ends with the incident."""
+
+
+async def test_a_live_incident_is_played_back(
+    pg: Postgres, clients: Clients, tmp_path: Path
+) -> None:
+    """With a canary: nobody but it is refused at first, and it says what no sample can."""
+    pg.sql("create role app login")
+    policy = Policy(NameFolder().fold, thresholds=Thresholds(resolve_hold_seconds=1.0))
+    file = tmp_path / "incident.jsonl"
+    recording = RecordingFile(file, rotate_bytes=1 << 30, keep=1)
+    readings: list[Reading] = []
+
+    def note(_target: str, reading: Reading) -> None:
+        readings.append(reading)
+        recording.write(reading)
+
+    canary = ConnectOptions(
+        TARGET, pg.dsn(user="app"), application_name=APPLICATION_NAME, backoff_first_seconds=0.0
+    )
+    options = ConnectOptions(TARGET, pg.dsn(), canary=canary, backoff_first_seconds=0.0)
+    watched = Watch(options, policy, note)
+    said: list[tuple[bool, Key, int]] = []
+    fired: set[Key] = set()
+    try:
+        for number in range(ROUNDS):
+            if number == 3:
+                _, refused = clients.fill(pg.tcp, user="app")
+                assert refused is not None
+            if number == 9:
+                clients.close()
+            for take in (watched.sample, watched.knock, watched.visit):
+                state = await take()
+                now = {alert.key for alert in state.alerts}
+                at = round(max(reading.at for reading in readings))
+                said += [(False, key, at) for key in fired - now]
+                said += [(True, key, at) for key in now - fired]
+                fired = now
+            if number > 9 and not fired:
+                break
+            await asyncio.sleep(0.2)
+    finally:
+        watched.close()
+        recording.close()
+        pg.sql("drop role app")
+    assert {key[0] for _, key, _ in said} >= {AlertName.EXHAUSTED, AlertName.REFUSED}
+    assert fired == set()
+    assert any(isinstance(reading, Visit) for reading in Playback(str(file)))
+
+    replay = Replay(TARGET, policy)
+    for reading in Playback(str(file)):
+        replay.add(reading)
+    changes = replay.account.changes
+    again = [(change.firing, change.alert.key, round(change.at)) for change in changes]
+    assert sorted(again, key=str) == sorted(said, key=str)

@@ -85,7 +85,8 @@ async def try_out(settings: Settings, script: Script = CALM) -> None:
     """
     load_web(settings.web_config_file)  # no server is started in vain
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    if task is None:
+        raise RuntimeError("a demo runs in a task, which a signal cancels")
     # Until the daemon runs, and once it has ended, a signal ends the server in an orderly way.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Outcome
-from pgheadroom.model.slots import Tier
+from pgheadroom.model.reading import Outcome, Sample
+from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.state import State
 from pgheadroom.step import Policy
@@ -97,15 +97,18 @@ def _block(state: State) -> Group:
     if not state.sample.breakdown.complete:
         what = "states and ages are unknown" if state.sample.exact else "estimates only"
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
-    return Group(*lines, _slots(state), _applications(state.applications.counts), *_limits(state))
+    return Group(
+        *lines,
+        _slots(state, state.sample.slots),
+        _applications(state.applications.counts),
+        *_limits(state.sample),
+    )
 
 
-def _slots(state: State) -> Table:
+def _slots(state: State, slots: Slots) -> Table:
     table = Table("slots", *(str(tier) for tier in Tier), box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    assert state.sample is not None  # noqa: S101 - _block has looked
-    slots = state.sample.slots
     table.add_row("limit", *(str(slots.limits.of(tier)) for tier in Tier))
     table.add_row("used", *(str(slots.used) for _ in Tier))
     table.add_row("free", *(Text(str(state.free(tier)), "bold") for tier in Tier))
@@ -130,9 +133,8 @@ def _applications(counts: Mapping[tuple[str, str], int]) -> Table:
     return table
 
 
-def _limits(state: State) -> list[Table]:
-    assert state.sample is not None  # noqa: S101 - _block has looked
-    breakdown = state.sample.breakdown
+def _limits(sample: Sample) -> list[Table]:
+    breakdown = sample.breakdown
     tables = []
     for kind, uses in (("role", breakdown.roles), ("database", breakdown.databases)):
         if uses:

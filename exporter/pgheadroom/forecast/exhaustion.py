@@ -1,7 +1,7 @@
 """Forecasts when the last slot goes, by four patterns.
 
-Four ways in which slots run out, each with its own sign: a climb that goes on, strokes of which one
-more does not fit, a mountain range that grows, and an application that leaks while others shrink.
+The patterns: a climb that goes on, jumps of which one more does not fit, a cycle whose peaks grow,
+and an application that leaks while others shrink.
 """
 
 from __future__ import annotations

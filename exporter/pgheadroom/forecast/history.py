@@ -68,14 +68,13 @@ class History(NamedTuple):
                 tuple(bucket for bucket in rung if bucket.nth <= index >> number)
                 for number, rung in enumerate(rungs)
             ]
-        carried: Bucket | None = Bucket(index, 1, used, used, used, free, spans)
+        carried = Bucket(index, 1, used, used, used, free, spans)
         most = _LEAST_NAMES + max(len(spans), _LEAST_NAMES)
         for number, rung in enumerate(rungs):
-            assert carried is not None  # noqa: S101 - the loop ends when nothing is carried
-            rungs[number], carried = _with(rung, carried, most)
-            if carried is None:
+            rungs[number], out = _with(rung, carried, most)
+            if out is None:
                 return History(tuple(rungs)), number + 1
-            carried = Bucket(carried.nth >> 1, *carried[1:])
+            carried = Bucket(out.nth >> 1, *out[1:])
         return History(tuple(rungs)), RUNGS
 
     def bucket_at(self, at: float) -> Bucket | None:

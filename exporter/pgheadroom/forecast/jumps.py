@@ -19,6 +19,10 @@ _PATIENCE = 3
 """The next stroke is waited for so many times as long as lay between the last two."""
 
 
+Point = tuple[float, int]
+"""When, and how many slots were in use."""
+
+
 class Jump(NamedTuple):
     """A rise that came to rest."""
 
@@ -46,7 +50,7 @@ class Jumps(NamedTuple):
     moving: bool = False
     base: tuple[float, int] = (0.0, 0)
     """Where the stroke that is under way began."""
-    high: tuple[float, int] | None = None
+    high: Point | None = None
     """The highest use since it last came down, and when it was first reached."""
 
     def add(self, at: float, used: int, least: float) -> Jumps:
@@ -54,8 +58,8 @@ class Jumps(NamedTuple):
         if self.high is None:
             return Jumps(high=(at, used))
         if self.moving:
-            return self._moved(at, used, least)
-        return self._rested(at, used, least)
+            return self._moved(self.high, at, used, least)
+        return self._rested(self.high, at, used, least)
 
     def expected(self, now: float) -> NextJump | None:
         """Return the stroke that may come next, when the last two are of a kind."""
@@ -74,21 +78,19 @@ class Jumps(NamedTuple):
             return None  # that is a slope
         return NextJump(small, earlier.began, last.began, gap)
 
-    def _moved(self, at: float, used: int, least: float) -> Jumps:
-        assert self.high is not None  # noqa: S101 - add() has looked
-        if used > self.high[1]:
+    def _moved(self, high: Point, at: float, used: int, least: float) -> Jumps:
+        if used > high[1]:
             return self._replace(high=(at, used))
-        if at - self.high[0] <= max(_STILL_SECONDS, _STILL * (self.high[0] - self.base[0])):
+        if at - high[0] <= max(_STILL_SECONDS, _STILL * (high[0] - self.base[0])):
             return self
-        jump = Jump(self.base[0], self.high[0], self.high[1] - self.base[1])
+        jump = Jump(self.base[0], high[0], high[1] - self.base[1])
         rested = self._replace(done=(*self.done[1 - _KEPT :], jump), moving=False)
         return rested.add(at, used, least)
 
-    def _rested(self, at: float, used: int, least: float) -> Jumps:
-        assert self.high is not None  # noqa: S101 - add() has looked
-        if used >= self.high[1] + least:
-            return self._replace(moving=True, base=(at, self.high[1]), high=(at, used))
+    def _rested(self, high: Point, at: float, used: int, least: float) -> Jumps:
+        if used >= high[1] + least:
+            return self._replace(moving=True, base=(at, high[1]), high=(at, used))
         last = self.done[-1].rise if self.done else 0
-        if used < self.high[1] - max(least, last / 2):
+        if used < high[1] - max(least, last / 2):
             return Jumps(high=(at, used))
         return self

@@ -10,10 +10,10 @@ from pgheadroom.forecast.application_trends import ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.exhaustion import Forecast, Pattern
 from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
+from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, slots, took
 from pgheadroom.model.alert import AlertName, Severity
-from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 
 _RELEASE = 1.5
@@ -30,45 +30,42 @@ before."""
 _AROUND_SECONDS = 3600.0
 _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 
-Ahead = tuple[Forecast, ...]
+
+def expected(one: Evaluation) -> Iterator[Finding]:
+    """Yield what of the forecasts is worth a ticket."""
+    yield from _expected(one)
+    if one.state.trends.leaks:
+        yield from _leaking(one)
 
 
-def foreseen(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
-    """Yield what of *ahead* is worth a ticket."""
-    yield from _expected(state, ahead, limit, thresholds)
-    if state.trends.leaks:
-        yield from _leaking(state, ahead, thresholds)
-
-
-def imminent(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
-    """Yield the page that *ahead* is worth, given how many slots are in use already."""
-    fires = _fires(state, AlertName.IMMINENT, Severity.CRITICAL)
-    used = state.sample.slots.used if state.sample is not None else 0
+def imminent(one: Evaluation) -> Iterator[Finding]:
+    """Yield the page that the forecasts are worth, given how many slots are in use already."""
+    fires = _fires(one.state, AlertName.IMMINENT, Severity.CRITICAL)
+    used, limit = one.used, one.limit
     if fires and limit - used <= least_rise(limit):
         # It has come true. As long as that lasts nothing is over, whatever the curve does now.
-        words = partial(_come_true, state)
+        words = partial(_come_true, one)
         yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, hysteresis=True)
         return
     if used >= limit:
         return  # that is another alert's news
     paging = [
         forecast
-        for forecast in ahead
-        if near(forecast, thresholds.paging_horizon_seconds)
-        and _pages(state, forecast, limit, thresholds, fires=fires)
+        for forecast in one.state.forecasts
+        if near(forecast, one.thresholds.paging_horizon_seconds)
+        and _pages(one, forecast, fires=fires)
     ]
     if paging:
         yield Finding(
             AlertName.IMMINENT,
             Severity.CRITICAL,
-            partial(_foremost_words, state),
+            partial(_foremost_words, one),
             keep_firing_seconds=max(forecast.lasts for forecast in paging),
         )
 
 
-def _come_true(state: State) -> Words:
-    assert state.sample is not None  # noqa: S101 - imminent() has looked
-    return blaming(state, f"{state.target}: {slots(state.sample.slots)}.")
+def _come_true(one: Evaluation) -> Words:
+    return blaming(one.state, f"{one.state.target}: {slots(one.sample.slots)}.")
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
@@ -76,15 +73,14 @@ def _fires(state: State, name: AlertName, severity: Severity) -> bool:
     return known is not None and known.alert is not None
 
 
-def _pages(
-    state: State, forecast: Forecast, limit: int, thresholds: Thresholds, *, fires: bool
-) -> bool:
-    """Say whether so many slots are in use that *prospect* is worth waking somebody.
+def _pages(one: Evaluation, forecast: Forecast, *, fires: bool) -> bool:
+    """Say whether so many slots are in use that *forecast* is worth waking somebody.
 
     Most climbs end by themselves: a deploy, a burst, a job. Far below the limit one pages only
     when it is of a kind that does not, and goes where use has not been before. A page that *fires*
     goes on without being news.
     """
+    state, limit, thresholds = one.state, one.limit, one.thresholds
     reached = forecast.reached / max(1, limit)
     if reached < thresholds.early_floor_ratio:
         return False
@@ -101,10 +97,11 @@ def _pages(
 
 
 def _new(state: State, forecast: Forecast, limit: int, margin: float) -> bool:
-    """Say whether it is clearly tighter than it was before *prospect* began, or very tight.
+    """Say whether it is clearly tighter than it was before *forecast* began, or very tight.
 
-    What use has come back from by itself is no news, but for the last few slots. When those were
-    taken before, that was an incident: neither it nor the hour around it is a comfort.
+    A level that use has already recovered from does not page again, except for the last 6 % of the
+    slots. When those were taken before, that was an incident: neither it nor the hour around it is
+    a comfort.
     """
     free, last = limit - forecast.reached, _LAST_SLOTS * limit
     if free <= last:
@@ -122,10 +119,11 @@ def _busy(state: State, forecast: Forecast, ratio: float) -> bool:
     return total > 0 and 1 - idle / total >= ratio
 
 
-def _expected(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
+def _expected(one: Evaluation) -> Iterator[Finding]:
+    state, limit, thresholds = one.state, one.limit, one.thresholds
     horizon = thresholds.forecast_horizon_seconds
     fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
-    for forecast in ahead:
+    for forecast in state.forecasts:
         if forecast.seconds > _RELEASE * horizon or forecast.pattern is Pattern.JUMPS:
             continue
         if forecast.pattern is Pattern.CLIMB and (
@@ -136,7 +134,7 @@ def _expected(state: State, ahead: Ahead, limit: int, thresholds: Thresholds) ->
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            partial(_expected_words, state, forecast),
+            partial(_expected_words, one, forecast),
             keep_firing_seconds=forecast.lasts / 2,
             hysteresis=forecast.seconds > horizon,
         )
@@ -151,7 +149,8 @@ def spoken_of(state: State) -> frozenset[str]:
     return frozenset(name for name in names if name is not None)
 
 
-def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Finding]:
+def _leaking(one: Evaluation) -> Iterator[Finding]:
+    state, thresholds = one.state, one.thresholds
     totals = state.applications.tracked
     lasting = [
         leak for leak in state.trends.leaking(totals) if leak.seconds >= thresholds.leak_seconds
@@ -162,52 +161,51 @@ def _leaking(state: State, ahead: Ahead, thresholds: Thresholds) -> Iterator[Fin
     yield Finding(
         AlertName.LEAKING,
         Severity.WARNING,
-        partial(_leak_words, state, worst, ahead),
+        partial(_leak_words, state, worst),
         keep_firing_seconds=worst.seconds,
     )
 
 
-def _leak_words(state: State, leak: ApplicationTrend, ahead: Ahead) -> Words:
+def _leak_words(state: State, leak: ApplicationTrend) -> Words:
     words = (
         f"{state.target}: {leak.name} took {leak.change} connections in the last"
         f" {duration(leak.seconds)}, gave none back, and holds"
         f" {state.applications.tracked[leak.name]}"
     )
-    alone = min((one.seconds for one in ahead if one.application_name == leak.name), default=None)
+    own = (one.seconds for one in state.forecasts if one.application_name == leak.name)
+    alone = min(own, default=None)
     words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
     return words, leak.name
 
 
-def _foremost_words(state: State) -> Words:
+def _foremost_words(one: Evaluation) -> Words:
     """Tell of the forecast that tells most, and of no other end than every other output does."""
-    first = foremost(state)
-    assert first is not None  # noqa: S101 - imminent() has looked
-    soonest = state.forecasts[0]
-    words = _how(state, first.forecast)
+    state = one.state
+    first, soonest = foremost(state), state.forecasts[0]
+    if first is None:  # no forecast, no alert: see imminent()
+        return _come_true(one)
+    words = _how(one, first.forecast)
     if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
         words += f" As it goes on now, the last goes in {duration(soonest.seconds)}."
-    return _blaming(state, words, first)
+    return _blaming(one, words, first)
 
 
-def _expected_words(state: State, forecast: Forecast) -> Words:
-    words = _how(state, forecast)
+def _expected_words(one: Evaluation, forecast: Forecast) -> Words:
+    words = _how(one, forecast)
     if forecast.pattern in _AT_A_PACE:
         pace = "As it goes on now"
-        if forecast is not state.forecasts[0]:
-            pace = f"At the pace of the last {_since(state, forecast)}"
+        if forecast is not one.state.forecasts[0]:
+            pace = f"At the pace of the last {_since(one, forecast)}"
         words += f" {pace}, the last goes in {duration(forecast.seconds)}."
-    return _blaming(state, words, Foremost(forecast, to_blame(state, forecast)))
+    return _blaming(one, words, Foremost(forecast, to_blame(one.state, forecast)))
 
 
-def _how(state: State, forecast: Forecast) -> str:
-    assert state.sample is not None  # noqa: S101 - imminent() and foreseen() have looked
-    words = f"{state.target}: {slots(state.sample.slots)}"
+def _how(one: Evaluation, forecast: Forecast) -> str:
+    words = f"{one.state.target}: {slots(one.sample.slots)}"
     if forecast.pattern in _AT_A_PACE:
         return f"{words}."
     if forecast.pattern is Pattern.JUMPS:
-        return (
-            f"{words}; use goes up in strokes of {forecast.slots:.0f}, and one more does not fit."
-        )
+        return f"{words}; use goes up in jumps of {forecast.slots:.0f}, and one more does not fit."
     words += (
         f"; use peaks about every {duration(forecast.period)}, each time {forecast.slots:.0f}"
         f" higher, last at {forecast.reached}"
@@ -217,13 +215,12 @@ def _how(state: State, forecast: Forecast) -> str:
     return f"{words}: too high in {duration(forecast.seconds)}."
 
 
-def _blaming(state: State, words: str, told: Foremost) -> Words:
-    who = told.culprit
+def _blaming(one: Evaluation, words: str, first: Foremost) -> Words:
+    who = first.culprit
     if who is None:
         return words, None
-    return f"{words} {took(who, _since(state, told.forecast))}", who.application_name
+    return f"{words} {took(who, _since(one, first.forecast))}", who.application_name
 
 
-def _since(state: State, forecast: Forecast) -> str:
-    assert state.sample is not None  # noqa: S101 - _how() has looked
-    return duration(max(1.0, state.sample.at - forecast.since))
+def _since(one: Evaluation, forecast: Forecast) -> str:
+    return duration(max(1.0, one.sample.at - forecast.since))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from pgheadroom.forecast.exhaustion import Forecast, Pattern, forecasts, leaking
+from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, judged
-from pgheadroom.judge.forecast_rules import foreseen, imminent
+from pgheadroom.judge.forecast_rules import expected, imminent
 from pgheadroom.judge.slot_rules import NO_SLOT, shortage
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
 from pgheadroom.model.reading import Outcome
@@ -43,11 +44,12 @@ def judge(state: State, now: float) -> State:
         state = state._replace(forecasts=ahead)  # before words are made of it
     findings = [*shortage(state, limit, thresholds, now)]
     blind = state.outcome is not Outcome.OK
-    if not blind:
+    if not blind and sample is not None:
+        evaluation = Evaluation(state, sample, limit)
         if ahead:
-            findings += imminent(state, ahead, limit, thresholds)
+            findings += imminent(evaluation)
         if state.usage.touched > _SLOW:
-            findings += foreseen(state, ahead, limit, thresholds)
+            findings += expected(evaluation)
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
     unseen = _blind_to(state)

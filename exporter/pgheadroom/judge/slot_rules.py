@@ -11,6 +11,7 @@ from functools import partial
 
 from pgheadroom.durations import duration
 from pgheadroom.forecast.climb import least_rise
+from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, last_known, slots
 from pgheadroom.model.alert import AlertName, Severity
@@ -54,7 +55,7 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
         if free <= 0:
             yield from _reserve(state, known)
         if free <= _RELEASE * thresholds.low_free_ratio * limit:
-            yield _low(state, free, limit, thresholds)
+            yield _low(Evaluation(state, state.sample, limit), free)
         if known.hidden:
             yield from _logins(state, known.hidden, limit, thresholds)
         uses = state.sample.breakdown
@@ -169,19 +170,19 @@ def _reserve_words(state: State, known: Slots) -> Words:
     return blaming(state, words)
 
 
-def _low(state: State, free: int, limit: int, thresholds: Thresholds) -> Finding:
+def _low(one: Evaluation, free: int) -> Finding:
+    thresholds = one.thresholds
     return Finding(
         AlertName.LOW,
         Severity.WARNING,
-        partial(_low_words, state),
+        partial(_low_words, one),
         for_seconds=thresholds.low_hold_seconds,
-        hysteresis=free > thresholds.low_free_ratio * limit,
+        hysteresis=free > thresholds.low_free_ratio * one.limit,
     )
 
 
-def _low_words(state: State) -> Words:
-    assert state.sample is not None  # noqa: S101 - shortage() has looked
-    return blaming(state, f"{state.target}: {slots(state.sample.slots)}.")
+def _low_words(one: Evaluation) -> Words:
+    return blaming(one.state, f"{one.state.target}: {slots(one.sample.slots)}.")
 
 
 def _logins(state: State, hidden: int, limit: int, thresholds: Thresholds) -> Iterator[Finding]:

@@ -50,16 +50,14 @@ class Pending(Generic[Result]):
         Work that is under way is waited for again. When the time is up it is kept for the next
         one who asks if it has arrived, and cancelled if not.
         """
-        if self._task is None:
-            self._begin(work)
-        assert self._task is not None  # noqa: S101 - begun above
+        task = self._begin(work) if self._task is None else self._task
         try:
-            await asyncio.wait({self._task}, timeout=seconds)
+            await asyncio.wait({task}, timeout=seconds)
         except BaseException:
             self.give_up()
             raise
-        if self._task.done():
-            task, self._task = self._task, None
+        if task.done():
+            self._task = None
             self._patience_seconds = _PATIENCE_SECONDS
             return task.result()
         self._late = True
@@ -70,13 +68,14 @@ class Pending(Generic[Result]):
             self.give_up()
         raise TimeoutError
 
-    def _begin(self, work: Work[Result]) -> None:
+    def _begin(self, work: Work[Result]) -> asyncio.Task[Result]:
         def arrived() -> None:
             self._arrived = True
 
         self._arrived = self._late = False
         self._given_up_at = time.monotonic() + self._patience_seconds
         self._task = asyncio.create_task(work(arrived))
+        return self._task
 
     def give_up(self) -> Result | None:
         """Cancel what is under way; return what it had come to, if it has ended well already."""

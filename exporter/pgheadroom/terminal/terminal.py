@@ -100,6 +100,7 @@ class Terminal:
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
     """Replace, as an error handler of a codec does, what cannot be encoded: cell by cell."""
-    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - of an output, no other kind comes
+    if not isinstance(error, UnicodeEncodeError):  # of an output, no other kind comes
+        raise error
     words = error.object[error.start : error.end].translate(_ASCII)
     return words.encode("ascii", errors="replace").decode("ascii"), error.end

@@ -96,7 +96,8 @@ class Listener:
     def _enter(self) -> web.RequestHandler:
         """Return what serves a new connection; end others if there are too many."""
         server = self._runner.server
-        assert server is not None  # noqa: S101 - there are no connections before or after
+        if server is None:
+            raise RuntimeError("a connection came before the server was set up")
         if len(server.connections) >= self._limits.connections:
             transports = [handler.transport for handler in server.connections]
             there = [one for one in transports if one is not None and not one.is_closing()]

@@ -49,7 +49,7 @@ class _Renewal:
             self.versions = versions
             context, problems = _made(self.tls)
             if problems:
-                # While certificate and key are replaced they may not match; keep using the old pair.
+                # While certificate and key are replaced they may not match; keep the old pair.
                 log.warning("cannot reload the certificate", problems="; ".join(problems))
             else:
                 self.context = context

@@ -94,7 +94,7 @@ async def test_slots_gone_for_ordinary_roles_only(
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "database", "condition"),
+    ("spoilt", "database", "outcome"),
     [
         ("alter role canary connection limit 0", "postgres", Outcome.ROLE_LIMIT),
         ("create database shop connection limit 0", "shop", Outcome.DATABASE_LIMIT),

@@ -49,7 +49,7 @@ def test_only_reserved_slots_left_is_told_by_who_was_refused(
 
 
 @pytest.mark.parametrize(
-    "condition",
+    "outcome",
     [c for c in FAILURES if c not in (Outcome.FULL, Outcome.RESERVED_ONLY)],
 )
 def test_other_failures_say_nothing_about_the_slots(outcome: Outcome) -> None:

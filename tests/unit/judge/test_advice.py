@@ -42,7 +42,7 @@ def test_each_alert_has_a_first_thing_to_do(name: AlertName) -> None:
         assert "shop" in words
 
 
-@pytest.mark.parametrize("condition", FAILURES)
+@pytest.mark.parametrize("outcome", FAILURES)
 def test_each_failure_has_a_first_thing_to_do(outcome: Outcome) -> None:
     words = to_do(CALM._replace(outcome=outcome))
     assert words not in (to_do(CALM), to_do(State("db")))

@@ -110,7 +110,7 @@ def test_a_slot_or_two_that_come_free_are_no_end_of_it() -> None:
     assert other.over(held(second, 95) for second in range(60)) == []
 
 
-@pytest.mark.parametrize("condition", [Outcome.FULL, Outcome.RESERVED_ONLY])
+@pytest.mark.parametrize("outcome", [Outcome.FULL, Outcome.RESERVED_ONLY])
 def test_a_refusal_for_want_of_a_slot_is_exhausted_too(outcome: Outcome) -> None:
     watch = Watch()
     watch.sees(held(0, 97))
@@ -216,7 +216,7 @@ def test_a_server_that_is_not_there_is_not_said_to_refuse() -> None:
 
 
 @pytest.mark.parametrize(
-    "condition",
+    "outcome",
     [
         *(Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL),
         *(Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT),
@@ -246,7 +246,7 @@ def test_a_canary_tells_when_nothing_else_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "condition",
+    "outcome",
     [
         *(Outcome.UNREACHABLE, Outcome.TIMEOUT),
         *(Outcome.STARTING, Outcome.SHUTTING_DOWN),
@@ -262,7 +262,7 @@ def test_a_canary_that_goes_unanswered_is_told_after_a_while(outcome: Outcome) -
     assert gone.alert(AlertName.REFUSED) is None
 
 
-@pytest.mark.parametrize("condition", [Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN])
+@pytest.mark.parametrize("outcome", [Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN])
 def test_a_canary_that_is_set_up_wrong_pages_nobody(outcome: Outcome) -> None:
     watch = Watch()
     watch.over([calm(0), visit(1, outcome)])
@@ -345,7 +345,7 @@ def test_a_limit_that_lets_nobody_in_is_nearly_used_by_nobody(limit: int) -> Non
     assert watch.over(limited(float(second), 0, limit, "role") for second in range(120)) == []
 
 
-@pytest.mark.parametrize("condition", [Outcome.UNREACHABLE, Outcome.AUTH, Outcome.TIMEOUT])
+@pytest.mark.parametrize("outcome", [Outcome.UNREACHABLE, Outcome.AUTH, Outcome.TIMEOUT])
 def test_without_samples_nobody_knows(outcome: Outcome) -> None:
     watch = Watch()
     watch.sees(calm(0))

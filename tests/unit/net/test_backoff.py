@@ -8,7 +8,7 @@ from pgheadroom.model.reading import FAILURES, Outcome
 from pgheadroom.net.backoff import again_seconds, delay_seconds, longest_delay_seconds
 
 
-@pytest.mark.parametrize("condition", FAILURES)
+@pytest.mark.parametrize("outcome", FAILURES)
 @pytest.mark.parametrize("failed", [1, 2, 5, 1000])
 def test_no_pause_is_longer_than_was_promised(outcome: Outcome, failed: int) -> None:
     delay = partial(delay_seconds, first_seconds=1.0, longest_seconds=15.0)

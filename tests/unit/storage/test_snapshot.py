@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.readings import POLICY, sample
 
 from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.forecast.exhaustion import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.reading import (
@@ -212,19 +213,17 @@ def test_a_file_of_the_version_before_is_read() -> None:
     assert unpack(pack(snapshot, "db"), "db", 2e6) == snapshot
 
 
-@pytest.mark.parametrize(("state", "before"), [(CYCLE, "range"), (JUMPS, "strokes")])
-def test_format_2_had_other_names_for_patterns(state: State, before: str) -> None:
-    snapshot = taken(state, 2e6)
-    assert snapshot.forecasts
+@pytest.mark.parametrize(
+    ("pattern", "before"),
+    [(Pattern.CYCLE, "range"), (Pattern.JUMPS, "strokes"), (Pattern.LEAK, "leak")],
+)
+def test_format_2_had_other_names_for_patterns(pattern: Pattern, before: str) -> None:
+    forecast = Forecast(pattern, 600.0, 1e6, 2e6, 12.0, 80)
+    snapshot = taken(LEAK._replace(forecasts=(forecast,)), 2e6)
     document = json.loads(gzip.decompress(pack(snapshot, "db")))
-    forecasts = document["memory"][3]
-    told = [forecast[0] for forecast in forecasts]
-    document["memory"][3] = [
-        [before if pattern in ("cycle", "jumps") else pattern, *rest]
-        for pattern, *rest in forecasts
-    ]
+    assert document["memory"][3][0][0] == pattern
+    document["memory"][3][0][0] = before
     document["format"] = 2
-    assert [forecast[0] for forecast in document["memory"][3]] != told
     assert unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6) == snapshot
 
 
@@ -237,7 +236,7 @@ def low(**changes: Any) -> ActiveAlert:  # noqa: ANN401 - any field
 
 
 @pytest.mark.parametrize(
-    ("watched", "hold", "seconds", "goes_on"),
+    ("active", "hold", "seconds", "goes_on"),
     [
         (low(), 300.0, 299.0, True),
         (low(), 300.0, 300.0, False),

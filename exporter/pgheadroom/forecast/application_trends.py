@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pgheadroom.forecast.history import SPAN, Bucket, History, Span
 
 FIRST, LAST = 7, 14
-"""Rungs on which lasting tendencies show: 32 buckets are 68 minutes on the first of them, six days
+"""Rungs on which lasting trends show: 32 buckets are 68 minutes on the first of them, six days
 on the last."""
 
 _QUARTER = SPAN // 4
@@ -20,7 +20,7 @@ _AT_ONCE = 10
 _ABSENT: Span = (0, 0)
 _LEAST_CONNECTIONS = 3
 _LEAST_SHARE = 0.1
-"""Fewer connections, or a smaller share of what the application has, are no tendency."""
+"""Fewer connections, or a smaller share of what the application has, are no trend."""
 _NEWS = 1.1
 """A climb is news when it is so many times as high as the application ever was: days differ."""
 _TOOTH_SHARE = 0.5
@@ -71,7 +71,7 @@ class ApplicationTrends(NamedTuple):
     """... and what showed of them."""
 
     def update(self, history: History, touched: int) -> ApplicationTrends:
-        """Return the tendencies, given that the newest sample shows on *touched* rungs.
+        """Return the trends, given that the newest sample shows on *touched* rungs.
 
         A few applications of one rung are looked at with a sample; the next samples do the rest.
         """

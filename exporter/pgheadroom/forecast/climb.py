@@ -29,7 +29,7 @@ NARROWEST = 2
 _NOISE_UNKNOWN = 2.0
 """What is taken for the range before anything is known, in least rises."""
 _STROKE_FACTOR, _STROKE_RUNG = 1.5, 8
-"""A stroke is so many times as high as use wanders within four minutes."""
+"""A jump is so many times as high as use wanders within four minutes."""
 _ALIKE = 10.0
 """Samples closer to each other than this many seconds are correlated (a connection that was lent a
 second ago is mostly still out), so averaging them does not reduce noise."""
@@ -98,7 +98,7 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
 def _steady(first: int, second: int, wanted: float) -> float | None:
     """Return the slots a bucket of a climb whose halves took so many buckets; None if it is none.
 
-    The slower of its second half and the whole: a climb of strokes is no faster for the last one.
+    The slower of its second half and the whole: a climb of jumps is no faster for the last one.
     """
     if not first / _FASTEST - 1 <= second <= first * _SLOWEST:
         return None

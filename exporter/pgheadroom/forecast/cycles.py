@@ -15,7 +15,7 @@ _PEAKS = 6
 _ENOUGH = 3
 """Peaks that make a range."""
 _TALL = 1.5
-"""The mountains of a range are so many times as tall as a turn that counts, or they are noise."""
+"""The peaks of a cycle are so many times as tall as a turn that counts, or they are noise."""
 _UNEVEN = 2
 """The longest distance between two peaks of a range is at most so many times the shortest."""
 
@@ -52,7 +52,7 @@ class Cycles(NamedTuple):
     """The next peak, if the last ones make a range."""
 
     def add(self, at: float, used: int, prominence: float) -> Cycles:
-        """Return the swings with one more sample; a turn counts once it goes *prominence* far."""
+        """Return the cycles with one more sample; a turn counts once it goes *prominence* far."""
         if self.extreme is None:
             return Cycles(extreme=(at, used), trough=(at, used))
         extreme = self.extreme[1]

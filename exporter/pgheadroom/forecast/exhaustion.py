@@ -24,7 +24,7 @@ _LEAST_GROWTH_RATIO = 0.02
 _STALE = 4
 """A climb was last seen so many widths of its rung's buckets ago, at most."""
 _LATE = 4
-"""Buckets of the first rung for tendencies that are the recent past: some eight minutes."""
+"""Buckets of the first rung for trends that are the recent past: some eight minutes."""
 _JUMPS = 2
 _NEAR = 0.02
 """A peak that would come as near to the limit is expected to reach it."""
@@ -44,19 +44,19 @@ class Forecast(NamedTuple):
 
     pattern: Pattern
     seconds: float
-    """Until the last one goes; for strokes the earliest that is to be expected."""
+    """Until the last one goes; for jumps the earliest that is to be expected."""
     since: float
     """When what foretells it began, in seconds since the epoch."""
     until: float
     """When the use that it grew to was reached."""
     slots: float
-    """What a climb took, the size of a stroke, or by how much the peaks grow."""
+    """What a climb took, the size of a jump, or by how much the peaks grow."""
     reached: int
     """The highest use that belongs to it."""
     next: bool = True
-    """Whether the very next stroke or peak is the one that does not fit."""
+    """Whether the very next jump or peak is the one that does not fit."""
     period: float = 0.0
-    """Seconds from one stroke or peak to the next."""
+    """Seconds from one jump or peak to the next."""
     application_name: str | None = None
     """The application whose leak it is."""
 

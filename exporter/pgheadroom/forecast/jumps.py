@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 _KEPT = 6
 _STILL = 2
-"""A stroke is over when use has not risen for so many times as long as it took to rise ..."""
+"""A jump is over when use has not risen for so many times as long as it took to rise ..."""
 _STILL_SECONDS = 3.0
 """... and for so long at least."""
 _ALIKE = 3
-"""Two strokes are of a kind when the larger is at most so many times the smaller."""
+"""Two jumps are of a kind when the larger is at most so many times the smaller."""
 _PATIENCE = 3
-"""The next stroke is waited for so many times as long as lay between the last two."""
+"""The next jump is waited for so many times as long as lay between the last two."""
 
 
 Point = tuple[float, int]
@@ -36,7 +36,7 @@ class NextJump(NamedTuple):
 
     size: int
     since: float
-    """When the first of the two strokes that foretell it began."""
+    """When the first of the two jumps that foretell it began."""
     last: float
     """When the second one began."""
     gap: float
@@ -44,17 +44,17 @@ class NextJump(NamedTuple):
 
 
 class Jumps(NamedTuple):
-    """The strokes since use last came down."""
+    """The jumps since use last came down."""
 
     done: tuple[Jump, ...] = ()
     moving: bool = False
     base: tuple[float, int] = (0.0, 0)
-    """Where the stroke that is under way began."""
+    """Where the jump that is under way began."""
     high: Point | None = None
     """The highest use since it last came down, and when it was first reached."""
 
     def add(self, at: float, used: int, least: float) -> Jumps:
-        """Return the strokes with one more sample; one is a rise by *least* slots or more."""
+        """Return the jumps with one more sample; one is a rise by *least* slots or more."""
         if self.high is None:
             return Jumps(high=(at, used))
         if self.moving:
@@ -62,12 +62,12 @@ class Jumps(NamedTuple):
         return self._rested(self.high, at, used, least)
 
     def expected(self, now: float) -> NextJump | None:
-        """Return the stroke that may come next, when the last two are of a kind."""
+        """Return the jump that may come next, when the last two are of a kind."""
         jumps = self.done
         if self.moving and self.high is not None:
             (began, level), (ended, height) = self.base, self.high
             jumps = (*jumps, Jump(began, ended, height - level))
-        if len(jumps) < 2:  # noqa: PLR2004 - one stroke foretells nothing
+        if len(jumps) < 2:  # noqa: PLR2004 - one jump foretells nothing
             return None
         earlier, last = jumps[-2:]
         small, large = sorted((earlier.rise, last.rise))

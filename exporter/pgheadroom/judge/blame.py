@@ -136,13 +136,13 @@ def foremost(state: State) -> Foremost | None:
 
 
 def near(forecast: Forecast, horizon: float) -> bool:
-    """Say whether *prospect* is to be expected within *horizon* seconds."""
-    # A stroke has no hour: the one that does not fit may come at any time.
+    """Say whether *forecast* is to be expected within *horizon* seconds."""
+    # A jump has no hour: the one that does not fit may come at any time.
     return forecast.pattern is Pattern.JUMPS or (forecast.next and forecast.seconds <= horizon)
 
 
 def to_blame(state: State, forecast: Forecast) -> Culprit | None:
-    """Return whose growth *prospect* is; None when nobody's."""
+    """Return whose growth *forecast* is; None when nobody's."""
     totals = state.applications.tracked
     if forecast.application_name is not None:
         name = forecast.application_name

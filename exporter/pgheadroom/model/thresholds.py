@@ -21,7 +21,7 @@ class Thresholds:
     """... and at least this share of the ordinary slots is in use ..."""
     early_floor_ratio: float = 0.75
     """... or this share, when the climb has lasted as long as the horizon, or is one of busy
-    connections, or when the next stroke or peak is too high."""
+    connections, or when the next jump or peak is too high."""
     busy_ratio: float = 0.75
     """An application whose connections are busy to this share grows with its load, and not to
     the size of its pool."""

@@ -201,8 +201,8 @@ def _check(snapshot: Snapshot) -> None:
     if any(climb is not None and climb.rate <= 0 for climb in usage.climbs):
         raise DamagedError("its climbs are not in order")
     if usage.cycles.next is not None and usage.cycles.next.last not in usage.cycles.peaks:
-        raise DamagedError("its swings are not in order")
-    _check_tendencies(snapshot.trends)
+        raise DamagedError("its cycles are not in order")
+    _check_trends(snapshot.trends)
     if snapshot.last is not None:
         _check_last(snapshot.last)
     for key, active in snapshot.active.items():
@@ -227,7 +227,7 @@ def _check_last(last: Last) -> None:
         raise DamagedError("its last sample is not in order")
 
 
-def _check_tendencies(trends: ApplicationTrends) -> None:
+def _check_trends(trends: ApplicationTrends) -> None:
     by_length = trends.by_length
     lengths = [float(SPAN << number) for number in range(FIRST, LAST + 1)]
     seen: list[ApplicationTrend] = list(trends.leaks)
@@ -237,4 +237,4 @@ def _check_tendencies(trends: ApplicationTrends) -> None:
         seen += found.values()
     fits = fits and all(t.change > 0 for t in seen if t.verdict is Verdict.CLIMBING)
     if not fits or any(leak.verdict is not Verdict.CLIMBING for leak in trends.leaks):
-        raise DamagedError("its tendencies are not in order")
+        raise DamagedError("its trends are not in order")

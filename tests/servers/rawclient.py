@@ -103,11 +103,11 @@ class Session:
 
     def leave(self) -> None:
         """Say goodbye and wait until the server has hung up: the slot is free."""
-        self._line.send(b"X")
-        with contextlib.suppress(HangUpError):  # which is what we wait for
-            for _ in self._line.messages():
-                pass
-        self._line.socket.close()
+        with contextlib.closing(self._line.socket):
+            self._line.send(b"X")
+            with contextlib.suppress(HangUpError):  # which is what we wait for
+                for _ in self._line.messages():
+                    pass
 
     def __enter__(self) -> Self:
         return self

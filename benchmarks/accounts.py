@@ -116,6 +116,7 @@ class _Role:
         self._children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
         self._mark = f" {role} "
         self._clocks: dict[int, float] = {}
+        self._ended = 0.0
         self._others: set[int] = set()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -123,13 +124,16 @@ class _Role:
     def seconds(self) -> float:
         self.look()
         with self._lock:
-            return sum(self._clocks.values())
+            return self._ended + sum(self._clocks.values())
 
     def look(self) -> None:
         """Read the clock of every backend of the role that lives."""
         with self._lock:
             living = {int(pid) for pid in self._children.read_text().split()}
             self._others &= living
+            # A server under churn forks so many that their numbers are used again within a minute.
+            for pid in self._clocks.keys() - living:
+                self._ended += self._clocks.pop(pid)
             for pid in living - self._others:
                 with contextlib.suppress(OSError):  # ended meanwhile: its last clock stays
                     if pid in self._clocks or self._is_of_role(pid):
@@ -155,10 +159,7 @@ class _Role:
 
 @contextlib.contextmanager
 def of_role(server: Postgres, role: str) -> Iterator[ServerAccount]:
-    """Keep the account of the backends of *role* on *server*, which runs, while the context lasts.
-
-    A process id that is used again within the account is taken for the same process.
-    """
+    """Keep the account of the backends of *role* on *server*, which runs, while the context lasts."""
     account = _Role(server.pid, role)
     thread = threading.Thread(target=account.work)
     thread.start()

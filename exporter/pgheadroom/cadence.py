@@ -2,8 +2,8 @@
 
 A full reading names who holds the slots, but its cost grows with the number of sessions (a
 millisecond at a few hundred, 20 ms at 4,000); a pulse counts them and costs a tenth of that. So a
-full reading is taken when the count moved, when few slots are left, and every few seconds in any
-case, as far as a share of one processor of the server allows.
+full reading is taken when the count went where it had not been of late, when few slots are left,
+and every few seconds in any case, as far as a share of one processor of the server allows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class Pace:
     calm_share: float = 1 / 6000
     """While nothing moves: a sixth of a millisecond of work a second."""
     moved_share: float = 1 / 400
-    """When the count moved."""
+    """When the count went where it had not been of late."""
+    lately_seconds: float = 30.0
+    """Counts are remembered for so long: sessions that come and go move the count all the time, and
+    who they are is read every few seconds anyway."""
     few_seconds: float = 2.0
     """A full reading at least this often when few slots are left, ..."""
     few_share: float = 1 / 20
@@ -91,6 +94,26 @@ class Pulse:
     """When the postmaster started."""
 
 
+class Lately(NamedTuple):
+    """The counts of the last seconds, oldest first."""
+
+    counts: tuple[tuple[float, int], ...] = ()
+    """When, and how many sessions were visible then."""
+
+    def add(self, at: float, visible: int, pace: Pace = DEFAULT_PACE) -> Lately:
+        """Return what is known after one more count; a clock that was set back begins anew."""
+        kept = [one for one in self.counts if 0 <= at - one[0] < pace.lately_seconds]
+        return Lately((*kept, (at, visible)))
+
+    def covers(self, visible: int, until: float) -> bool:
+        """Say whether the count was as low as *visible*, and as high, by *until*.
+
+        *until* is the last full reading: what went further after it is not explained yet.
+        """
+        seen = [count for at, count in self.counts if at <= until]
+        return bool(seen) and min(seen) <= visible <= max(seen)
+
+
 def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
     """Return what to ask for at *now*, given the *last* sample of this server.
 
@@ -106,13 +129,22 @@ def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
     return Depth.PULSE if now - last.at >= every - _HALF_A_BEAT else Depth.NOTHING
 
 
-def moved(last: Sample, pulse: Pulse, pace: Pace = DEFAULT_PACE) -> bool:
-    """Say whether *pulse* tells of a change that a full reading should explain right away."""
+def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE) -> bool:
+    """Say whether *pulse* tells of a change that a full reading should explain right away.
+
+    While few slots are left that is any change; else one that leads where the count was not
+    *lately*.
+    """
     if pulse.started_at != last.server.started_at:
         return True
-    share = pace.few_share if _few(last, pace) else pace.moved_share
-    spacing = last.breakdown.cost_seconds / share
-    return pulse.visible != last.breakdown.visible and pulse.at - last.breakdown.at >= spacing
+    breakdown = last.breakdown
+    few = _few(last, pace)
+    if pulse.visible == breakdown.visible:
+        return False
+    if not few and lately.covers(pulse.visible, breakdown.at):
+        return False
+    share = pace.few_share if few else pace.moved_share
+    return pulse.at - breakdown.at >= breakdown.cost_seconds / share
 
 
 def carry(last: Sample, pulse: Pulse) -> Sample:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pgheadroom import backoff, libpq, refusal, rows
 from pgheadroom.access import Access, enter, within
 from pgheadroom.attempts import Attempt
-from pgheadroom.cadence import Cost, Depth, Pulse, carry, depth, moved
+from pgheadroom.cadence import Cost, Depth, Lately, Pulse, carry, depth, moved
 from pgheadroom.logins import Answer, Logins, Starting
 from pgheadroom.pending import Doors
 from pgheadroom.reading import PG_17, Condition, Failure, Sample
@@ -41,6 +41,7 @@ class Session:
         self._prepared = False
         self._keeps_state = True
         self._last: Sample | None = None
+        self._lately = Lately()
         self._cost = Cost()
         self._starting = Logins()
         self._unsure = 0
@@ -170,7 +171,9 @@ class Session:
         self._prepared = False
         # Another server, or another pooled one: nothing that was read before need hold there.
         self._last = None
+        self._lately = Lately()
         self._cost = Cost()
+        self._unsure = 0
         self._starting = Logins()
         return None
 
@@ -193,7 +196,7 @@ class Session:
         if wanted is Depth.NOTHING:
             return None
         pulse = await self._pulse(connection, last.slots.limits.max_connections)
-        if pulse is not None and moved(last, pulse):
+        if pulse is not None and moved(last, pulse, self._lately):
             return self._took(await self._full(connection))
         return self._took(None if pulse is None else carry(last, pulse))
 
@@ -281,6 +284,7 @@ class Session:
         if sample.server.identifier != self._identifier:
             sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
         self._last = sample
+        self._lately = self._lately.add(sample.at, sample.slots.visible)
         self._was_alive = True
         self._may_use_reserve = sample.server.reserve or sample.server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None

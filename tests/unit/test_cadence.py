@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.readings import sample
 
-from pgheadroom.cadence import DEFAULT_PACE, Cost, Depth, Pulse, carry, depth, moved
+from pgheadroom.cadence import DEFAULT_PACE, Cost, Depth, Lately, Pulse, carry, depth, moved
 from pgheadroom.reading import Group
 from pgheadroom.slots import Limits
 
@@ -48,7 +48,7 @@ def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:
 def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> None:
     crowd = (Group("api", "idle", 4900, 1.0),)
     last = sample(at=1000.0, groups=crowd, limits=LARGE, cost_seconds=0.022)
-    assert moved(last, pulse(1001.0, last.breakdown.visible + 1))
+    assert moved(last, pulse(1001.0, last.breakdown.visible + 1), Lately())
 
 
 def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:
@@ -65,27 +65,66 @@ def test_a_clock_that_is_set_back_means_a_full_reading(now: float) -> None:
 
 def test_one_session_more_or_less_is_a_move() -> None:
     last = sample(at=1000.0)
-    assert not moved(last, pulse(1001.0, last.breakdown.visible))
-    assert moved(last, pulse(1001.0, last.breakdown.visible + 1))
-    assert moved(last, pulse(1001.0, last.breakdown.visible - 1))
+    assert not moved(last, pulse(1001.0, last.breakdown.visible), Lately())
+    assert moved(last, pulse(1001.0, last.breakdown.visible + 1), Lately())
+    assert moved(last, pulse(1001.0, last.breakdown.visible - 1), Lately())
 
 
 def test_a_login_under_way_belongs_to_nobody_yet() -> None:
     """A full reading could not say whose it is."""
     last = sample(at=1000.0)
-    assert not moved(last, pulse(1001.0, last.breakdown.visible, hidden=1))
+    assert not moved(last, pulse(1001.0, last.breakdown.visible, hidden=1), Lately())
 
 
 def test_a_move_is_not_followed_at_any_price() -> None:
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
     more = last.breakdown.visible + 1
-    assert not moved(last, pulse(1007.0, more))
-    assert moved(last, pulse(1008.0, more))
+    assert not moved(last, pulse(1007.0, more), Lately())
+    assert moved(last, pulse(1008.0, more), Lately())
+
+
+def counts(*visible: int) -> Lately:
+    """Return what is known after so many counts, a second each, the last at 1000."""
+    lately = Lately()
+    for number, count in enumerate(visible):
+        lately = lately.add(1001.0 - len(visible) + number, count)
+    return lately
+
+
+def test_a_count_that_was_there_of_late_is_no_move() -> None:
+    """Sessions come and go; who they are is read every few seconds anyway."""
+    last = sample(at=1000.0)
+    held = last.breakdown.visible
+    lately = counts(held + 3, held - 2, held)
+    assert not moved(last, pulse(1001.0, held + 3), lately)
+    assert not moved(last, pulse(1001.0, held - 2), lately)
+    assert moved(last, pulse(1001.0, held + 4), lately)
+    assert moved(last, pulse(1001.0, held - 3), lately)
+
+
+def test_what_moved_after_the_last_full_reading_is_still_to_be_explained() -> None:
+    last = sample(at=1000.0)
+    held = last.breakdown.visible
+    lately = counts(held).add(1001.0, held + 9)
+    assert moved(last, pulse(1002.0, held + 5), lately)
+
+
+def test_counts_are_forgotten_after_half_a_minute_and_when_the_clock_steps_back() -> None:
+    lately = counts(9, 5)
+    assert lately.covers(7, until=1000.0)
+    assert not lately.add(1029.5, 5).covers(7, until=1030.0)
+    assert lately.add(900.0, 5).counts == ((900.0, 5),)
+
+
+def test_while_few_slots_are_left_every_move_is_followed() -> None:
+    last = sample(at=1000.0, groups=(Group("api", "idle", 12, 1.0),))
+    held = last.breakdown.visible
+    assert moved(last, pulse(1001.0, held + 1), counts(held + 1, held))
 
 
 def test_another_server_behind_the_same_address_is_a_move() -> None:
     last = sample(at=1000.0)
-    assert moved(last, pulse(1001.0, last.breakdown.visible, started_at=900.0))
+    assert moved(last, pulse(1001.0, last.breakdown.visible, started_at=900.0), Lately())
 
 
 @given(st.integers(0, 3000), st.integers(0, 50))

@@ -159,7 +159,7 @@ class _Role:
 
 @contextlib.contextmanager
 def of_role(server: Postgres, role: str) -> Iterator[ServerAccount]:
-    """Keep the account of the backends of *role* on *server*, which runs, while the context lasts."""
+    """Keep the account of the backends of *role* on *server* while the context lasts."""
     account = _Role(server.pid, role)
     thread = threading.Thread(target=account.work)
     thread.start()

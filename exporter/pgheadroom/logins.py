@@ -26,9 +26,9 @@ _SOON_SECONDS = 0.1
 """What was starting for less than this before it was gone is soon forgotten: a login that was
 refused, or a worker that had little to do. Its slot, if it had one, is free again."""
 _FIRST_PAUSE_SECONDS = 0.01
-_SLOTS_PER_FIRST_PAUSE = 500
-"""A look at a server of so many slots costs half a millisecond. Larger ones are looked at again
-after a longer pause, and so less often."""
+_CHEAP_SLOTS = 500
+"""A look at a server of so many slots costs half a millisecond. A server of twice as many is looked
+at again only when what was gone soon is forgotten, so that mostly one more look is enough."""
 
 
 class Starting(NamedTuple):
@@ -127,7 +127,10 @@ class Logins:
 
     def pauses(self, max_connections: int) -> Iterator[float]:
         """Yield how many seconds to wait before each further look: twice as long each time."""
-        pause = _FIRST_PAUSE_SECONDS * max(1.0, max_connections / _SLOTS_PER_FIRST_PAUSE)
+        pause = _FIRST_PAUSE_SECONDS
+        if max_connections > _CHEAP_SLOTS:
+            dear = min(1.0, max_connections / _CHEAP_SLOTS - 1.0)
+            pause += dear * (_SOON_SECONDS - _FIRST_PAUSE_SECONDS)
         while True:
             yield min(pause, _PATIENCE_SECONDS)
             pause *= 2

@@ -1,7 +1,9 @@
 /* pgheadroom: pulse (14 to 16). Client backends, and the processes that are starting: a login under
    way holds its virtual transaction's lock before it has a row in pg_stat_activity, and so does any
    other process. Last, what has become of the pids that were starting in an earlier look: those with
-   the row of a client backend, and those with any row. */
+   the row of a client backend, and those with any row. Each is looked up by itself, which costs
+   nothing beside a list of all. Without the privilege to see its kind, who has a database and a role
+   is taken for a client. */
 SELECT
     (
         SELECT pg_catalog.count(*)
@@ -10,13 +12,19 @@ SELECT
     ),
     EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()),
     ({starting}),
-    CASE WHEN {earlier} IS NOT NULL THEN (
-        SELECT pg_catalog.array_agg(pg_catalog.pg_stat_get_backend_pid(s.i))
-        FROM (SELECT pg_catalog.pg_stat_get_backend_idset() AS i) AS s
-        WHERE pg_catalog.pg_stat_get_backend_pid(s.i) OPERATOR(pg_catalog.=) ANY ({earlier}) AND {client}
-    ) END,
-    CASE WHEN {earlier} IS NOT NULL THEN (
-        SELECT pg_catalog.array_agg(pg_catalog.pg_stat_get_backend_pid(s.i))
-        FROM (SELECT pg_catalog.pg_stat_get_backend_idset() AS i) AS s
-        WHERE pg_catalog.pg_stat_get_backend_pid(s.i) OPERATOR(pg_catalog.=) ANY ({earlier})
-    ) END
+    e.clients,
+    e.listed
+FROM (
+    SELECT
+        pg_catalog.array_agg(a.pid) FILTER (
+            WHERE a.backend_type OPERATOR(pg_catalog.=) 'client backend'
+            OR (
+                a.backend_type IS NULL
+                AND a.datid OPERATOR(pg_catalog.<>) 0
+                AND a.usesysid OPERATOR(pg_catalog.<>) 0
+            )
+        ) AS clients,
+        pg_catalog.array_agg(a.pid) AS listed
+    FROM pg_catalog.unnest({earlier}) AS p,
+        pg_catalog.pg_stat_get_activity(p) AS a
+) AS e

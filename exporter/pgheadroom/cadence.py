@@ -50,7 +50,10 @@ class Pace:
     slots_per_second: int = 2500
     """On 14 to 17 the logins under way are found in the table of locks, which is read whole: two
     milliseconds of work at 5,000 slots. So a larger server is asked every second only when few
-    slots are left, and every so many seconds else. What is not counted is not said."""
+    slots are left, and every so many seconds else; and one of half the size, while sessions come
+    and go so fast that it takes two looks to tell them apart. What is not counted is not said."""
+    again_cost: float = 1.2
+    """What a further look costs, in first looks: it asks about some processes beside."""
 
 
 DEFAULT_PACE = Pace()
@@ -95,15 +98,27 @@ class Pulse:
 
 
 class Lately(NamedTuple):
-    """The counts of the last seconds, oldest first."""
+    """What the last seconds brought."""
 
     counts: tuple[tuple[float, int], ...] = ()
-    """When, and how many sessions were visible then."""
+    """When, and how many sessions were visible then; oldest first."""
+    again_at: float = -math.inf
+    """When it last took more than one look to tell the count."""
 
-    def add(self, at: float, visible: int, pace: Pace = DEFAULT_PACE) -> Lately:
-        """Return what is known after one more count; a clock that was set back begins anew."""
+    def add(
+        self, at: float, visible: int, *, again: bool = False, pace: Pace = DEFAULT_PACE
+    ) -> Lately:
+        """Return what is known after one more count, for which it was perhaps looked *again*.
+
+        A clock that was set back begins anew.
+        """
         kept = [one for one in self.counts if 0 <= at - one[0] < pace.lately_seconds]
-        return Lately((*kept, (at, visible)))
+        return Lately((*kept, (at, visible)), at if again else self.again_at)
+
+    def looks(self, now: float, pace: Pace = DEFAULT_PACE) -> float:
+        """Return what the next count is expected to cost, in first looks."""
+        again = 0 <= now - self.again_at < pace.lately_seconds
+        return 1 + pace.again_cost if again else 1.0
 
     def covers(self, visible: int, until: float) -> bool:
         """Say whether the count was as low as *visible*, and as high, by *until*.
@@ -114,7 +129,7 @@ class Lately(NamedTuple):
         return bool(seen) and min(seen) <= visible <= max(seen)
 
 
-def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
+def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_PACE) -> Depth:
     """Return what to ask for at *now*, given the *last* sample of this server.
 
     Clocks may step back; then a full reading is taken, which sets things right.
@@ -123,7 +138,8 @@ def depth(last: Sample | None, now: float, pace: Pace = DEFAULT_PACE) -> Depth:
         return Depth.FULL
     if now - last.breakdown.at >= _full_interval(last, pace):
         return Depth.FULL
-    every = math.ceil(last.slots.limits.max_connections / pace.slots_per_second)
+    looked_at = last.slots.limits.max_connections * lately.looks(now, pace)
+    every = math.ceil(looked_at / pace.slots_per_second)
     if last.server.version >= PG_18 or every == 1 or _few(last, pace):
         return Depth.PULSE
     return Depth.PULSE if now - last.at >= every - _HALF_A_BEAT else Depth.NOTHING

@@ -42,6 +42,7 @@ class Session:
         self._keeps_state = True
         self._last: Sample | None = None
         self._lately = Lately()
+        self._looked_again = False
         self._cost = Cost()
         self._starting = Logins()
         self._unsure = 0
@@ -187,7 +188,7 @@ class Session:
     async def _newest(self, connection: libpq.Connection) -> Sample | None:
         """Return the newest sample; None where none is due, or the server cannot tell its count."""
         last = self._last
-        wanted = depth(last, self._clock())
+        wanted = depth(last, self._clock(), self._lately)
         if last is None or wanted is Depth.FULL:
             sample = await self._full(connection)
             if last is None and sample is not None:
@@ -259,6 +260,7 @@ class Session:
             pulse, row = await self._look(connection, self._sql.again(logins.unexplained))
             logins.again(rows.starting(row), time.monotonic())
             further.append(pulse)
+        self._looked_again = bool(further)
         self._unsure = 0 if answer.sure else (self._unsure + 1) % _UNSURE_IN_A_ROW
         return (None if self._unsure and self._last is not None else answer), further
 
@@ -284,7 +286,7 @@ class Session:
         if sample.server.identifier != self._identifier:
             sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
         self._last = sample
-        self._lately = self._lately.add(sample.at, sample.slots.visible)
+        self._lately = self._lately.add(sample.at, sample.slots.visible, again=self._looked_again)
         self._was_alive = True
         self._may_use_reserve = sample.server.reserve or sample.server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None

@@ -19,30 +19,42 @@ def pulse(at: float, visible: int, hidden: int = 0, started_at: float = 500.0) -
 
 
 def test_the_first_reading_is_full() -> None:
-    assert depth(None, 0.0) is Depth.FULL
+    assert depth(None, 0.0, Lately()) is Depth.FULL
 
 
 def test_while_nothing_moves_pulses_are_enough_for_some_seconds() -> None:
     last = sample(at=1000.0, cost_seconds=0.0005)
-    assert depth(last, 1001.0) is Depth.PULSE
-    assert depth(last, 1005.0) is Depth.FULL
+    assert depth(last, 1001.0, Lately()) is Depth.PULSE
+    assert depth(last, 1005.0, Lately()) is Depth.FULL
 
 
 def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
     """Up to 17: the table of locks is read whole."""
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
-    assert depth(last, 1001.0) is Depth.NOTHING
-    assert depth(last, 1001.6) is Depth.PULSE
+    assert depth(last, 1001.0, Lately()) is Depth.NOTHING
+    assert depth(last, 1001.6, Lately()) is Depth.PULSE
     newer = last._replace(server=replace(last.server, version=180004))
-    assert depth(newer, 1001.0) is Depth.PULSE
+    assert depth(newer, 1001.0, Lately()) is Depth.PULSE
     crowd = sample(at=1000.0, groups=(Group("api", "idle", 4900, 1.0),), limits=LARGE)
-    assert depth(crowd, 1001.0) is Depth.PULSE
+    assert depth(crowd, 1001.0, Lately()) is Depth.PULSE
+
+
+def test_a_server_of_half_the_size_is_asked_less_often_while_it_takes_two_looks() -> None:
+    limits = Limits(max_connections=1250, superuser_reserved=3)
+    last = sample(at=1000.0, limits=limits)
+    seen = Lately().add(1000.0, last.slots.visible, again=True)
+    assert depth(last, 1001.0, Lately()) is Depth.PULSE
+    assert depth(last, 1001.0, seen) is Depth.NOTHING
+    assert depth(last, 1001.6, seen) is Depth.PULSE
+    assert seen.looks(1029.0) > 2
+    assert seen.looks(1030.0) == 1
+    assert seen.add(1001.0, 5).looks(1002.0) > 2
 
 
 def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:
     last = sample(at=1000.0, groups=(Group("api", "idle", 12, 1.0),))
-    assert depth(last, 1001.0) is not Depth.FULL
-    assert depth(last, 1002.0) is Depth.FULL
+    assert depth(last, 1001.0, Lately()) is not Depth.FULL
+    assert depth(last, 1002.0, Lately()) is Depth.FULL
 
 
 def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> None:
@@ -53,14 +65,14 @@ def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> N
 
 def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
-    assert depth(last, 1029.0) is not Depth.FULL
-    assert depth(last, 1029.9) is not Depth.FULL
-    assert depth(last, 1030.0) is Depth.FULL
+    assert depth(last, 1029.0, Lately()) is not Depth.FULL
+    assert depth(last, 1029.9, Lately()) is not Depth.FULL
+    assert depth(last, 1030.0, Lately()) is Depth.FULL
 
 
 @pytest.mark.parametrize("now", [999.0, 1000.0 - 3600])
 def test_a_clock_that_is_set_back_means_a_full_reading(now: float) -> None:
-    assert depth(sample(at=1000.0), now) is Depth.FULL
+    assert depth(sample(at=1000.0), now, Lately()) is Depth.FULL
 
 
 def test_one_session_more_or_less_is_a_move() -> None:

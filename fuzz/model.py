@@ -18,7 +18,7 @@ from fuzz.harness import Harness
 from pgheadroom import log
 from pgheadroom.metrics.exposition import Format, collected, family
 from pgheadroom.metrics.table import TABLE
-from pgheadroom.model.names import NameFolder, printable
+from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Group
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
@@ -26,7 +26,7 @@ from pgheadroom.postgres.rows import text
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.storage.plain import plain, typed
-from pgheadroom.text import harmless
+from pgheadroom.text import harmless, printable
 from pgheadroom.web.api import encoded
 from pgheadroom.web.view import target_view
 

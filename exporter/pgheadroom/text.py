@@ -1,4 +1,4 @@
-"""Makes foreign text harmless in alerts, so that no chat acts on it.
+"""Makes foreign text harmless: printable everywhere, and in alerts such that no chat acts on it.
 
 An application may call itself ``<!channel>``, ``@everyone`` or ``[log in](https://evil.example)``,
 and Alertmanager's templates pass that on as it is. What chats and mail readers act upon is
@@ -24,13 +24,22 @@ _LOOK_ALIKES = {
 _ACTIVE = re.compile(r"[<>@&]|\](?=\()|:(?=//)")
 
 
-def harmless(text: str, longest: int = 128) -> str:
-    r"""Return *text* in one line of at most *longest* characters that nothing acts upon.
+def escaped(text: str) -> str:
+    r"""Return *text* with each character that cannot be printed as ``\uNNNN``.
 
-    Control characters, line ends, bidirectional marks and lone surrogates become ``\uNNNN``.
+    Those are control characters, line ends, bidirectional marks and lone surrogates.
     """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    if len(text) > longest:
-        text = text[: longest - 1] + "…"
-    return _ACTIVE.sub(lambda found: _LOOK_ALIKES[found[0]], text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def printable(text: str, longest: int = 128) -> str:
+    """Return *text* escaped, in at most *longest* characters; what is cut off is an ellipsis."""
+    text = escaped(text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def harmless(text: str, longest: int = 128) -> str:
+    """Return *text* printable, and such that no chat or mail reader acts upon it."""
+    return _ACTIVE.sub(lambda found: _LOOK_ALIKES[found[0]], printable(text, longest))

@@ -17,10 +17,11 @@ from pgheadroom.backtest.prometheus_api import (
     selector,
 )
 from pgheadroom.durations import moment
-from pgheadroom.model.names import UNNAMED, printable
+from pgheadroom.model.names import UNNAMED
 from pgheadroom.model.reading import Failure, Group, LimitUse, Outcome, Reading
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits, RdsReserve
+from pgheadroom.text import printable
 
 _POINTS = 2000  # at once; Prometheus refuses more than 11,000, and all of them are held in memory
 

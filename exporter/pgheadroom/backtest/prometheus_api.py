@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 
-from pgheadroom.model.names import printable
+from pgheadroom.text import printable
 
 Labels = dict[str, str]
 

@@ -9,22 +9,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from pgheadroom.judge.advice import REMEDIES
 from pgheadroom.model.reading import PG_16, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
-
-_CURES = {
-    Outcome.AUTH: "check user, password (or password_file, .pgpass) and pg_hba.conf",
-    Outcome.HOST_UNKNOWN: "check the host's name in the connection string",
-    Outcome.UNREACHABLE: "check host and port, and that the server listens there",
-    Outcome.TIMEOUT: "check the way there (firewall?), or raise connect_timeout_seconds",
-    Outcome.FULL: "every slot is taken, the superusers' too: end sessions on the server itself",
-    Outcome.RESERVED_ONLY: "GRANT pg_use_reserved_connections to our role (16 and newer), or"
-    " free slots",
-    Outcome.ROLE_LIMIT: "raise our role's CONNECTION LIMIT, or give us a role of our own",
-    Outcome.DATABASE_LIMIT: "connect to a database without a CONNECTION LIMIT, such as postgres",
-    Outcome.POOLER_FULL: "name the server itself, not its pooler",
-}
 
 
 class Grade(enum.Enum):
@@ -46,11 +34,8 @@ class Check:
 def findings(state: State) -> Iterator[Check]:
     """Yield what a reading and a knock say about the way a target is set up."""
     if state.sample is None or state.outcome is not Outcome.OK:
-        cure = _CURES.get(state.outcome) if state.outcome else None
-        yield Check(
-            Grade.BROKEN,
-            f"no sample: {state.outcome}: {state.detail}" + (f"; {cure}" if cure else ""),
-        )
+        remedy = "" if state.outcome is None else f". {REMEDIES[state.outcome]}"
+        yield Check(Grade.BROKEN, f"no sample: {state.outcome}: {state.detail}{remedy}")
     else:
         yield from _about(state.sample)
     if state.knock is not None:
@@ -66,11 +51,11 @@ def _canary(state: State) -> Iterator[Check]:
     if visit is None:
         return
     if visit.outcome is not Outcome.OK:
-        cure = "; check canary_dsn, canary_password_file and pg_hba.conf"
+        remedy = "; check canary_dsn, canary_password_file and pg_hba.conf"
         yield Check(
             Grade.BROKEN,
             f"canary login failed: {visit.outcome}: {visit.detail}"
-            + (cure if visit.outcome is Outcome.AUTH else ""),
+            + (remedy if visit.outcome is Outcome.AUTH else ""),
         )
         return
     yield Check(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")

@@ -19,7 +19,7 @@ from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_target
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.variables import read_variables
 from pgheadroom.config.yaml_file import read_mapping
-from pgheadroom.model.names import visible
+from pgheadroom.text import escaped
 from pgheadroom.web.config import WebConfig, web_config
 from pgheadroom.web.tls import server_context
 
@@ -31,7 +31,7 @@ class ConfigurationError(Exception):
     """The settings are not allowed; ``problems`` has one line for each thing that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(map(visible, problems))
+        self.problems = tuple(map(escaped, problems))
         super().__init__("; ".join(self.problems))
 
 

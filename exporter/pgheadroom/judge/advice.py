@@ -37,26 +37,28 @@ _OF_ALERT: dict[AlertName, str] = {
 _OF_NOW = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE)
 """Alerts about what happens now, and so about who takes slots now."""
 
-_OF_CONDITION: dict[Outcome, str] = {
+REMEDIES: dict[Outcome, str] = {
     Outcome.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
     " instance of the application that grew.",
     Outcome.RESERVED_ONLY: "Only reserved slots are left. Log in as a superuser and stop the"
-    " application that grew.",
+    " application that grew; GRANT pg_use_reserved_connections to our role (16 and newer).",
     Outcome.ROLE_LIMIT: "pgheadroom's own role is at its CONNECTION LIMIT: raise it to 3.",
     Outcome.DATABASE_LIMIT: "The database that pgheadroom logs in to is at its CONNECTION LIMIT:"
-    " raise it, or watch from another database.",
+    " raise it, or log in to another database, such as postgres.",
     Outcome.POOLER_FULL: "The pooler in front is full: look at its clients, or point pgheadroom"
     " at the server itself.",
     Outcome.STARTING: "The server starts up: look into its log if that takes long.",
     Outcome.SHUTTING_DOWN: "The server shuts down: find out who stops it.",
-    Outcome.AUTH: "The server does not let pgheadroom in: check its password, its role and"
-    " pg_hba.conf with `pgheadroom check`.",
+    Outcome.AUTH: "The server does not let pgheadroom in: check user, password (or password_file,"
+    " .pgpass) and pg_hba.conf.",
     Outcome.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
     Outcome.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
-    " and its processor free.",
-    Outcome.HOST_UNKNOWN: "The host's name is not known: check DNS and the target's setting.",
-    Outcome.UNREACHABLE: "Nobody listens there: look whether PostgreSQL runs, and at firewalls.",
+    " and its processor free, and at firewalls.",
+    Outcome.HOST_UNKNOWN: "The host's name is not known: check DNS and the connection string.",
+    Outcome.UNREACHABLE: "Nothing listens there: check host and port, whether PostgreSQL runs, and"
+    " firewalls.",
 }
+"""The first thing to do where a server cannot be read, by how the reading ended."""
 
 
 def to_do(state: State) -> str:
@@ -68,7 +70,7 @@ def to_do(state: State) -> str:
     if state.outcome is None:
         return _WAITING
     if blind:
-        return _OF_CONDITION[state.outcome]
+        return REMEDIES[state.outcome]
     if not state.forecasts and rising(state) is None:
         return _NOTHING
     who = taker(state)

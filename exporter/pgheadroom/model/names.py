@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pgheadroom.text import printable
+
 UNNAMED = "unnamed"
 OTHER = "other"
-
-_LONGEST = 128  # characters; a server of default build sends 63 bytes at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +54,6 @@ DEFAULT_RULES: tuple[Rule, ...] = tuple(
         (r"\d{5,}", "*"),
     )
 )
-
-
-def visible(text: str) -> str:
-    r"""Return *text* with each character that can't be printed as ``\uNNNN``."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-
-
-def printable(name: str) -> str:
-    r"""Return *name* with everything that can't be seen escaped, at most 128 characters long.
-
-    Control characters, line ends, bidirectional marks and lone surrogates become ``\uNNNN``.
-    """
-    name = visible(name)
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 class NameFolder:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pgheadroom.model.names import visible
 from pgheadroom.model.reading import Outcome
+from pgheadroom.text import escaped
 
 _TOO_MANY_CONNECTIONS = "53300"
 _CANNOT_CONNECT_NOW = "57P03"
@@ -72,7 +72,7 @@ class Refusal:
     def detail(self) -> str:
         r"""Return one line for the log; a newline in what a server said is written ``\u000a``."""
         if self.sqlstate is not None:
-            return f"{visible(self.text.strip())} (SQLSTATE {self.sqlstate})"
+            return f"{escaped(self.text.strip())} (SQLSTATE {self.sqlstate})"
         # libpq's own words: what comes in further lines is advice for somebody at a terminal.
         first_line, _, _ = self.text.partition("\n")
         return " ".join(first_line.split())

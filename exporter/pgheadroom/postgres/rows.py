@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
-from pgheadroom.model.names import visible
 from pgheadroom.model.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
 from pgheadroom.model.slots import Limits, RdsReserve, Slots
 from pgheadroom.postgres.cadence import Pulse
 from pgheadroom.postgres.starting import Starting
+from pgheadroom.text import escaped
 
 Row = tuple[bytes | None, ...]
 Part = TypeVar("Part")
@@ -189,7 +189,7 @@ def _sessions(row: Row) -> Sessions:
 
 def _name(value: bytes | None) -> str:
     """Return the name of a role or a database, which may be any text, as it can be shown."""
-    return visible(text(value))
+    return escaped(text(value))
 
 
 def _pids(value: bytes | None) -> frozenset[int]:

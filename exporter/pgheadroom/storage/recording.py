@@ -14,7 +14,6 @@ import json
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
-from pgheadroom.model.names import printable
 from pgheadroom.model.reading import (
     FAILURES,
     Failure,
@@ -28,6 +27,7 @@ from pgheadroom.model.reading import (
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
+from pgheadroom.text import printable
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
 _LONGEST_TEXT = 1000  # characters; a server sends 63 bytes

@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pgheadroom.model.names import printable
 from pgheadroom.model.reading import Reading, Sample
 from pgheadroom.storage.recording import RecordingError, parse
+from pgheadroom.text import printable
 
 STDIN = "-"
 

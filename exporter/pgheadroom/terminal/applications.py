@@ -15,7 +15,7 @@ from pgheadroom.judge.figures import growth_rates, verdicts
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal import bars
-from pgheadroom.terminal.lines import visible
+from pgheadroom.text import escaped
 
 _LOOKS = {Verdict.STORM: "bold red", Verdict.CLIMBING: "yellow", Verdict.SAWTOOTH: "cyan"}
 _SHORT = {"idle in transaction": "in tx", "idle in transaction (aborted)": "failed tx"}
@@ -71,9 +71,9 @@ def _rows(state: State) -> list[_Row]:
     growth, verdict = growth_rates(state), verdicts(state)
     return [
         _Row(
-            visible(name),
+            escaped(name),
             count,
-            ", ".join(f"{-n} {_SHORT.get(k, visible(k))}" for n, k in sorted(kinds.get(name, []))),
+            ", ".join(f"{-n} {_SHORT.get(k, escaped(k))}" for n, k in sorted(kinds.get(name, []))),
             growth.get(name),
             verdict[name],
             known.oldest_seconds.get(name),

@@ -16,17 +16,17 @@ from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
-from pgheadroom.terminal.lines import visible
+from pgheadroom.text import escaped
 
 _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
 
 
 def title(state: State, now: float, width: int) -> Text:
     """Return which target it is, how it stands, and what time it is."""
-    line = Text.assemble((visible(state.target), "bold"))
+    line = Text.assemble((escaped(state.target), "bold"))
     if state.sample is not None:
         server = state.sample.server
-        line.append(f"  PostgreSQL {visible(server.version_text)}")
+        line.append(f"  PostgreSQL {escaped(server.version_text)}")
         line.append(" standby" if server.in_recovery else "")
         line.append(" through a pooler" if server.pooled else "")
     outcome = "waiting" if state.outcome is None else str(state.outcome)
@@ -86,7 +86,7 @@ def _who(state: State) -> str:
     who = taker(state)
     if who is None:
         return "nobody holds any"
-    name = visible(who.application_name)
+    name = escaped(who.application_name)
     if not who.took:
         return f"{name} holds most: {who.holds}"
     last = duration(who.seconds)

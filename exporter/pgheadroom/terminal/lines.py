@@ -6,12 +6,7 @@ import textwrap
 
 from rich.text import Text
 
-
-def visible(words: str) -> str:
-    """Return *words* with what cannot be printed, an escape character above all, escaped."""
-    if words.isprintable():
-        return words
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+from pgheadroom.text import escaped
 
 
 def wrapped(words: str, width: int, most: int, style: str = "") -> list[Text]:
@@ -19,7 +14,7 @@ def wrapped(words: str, width: int, most: int, style: str = "") -> list[Text]:
 
     There is a line at least.
     """
-    lines = textwrap.wrap(visible(words), max(1, width), max_lines=most, placeholder=" …")
+    lines = textwrap.wrap(escaped(words), max(1, width), max_lines=most, placeholder=" …")
     return [Text(line, style) for line in lines] or [Text()]
 
 

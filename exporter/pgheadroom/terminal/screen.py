@@ -21,7 +21,8 @@ from pgheadroom.state import State
 from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
 from pgheadroom.terminal.headline import headline, tiers, title
-from pgheadroom.terminal.lines import cut, fitted, visible, wrapped
+from pgheadroom.terminal.lines import cut, fitted, wrapped
+from pgheadroom.text import escaped
 
 _CURVE_SECONDS = 300.0
 _STALE_SECONDS = 5.0
@@ -118,7 +119,7 @@ def _trouble(state: State, now: float, look: Look) -> list[Text]:
     """Say why nothing new is seen, and how old what is shown is."""
     if state.outcome in (None, Outcome.OK) and not _stale(state, now):
         return _estimates(state)
-    words = visible(f"{state.outcome}: {state.detail}") if state.detail else str(state.outcome)
+    words = escaped(f"{state.outcome}: {state.detail}") if state.detail else str(state.outcome)
     if state.outcome is Outcome.OK:
         words = "no news from the server"
     if state.sample is not None:
@@ -130,7 +131,7 @@ def _trouble(state: State, now: float, look: Look) -> list[Text]:
 def _estimates(state: State) -> list[Text]:
     if state.sample is None or state.sample.breakdown.complete:
         return []
-    role = visible(state.sample.server.role)
+    role = escaped(state.sample.server.role)
     what = "states are unknown" if state.sample.exact else "these are estimates"
     return [Text(f"{what}: GRANT pg_monitor TO {role};", "yellow")]
 
@@ -164,7 +165,7 @@ def _alert(alert: Alert, now: float) -> Text:
     page = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  "
     line = Text.assemble((page, _LOOKS[str(alert.severity)]), (str(alert.name), "bold"))
     if alert.about is not None:
-        line.append(f" ({alert.about[0]} {visible(alert.about[1])})")
+        line.append(f" ({alert.about[0]} {escaped(alert.about[1])})")
     line.append(f"  for {duration(round(max(0.0, now - alert.since)))}", "dim")
     return line
 
@@ -183,7 +184,7 @@ def _limits(state: State) -> list[Text]:
         style = ""
         if ratio >= thresholds.limit_warning_ratio:
             style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
-        line.append(f"{kind} {visible(use.name)} {use.used} of {use.limit}   ", style)
+        line.append(f"{kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
     return [line] if uses else []
 
 

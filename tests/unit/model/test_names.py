@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgheadroom.model.names import DEFAULT_RULES, OTHER, UNNAMED, NameFolder, Rule, printable
+from pgheadroom.model.names import DEFAULT_RULES, OTHER, UNNAMED, NameFolder, Rule
+from pgheadroom.text import printable
 
 fold = NameFolder().fold
 

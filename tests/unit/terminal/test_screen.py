@@ -137,7 +137,7 @@ def test_roles_databases_knock_and_estimates() -> None:
         knock=Knock(START, 0.0021, Outcome.TIMEOUT, "silence"),
     )
     page = shown(state, look=Look())
-    assert "limits  role app\\x1b[5m 9 of 10   database shop 3 of 50" in page
+    assert "limits  role app\\u001b[5m 9 of 10   database shop 3 of 50" in page
     assert "knock timeout (2.1 ms), sample" in page
     assert "states are unknown: GRANT pg_monitor TO pgheadroom;" in page
     older = older_server(state.sample, 150018) if state.sample else None

@@ -118,7 +118,7 @@ def test_it_knows_whether_tls_is_served(
 def door(healthcheck: ModuleType, address: str) -> object:
     """Return the door at *address*, which may leave the host out, without TLS."""
     host, _, port = address.rpartition(":")
-    return healthcheck.Listener(host.strip("[]") or LOOPBACK, int(port), tls=False)
+    return healthcheck.Door(host.strip("[]") or LOOPBACK, int(port), tls=False)
 
 
 @contextmanager
@@ -154,9 +154,9 @@ def test_an_answer_and_being_asked_to_log_in_are_healthy(
 
 @pytest.mark.parametrize("tls", [True, False])
 def test_silence_is_not_healthy(healthcheck: ModuleType, *, tls: bool) -> None:
-    assert not healthcheck.healthy(healthcheck.Listener(LOOPBACK, free_port(), tls))
+    assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, free_port(), tls))
 
 
 def test_plain_http_is_not_tls(healthcheck: ModuleType) -> None:
     with answering(200) as port:
-        assert not healthcheck.healthy(healthcheck.Listener(LOOPBACK, port, tls=True))
+        assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, port, tls=True))

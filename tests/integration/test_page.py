@@ -204,7 +204,7 @@ def test_a_server_that_is_gone_is_told_with_the_last_figures(
     expect(page.locator("#free")).to_have_text("14")
     expect(page.get_by_role("banner")).to_contain_text("of 15 slots were free")
     expect(page.locator("#until")).to_have_text("unknown")
-    expect(page.locator("#todo")).to_contain_text("look whether PostgreSQL runs")
+    expect(page.locator("#todo")).to_contain_text("whether PostgreSQL runs")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -6,7 +6,7 @@ import gzip
 
 from fuzz.harness import Harness, file_of
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Failure, Group, Knock, Outcome, Reading
+from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
@@ -28,7 +28,7 @@ def _readings() -> list[Reading]:
         for n in range(50)
     ]
     failure = Failure(4000.0, Outcome.FULL, "sorry, too many clients already")
-    return [*samples, failure, Knock(4001.0, 0.01, Outcome.OK)]
+    return [*samples, failure, Probe(ProbeKind.KNOCK, 4001.0, 0.01, Outcome.OK)]
 
 
 def _state() -> State:

@@ -1,7 +1,7 @@
 """Watches PostgreSQL's connection slots and pages before they run out.
 
 every interval, one connection kept per target
-PostgreSQL ──read──▶ Sample | Failure | Knock      a Reading: a value, never an exception
+PostgreSQL ──read──▶ Sample | Failure | Probe      a Reading: a value, never an exception
  (postgres/)              │
           step(State, Reading) ─▶ State            pure: no clock, socket or logger
  (forecast/, judge/)      │

@@ -11,10 +11,12 @@ from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
-from pgheadroom.model.logins import CanaryLog
-from pgheadroom.model.reading import Knock, Outcome, Sample
+from pgheadroom.model.probes import ProbeLog
+from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
+
+_NOT_PROBED = ProbeLog()
 
 
 class State(NamedTuple):
@@ -35,9 +37,7 @@ class State(NamedTuple):
     applications: Applications = Applications()
     peaks: RollingMax = RollingMax()
     failures: Mapping[Outcome, int] = {}
-    knock: Knock | None = None
-    knock_failures: Mapping[Outcome, int] = {}
-    visits: CanaryLog = CanaryLog()
+    probes: Mapping[ProbeKind, ProbeLog] = {}
     usage: Usage = Usage()
     trends: ApplicationTrends = ApplicationTrends()
     forecasts: tuple[Forecast, ...] = ()
@@ -58,6 +58,20 @@ class State(NamedTuple):
         does the identifier: a standby has that of its primary.
         """
         return f"{self.address}#{self.identifier}" if self.identifier else self.address
+
+    def probed(self, kind: ProbeKind) -> ProbeLog:
+        """Return what is known by probes of *kind*; an empty log where there was none."""
+        return self.probes.get(kind, _NOT_PROBED)
+
+    @property
+    def knocks(self) -> ProbeLog:
+        """What the knocks have shown."""
+        return self.probed(ProbeKind.KNOCK)
+
+    @property
+    def canary(self) -> ProbeLog:
+        """What the canary's logins have shown."""
+        return self.probed(ProbeKind.CANARY)
 
     def at(self, address: str) -> State:
         """Return the state when the server is at *address*; of another one, nothing is kept."""

@@ -12,7 +12,7 @@ from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
 from pgheadroom.model.applications import count
-from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Sample, Visit
+from pgheadroom.model.reading import Failure, Outcome, Probe, Reading, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -43,15 +43,8 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 detail=detail,
                 failures=_one_more(state.failures, outcome),
             )
-        case Knock(outcome=outcome):
-            refused = outcome is not Outcome.OK
-            failures = state.knock_failures
-            return state._replace(
-                knock=reading,
-                knock_failures=_one_more(failures, outcome) if refused else failures,
-            )
-        case Visit():
-            return state._replace(visits=state.visits.add(reading))
+        case Probe(kind=kind):
+            return state._replace(probes={**state.probes, kind: state.probed(kind).add(reading)})
 
 
 def _sampled(state: State, sample: Sample, policy: Policy) -> State:

@@ -22,7 +22,7 @@ from tests.support.servers.ports import free_port
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import until
 
-from pgheadroom.model.reading import Failure, Group, Knock, Outcome, Sample
+from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.postgres.whereabouts import address
 from pgheadroom.storage.recording_end import TapeError
 from pgheadroom.storage.recording_reader import Playback
@@ -325,7 +325,7 @@ def test_time_never_runs_backwards_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     written = tape(file)
     written.write(sample(at=1000.0))
-    written.write(Knock(999.2, 0.5, Outcome.OK))
+    written.write(Probe(ProbeKind.KNOCK, 999.2, 0.5, Outcome.OK))
     written.write(Failure(1000.4, Outcome.FULL, "full"))
     written.write(sample(at=1000.3))
     written.write(sample(at=1001.0))

@@ -15,7 +15,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import Failure, Outcome, Visit
+from pgheadroom.model.reading import Failure, Outcome, Probe
 from pgheadroom.model.slots import Tier
 from pgheadroom.postgres.canary import APPLICATION_NAME, Canary
 from pgheadroom.postgres.login import ConnectOptions
@@ -32,8 +32,8 @@ def canary(conninfo: str, **options: Any) -> ConnectOptions:  # noqa: ANN401 - w
     return ConnectOptions(TARGET, conninfo, application_name=APPLICATION_NAME, **options)
 
 
-def newest(watched: Watch) -> Visit:
-    visit = watched.state.visits.newest
+def newest(watched: Watch) -> Probe:
+    visit = watched.state.canary.newest
     assert visit is not None
     return visit
 
@@ -61,8 +61,8 @@ async def test_it_gets_in_and_is_gone(guest: Postgres, watch: Watcher) -> None:
     state = await watched.visit()
     assert newest(watched).outcome is Outcome.OK
     assert 0 < newest(watched).seconds < 5
-    assert state.visits.durations.counts[-1] == 1
-    assert state.visits.privilege == ""
+    assert state.canary.durations.counts[-1] == 1
+    assert state.canary.privilege == ""
     until(lambda: guest.sql(HERE) == [("0",)], 5, "server without the canary")
     assert "unexpected EOF" not in guest.log.read()
 
@@ -90,7 +90,7 @@ async def test_slots_gone_for_ordinary_roles_only(
         return newest(watched).outcome is Outcome.OK
 
     await auntil(let_in, 5, "canary that gets in")
-    assert watched.state.visits.failures[Outcome.RESERVED_ONLY] >= 1
+    assert watched.state.canary.failures[Outcome.RESERVED_ONLY] >= 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_why_it_is_not_let_in(
     await watched.sample()
     state = await watched.visit()
     assert newest(watched).outcome is outcome
-    assert state.visits.failures == {outcome: 1}
+    assert state.canary.failures == {outcome: 1}
     pages = outcome in (Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT)
     assert refused(watched) == pages
 
@@ -179,7 +179,7 @@ async def test_it_backs_off_while_the_server_is_full(
 
     async def four_times() -> bool:
         state = await watched.visit()
-        if state.visits.failures.get(Outcome.FULL, 0) > len(at):
+        if state.canary.failures.get(Outcome.FULL, 0) > len(at):
             at.append(time.monotonic())
         return len(at) == 4
 

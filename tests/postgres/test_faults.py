@@ -33,14 +33,16 @@ async def test_killed_and_started_again(pg: Postgres, watch: Watcher) -> None:
     state = await watched.sample()
     assert state.outcome is Outcome.UNREACHABLE
     assert state.sample is before.sample
-    assert state.knock is not None
-    assert state.knock.outcome is Outcome.UNREACHABLE, "a lost connection is followed by a knock"
+    assert state.knocks.newest is not None
+    assert state.knocks.newest.outcome is Outcome.UNREACHABLE, (
+        "a lost connection is followed by a knock"
+    )
     pg.start()
     state = await watched.sample()
     assert state.outcome is Outcome.OK
     assert state.sample is not before.sample
-    assert state.knock is not None
-    assert state.knock.outcome is Outcome.OK, "once we are in again, another one is sent"
+    assert state.knocks.newest is not None
+    assert state.knocks.newest.outcome is Outcome.OK, "once we are in again, another one is sent"
 
 
 async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None:
@@ -220,7 +222,7 @@ async def test_back_off_grows_and_a_knock_follows_the_first_loss_only(
     assert pauses[0] >= 0.15
     assert pauses[2] > pauses[0]
     assert max(pauses) < 1.2
-    assert sum(watched.state.knock_failures.values()) == 1
+    assert sum(watched.state.knocks.failures.values()) == 1
 
 
 async def test_what_was_prepared_may_be_lost(pg: Postgres, watch: Watcher) -> None:
@@ -255,7 +257,7 @@ async def test_a_login_that_hangs_is_not_repeated(pg: Postgres, watch: Watcher) 
     pg.pause()
     for _ in range(5):
         assert (await watched.sample()).outcome is Outcome.TIMEOUT
-        knocked = (await watched.knock()).knock
+        knocked = (await watched.knock()).knocks.newest
         assert knocked is not None
         assert knocked.outcome is Outcome.TIMEOUT
     pg.resume()

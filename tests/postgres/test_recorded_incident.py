@@ -11,7 +11,7 @@ from tests.support.servers.postgres import Postgres
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.model.alert import AlertName, Key
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Reading, Visit
+from pgheadroom.model.reading import Probe, ProbeKind, Reading
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.postgres.canary import APPLICATION_NAME
 from pgheadroom.postgres.login import ConnectOptions
@@ -69,7 +69,10 @@ async def test_a_live_incident_is_played_back(
         pg.sql("drop role app")
     assert {key[0] for _, key, _ in said} >= {AlertName.EXHAUSTED, AlertName.REFUSED}
     assert fired == set()
-    assert any(isinstance(reading, Visit) for reading in Playback(str(file)))
+    assert any(
+        isinstance(reading, Probe) and reading.kind is ProbeKind.CANARY
+        for reading in Playback(str(file))
+    )
 
     replay = Replay(TARGET, policy)
     for reading in Playback(str(file)):

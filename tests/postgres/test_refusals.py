@@ -29,8 +29,8 @@ async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watche
     watched = watch(pg.dsn())
     assert (await watched.sample()).outcome is Outcome.FULL
     state = await watched.knock()
-    assert state.knock is not None
-    assert state.knock.outcome is Outcome.FULL
+    assert state.knocks.newest is not None
+    assert state.knocks.newest.outcome is Outcome.FULL
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
     clients.close()
 
@@ -49,8 +49,8 @@ async def test_full_while_we_are_there(pg: Postgres, clients: Clients, watch: Wa
     assert state.outcome is Outcome.OK
     assert state.free(Tier.SUPERUSER) == 0
     state = await watched.knock()
-    assert state.knock is not None
-    assert state.knock.outcome is Outcome.FULL
+    assert state.knocks.newest is not None
+    assert state.knocks.newest.outcome is Outcome.FULL
 
 
 async def test_an_ordinary_role_meets_the_reserve(
@@ -147,7 +147,7 @@ async def test_a_wrong_password(pg: Postgres, watch: Watcher, tmp_path: Path) ->
     assert (await watched.sample()).outcome is Outcome.AUTH
     file.write_text("right\n")
     assert (await watched.sample()).outcome is Outcome.OK
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.OK
 
@@ -185,7 +185,7 @@ async def test_nobody_listens(watch: Watcher, tmp_path: Path) -> None:
     for host in ("127.0.0.1", str(tmp_path)):
         watched = watch(f"host={host} port={free_port()} user=x")
         assert (await watched.sample()).outcome is Outcome.UNREACHABLE
-        knocked = (await watched.knock()).knock
+        knocked = (await watched.knock()).knocks.newest
         assert knocked is not None
         assert knocked.outcome is Outcome.UNREACHABLE
 
@@ -193,7 +193,7 @@ async def test_nobody_listens(watch: Watcher, tmp_path: Path) -> None:
 async def test_a_host_that_is_unknown(watch: Watcher) -> None:
     watched = watch("host=nowhere.invalid user=x")
     assert (await watched.sample()).outcome is Outcome.HOST_UNKNOWN
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.HOST_UNKNOWN
 
@@ -233,7 +233,7 @@ async def test_a_server_that_starts(pg: Postgres, watch: Watcher) -> None:
         return (await watched.sample()).outcome is Outcome.STARTING
 
     await auntil(told, 10, "state that says the server starts")
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.STARTING
     (pg.data / "promote").touch()
@@ -249,7 +249,7 @@ async def test_a_server_that_shuts_down(pg: Postgres, watch: Watcher) -> None:
     os.kill(pg.pid, signal.SIGTERM)
 
     async def told() -> bool:
-        knocked = (await watched.knock()).knock
+        knocked = (await watched.knock()).knocks.newest
         return knocked is not None and knocked.outcome is Outcome.SHUTTING_DOWN
 
     await auntil(told, 10, "knock that says the server shuts down")
@@ -268,7 +268,7 @@ async def test_sockets_that_never_say_a_word(
 
     async def locked_out() -> bool:
         nonlocal opened
-        knocked = (await watched.knock()).knock
+        knocked = (await watched.knock()).knocks.newest
         assert knocked is not None
         if knocked.outcome is Outcome.FULL:
             return True
@@ -281,7 +281,7 @@ async def test_sockets_that_never_say_a_word(
     state = await watched.sample()
     assert state.outcome is Outcome.OK
     assert state.free(Tier.SUPERUSER) == 19
-    assert state.knock_failures[Outcome.FULL] == 1
+    assert state.knocks.failures[Outcome.FULL] == 1
 
 
 def framed(kind: bytes, body: bytes) -> bytes:
@@ -338,7 +338,7 @@ async def test_who_answers_with_nonsense_is_no_server(watch: Watcher) -> None:
 @pytest.mark.parametrize("answer", [framed(b"R", b""), framed(b"R", b"abc"), framed(b"v", b"")])
 async def test_a_knock_that_is_answered_too_briefly(watch: Watcher, answer: bytes) -> None:
     async with pretender(answer) as conninfo:
-        knock = (await watch(conninfo).knock()).knock
+        knock = (await watch(conninfo).knock()).knocks.newest
     assert knock is not None
     assert knock.outcome is Outcome.ERROR
     assert knock.detail.startswith("unexpected answer")

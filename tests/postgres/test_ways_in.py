@@ -42,7 +42,7 @@ async def test_a_service_file(
         monkeypatch.setenv("PGSERVICE", "orders")
     watched = watch("service=orders" if by == "conninfo" else "")
     assert (await watched.sample()).outcome is Outcome.OK
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.OK
 
@@ -109,7 +109,7 @@ async def test_tls(make_postgres: MakePostgres, watch: Watcher, mode: str) -> No
     start = server.log.size()
     watched = watch(server.dsn(user="app", sslmode=mode, sslrootcert=certificate))
     assert (await watched.sample()).outcome is Outcome.OK
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.OK
     assert "FATAL" not in server.log.read(start)
@@ -121,7 +121,7 @@ async def test_tls_that_cannot_be_verified(make_postgres: MakePostgres, watch: W
     watched = watch(server.dsn(sslmode="verify-ca", sslrootcert=certificate))
     assert (await watched.sample()).outcome is Outcome.ERROR
     assert "certificate" in watched.state.detail
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.ERROR
 
@@ -139,12 +139,12 @@ async def test_a_file_of_ours_that_cannot_be_used_is_no_news_of_the_server(
     watched = watch(f"{conninfo} sslcert={wrong}" if name == "sslcert" else conninfo)
     if name == "sslrootcert":
         assert (await watched.sample()).outcome is Outcome.OK
-        assert (await watched.knock()).knock is not None
+        assert (await watched.knock()).knocks.newest is not None
         root.unlink()
-    known = watched.state.knock
+    known = watched.state.knocks.newest
     with capture_logs() as log:
         for _ in range(2):
-            assert (await watched.knock()).knock is known
+            assert (await watched.knock()).knocks.newest is known
     (line,) = [line for line in log if line["event"] == "cannot knock"]
     assert (wrong if name == "sslcert" else root).name in line["reason"]
     if name == "sslcert":
@@ -161,7 +161,7 @@ async def test_a_client_certificate_that_is_not_there_is_left_out(
     server = make_postgres(tls=True)
     watched = watch(server.dsn(sslmode="require", sslcert=str(tmp_path / "no.crt")))
     assert (await watched.sample()).outcome is Outcome.OK
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.OK
 
@@ -173,7 +173,7 @@ async def test_a_knock_leaves_no_trace_in_the_servers_log(pg: Postgres, watch: W
     pg.sql("create role trusted login")
     start = pg.log.size()
     for user in ("app", "trusted"):
-        knocked = (await watch(pg.dsn(user=user)).knock()).knock
+        knocked = (await watch(pg.dsn(user=user)).knock()).knocks.newest
         assert knocked is not None
         assert knocked.outcome is Outcome.OK
     pg.disconnect_everybody()
@@ -209,7 +209,7 @@ async def test_a_pooler_that_is_full(
     clients.fill(pooler.tcp, 2, user="app")
     watched = watch(pooler.dsn())
     assert (await watched.sample()).outcome is Outcome.POOLER_FULL
-    knocked = (await watched.knock()).knock
+    knocked = (await watched.knock()).knocks.newest
     assert knocked is not None
     assert knocked.outcome is Outcome.POOLER_FULL
 

@@ -9,7 +9,7 @@ from tests.support.readings import POLICY, SERVER, sample
 
 from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import FAILURES, Failure, Group, Knock, Outcome, Reading
+from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -75,10 +75,12 @@ def test_a_condition_keeps_its_beginning_while_it_lasts() -> None:
 
 
 def test_a_knock_changes_nothing_but_what_is_known_of_knocks() -> None:
-    state = after(sample(), Knock(1001.0, 0.003, Outcome.FULL, "sorry"))
+    state = after(sample(), Probe(ProbeKind.KNOCK, 1001.0, 0.003, Outcome.FULL, "sorry"))
     assert state.outcome is Outcome.OK
-    assert state.knock_failures == {Outcome.FULL: 1}
-    assert step(state, Knock(1002.0, 0.003, Outcome.OK), POLICY).knock_failures == {Outcome.FULL: 1}
+    assert state.knocks.failures == {Outcome.FULL: 1}
+    assert step(
+        state, Probe(ProbeKind.KNOCK, 1002.0, 0.003, Outcome.OK), POLICY
+    ).knocks.failures == {Outcome.FULL: 1}
 
 
 readings = st.lists(
@@ -90,7 +92,13 @@ readings = st.lists(
             st.integers(0, 20),
         ),
         st.builds(Failure, st.floats(0, 1e6), st.sampled_from(FAILURES), st.just("why")),
-        st.builds(Knock, st.floats(0, 1e6), st.just(0.01), st.sampled_from(list(Outcome))),
+        st.builds(
+            Probe,
+            st.just(ProbeKind.KNOCK),
+            st.floats(0, 1e6),
+            st.just(0.01),
+            st.sampled_from(list(Outcome)),
+        ),
     ),
     max_size=20,
 )
@@ -108,7 +116,7 @@ def test_an_alert_waits_for_no_clock_that_was_stepped(stepped: float) -> None:
 @given(readings)
 def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Reading]) -> None:
     state = after(*found)
-    sampled = any(not isinstance(reading, Failure | Knock) for reading in found)
+    sampled = any(not isinstance(reading, Failure | Probe) for reading in found)
     for tier in Tier:
         free = state.free(tier)
         told = state.outcome is Outcome.FULL

@@ -46,7 +46,7 @@ from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
-from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, Sample
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.notify.notification import Notification, NotificationOptions, message
 from pgheadroom.state import State
@@ -78,7 +78,9 @@ def scripted(script: Script, every: float = 1.0) -> Iterator[Reading]:
         yield reading(START + after, folded, hidden=2 if refused and number % 2 else 0)
         if number % 15 == 14:
             outcome = Outcome.RESERVED_ONLY if refused else Outcome.OK
-            yield Knock(START + after + 0.1, 0.003, outcome, "sorry" if refused else "")
+            yield Probe(
+                ProbeKind.KNOCK, START + after + 0.1, 0.003, outcome, "sorry" if refused else ""
+            )
 
 
 def refused(shape: Shape, seconds: float, blind: float, outcome: Outcome) -> Iterator[Reading]:
@@ -378,16 +380,16 @@ def test_whatever_happens_all_tell_the_same(steps: list[tuple[float, int, int, s
             agree(Outputs(state, at))
 
 
-def _life(at: float, held: dict[str, int], kind: str) -> Sample | Failure | Knock:
+def _life(at: float, held: dict[str, int], kind: str) -> Sample | Failure | Probe:
     match kind:
         case "f":
             return Failure(at, Outcome.FULL, "sorry")
         case "u":
             return Failure(at, Outcome.UNREACHABLE, "why")
         case "k":
-            return Knock(at, 0.01, Outcome.OK)
+            return Probe(ProbeKind.KNOCK, at, 0.01, Outcome.OK)
         case "K":
-            return Knock(at, 0.01, Outcome.FULL, "sorry")
+            return Probe(ProbeKind.KNOCK, at, 0.01, Outcome.FULL, "sorry")
     return reading(at, held)
 
 

@@ -38,31 +38,32 @@ def findings(state: State) -> Iterator[Check]:
         yield Check(Grade.BROKEN, f"no sample: {state.outcome}: {state.detail}{remedy}")
     else:
         yield from _about(state.sample)
-    if state.knock is not None:
-        if state.knock.outcome is Outcome.OK:
-            yield Check(Grade.GOOD, f"knock answered in {state.knock.seconds * 1000:.1f} ms")
+    knock = state.knocks.newest
+    if knock is not None:
+        if knock.outcome is Outcome.OK:
+            yield Check(Grade.GOOD, f"knock answered in {knock.seconds * 1000:.1f} ms")
         else:
-            yield Check(Grade.BROKEN, f"knock refused: {state.knock.outcome}: {state.knock.detail}")
+            yield Check(Grade.BROKEN, f"knock refused: {knock.outcome}: {knock.detail}")
     yield from _canary(state)
 
 
 def _canary(state: State) -> Iterator[Check]:
-    visit = state.visits.newest
-    if visit is None:
+    login = state.canary.newest
+    if login is None:
         return
-    if visit.outcome is not Outcome.OK:
+    if login.outcome is not Outcome.OK:
         remedy = "; check canary_dsn, canary_password_file and pg_hba.conf"
         yield Check(
             Grade.BROKEN,
-            f"canary login failed: {visit.outcome}: {visit.detail}"
-            + (remedy if visit.outcome is Outcome.AUTH else ""),
+            f"canary login failed: {login.outcome}: {login.detail}"
+            + (remedy if login.outcome is Outcome.AUTH else ""),
         )
         return
-    yield Check(Grade.GOOD, f"canary got in within {visit.seconds * 1000:.1f} ms")
-    if visit.privilege:
+    yield Check(Grade.GOOD, f"canary got in within {login.seconds * 1000:.1f} ms")
+    if login.privilege:
         yield Check(
             Grade.MISSING,
-            f"the canary proves nothing for ordinary roles: {visit.privilege}; give it a role"
+            f"the canary proves nothing for ordinary roles: {login.privilege}; give it a role"
             " without privileges",
         )
 

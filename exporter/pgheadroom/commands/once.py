@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Outcome, Sample
+from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.state import State
@@ -44,8 +44,8 @@ def as_json(state: State) -> Json:
         "target": state.target,
         "state": str(state.outcome),
         "reason": state.detail or None,
-        "knock": None if state.knock is None else str(state.knock.outcome),
-        "canary": None if state.visits.newest is None else str(state.visits.newest.outcome),
+        "knock": _outcome(state, ProbeKind.KNOCK),
+        "canary": _outcome(state, ProbeKind.CANARY),
     }
     sample = state.sample
     if sample is None:
@@ -143,3 +143,8 @@ def _limits(sample: Sample) -> list[Table]:
                 table.add_row(Text(use.name), str(use.used), str(use.limit))
             tables.append(table)
     return tables
+
+
+def _outcome(state: State, kind: ProbeKind) -> str | None:
+    newest = state.probed(kind).newest
+    return None if newest is None else str(newest.outcome)

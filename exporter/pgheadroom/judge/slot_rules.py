@@ -97,21 +97,21 @@ def _refused(state: State) -> Iterator[Finding]:
 
 
 def _refused_canary(state: State) -> Iterator[Finding]:
-    visit = state.visits.newest
-    if visit is None or visit.outcome in (Outcome.OK, *_OF_THE_CANARY):
+    login = state.canary.newest
+    if login is None or login.outcome in (Outcome.OK, *_OF_THE_CANARY):
         return
-    over_a_limit = visit.outcome in _OVER_A_LIMIT
+    over_a_limit = login.outcome in _OVER_A_LIMIT
     if not over_a_limit and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
     words = f"The canary, which logs in as applications do, was not let in on {state.target}"
-    words += f": {visit.outcome}" + (f" ({visit.detail})" if visit.detail else "")
+    words += f": {login.outcome}" + (f" ({login.detail})" if login.detail else "")
     words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
     hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
 
 def _refused_knock(state: State) -> Iterator[Finding]:
-    knock = state.knock
+    knock = state.knocks.newest
     if knock is None or knock.outcome is Outcome.OK:
         return
     turned_away = knock.outcome in _TURNED_AWAY

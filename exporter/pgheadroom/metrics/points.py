@@ -11,8 +11,8 @@ from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.figures import exhaustion_seconds, verdicts
 from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.model.applications import Applications
-from pgheadroom.model.logins import BOUNDS
-from pgheadroom.model.reading import FAILURES, Outcome, Sample
+from pgheadroom.model.probes import BOUNDS
+from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -29,6 +29,17 @@ def one(value: Callable[[State], float | None]) -> Callable[[State], Iterator[Po
         known = value(state)
         if known is not None:
             yield (), float(known)
+
+    return points
+
+
+def newest(kind: ProbeKind, value: Callable[[Probe], float]) -> Callable[[State], Iterator[Point]]:
+    """Make the point of a metric of the newest probe of *kind*; none before there was one."""
+
+    def points(state: State) -> Iterator[Point]:
+        probe = state.probed(kind).newest
+        if probe is not None:
+            yield (), value(probe)
 
     return points
 
@@ -155,13 +166,14 @@ def failures(state: State) -> Iterator[Point]:
 def knock_failures(state: State) -> Iterator[Point]:
     """Yield the failed knocks by cause."""
     for outcome in FAILURES:
-        yield (str(outcome),), state.knock_failures.get(outcome, 0)
+        yield (str(outcome),), state.knocks.failures.get(outcome, 0)
 
 
 def canary_durations(state: State) -> Iterator[Point]:
     """Yield the histogram: each bucket's count by its upper bound, then the sum without one."""
-    if state.visits.newest is not None:
-        durations = state.visits.durations
+    logins = state.canary
+    if logins.newest is not None:
+        durations = logins.durations
         for bound, count in zip((*BOUNDS, math.inf), durations.counts, strict=True):
             yield ("+Inf" if bound == math.inf else str(bound),), count
         yield (), durations.total_seconds
@@ -169,9 +181,10 @@ def canary_durations(state: State) -> Iterator[Point]:
 
 def canary_failures(state: State) -> Iterator[Point]:
     """Yield the canary's failed logins by cause."""
-    if state.visits.newest is not None:
+    logins = state.canary
+    if logins.newest is not None:
         for outcome in FAILURES:
-            yield (str(outcome),), state.visits.failures.get(outcome, 0)
+            yield (str(outcome),), logins.failures.get(outcome, 0)
 
 
 def exhaustion(state: State) -> Iterator[Point]:

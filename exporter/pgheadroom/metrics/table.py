@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pgheadroom.judge.figures import climbing_seconds, growth_rates
 from pgheadroom.metrics import points
 from pgheadroom.metrics.points import Labels, Point
-from pgheadroom.model.reading import Outcome
+from pgheadroom.model.reading import Outcome, ProbeKind
 from pgheadroom.state import State
 
 
@@ -198,13 +198,13 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_knock_up",
         "1 if the newest knock was answered as a newcomer's is, 0 if it was refused or unanswered.",
         (),
-        points.one(lambda s: None if s.knock is None else s.knock.outcome is Outcome.OK),
+        points.newest(ProbeKind.KNOCK, lambda probe: probe.outcome is Outcome.OK),
     ),
     Metric(
         "pgheadroom_knock_seconds",
         "How long the newest knock took, from connect to the server's first answer.",
         (),
-        points.one(lambda s: None if s.knock is None else s.knock.seconds),
+        points.newest(ProbeKind.KNOCK, lambda probe: probe.seconds),
     ),
     Metric(
         "pgheadroom_knock_failures_total",
@@ -217,9 +217,7 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_canary_up",
         "1 if the canary's newest login got in, 0 if not; of targets that have a canary.",
         (),
-        points.one(
-            lambda s: None if s.visits.newest is None else s.visits.newest.outcome is Outcome.OK
-        ),
+        points.newest(ProbeKind.CANARY, lambda probe: probe.outcome is Outcome.OK),
     ),
     Metric(
         "pgheadroom_canary_seconds",

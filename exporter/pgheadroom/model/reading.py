@@ -1,4 +1,4 @@
-"""Defines what asking a server once returns: a Sample, a Failure, a Knock or a Visit.
+"""Defines what asking a server once returns: a Sample, a Failure or a Probe.
 
 Expected trouble is a value. A server that refuses us has answered, and its answer says more than
 most samples do; so reading never raises, and every cause has a name of its own.
@@ -157,36 +157,35 @@ class Failure:
     """One line for the log, free of secrets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """Whether the server would let somebody new begin to log in."""
+class ProbeKind(enum.StrEnum):
+    """How it is tried whether a new client would get in."""
 
-    at: float
-    seconds: float
-    outcome: Outcome
-    """OK when it was answered as a newcomer is: by asking for a password or judging the role."""
-    detail: str = ""
+    KNOCK = "knock"
+    """Begins to log in, and leaves when it is asked for a password or its role is judged."""
+    CANARY = "canary"
+    """Logs in whole as an ordinary role, and leaves at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """A login of the canary, an ordinary role that logs in whole and leaves at once."""
+class Probe:
+    """One try to get in as a new client would."""
 
+    kind: ProbeKind
     at: float
-    """When it was over."""
+    """By our clock, in seconds since the epoch: when a knock began, when a login was over."""
     seconds: float
-    """From looking up the host's name to being let in, or turned away."""
+    """How long it took; for a canary from looking up the host's name on."""
     outcome: Outcome
-    """OK when it got in."""
+    """OK when a new client would have got in, as far as this kind of probe can tell."""
     detail: str = ""
     privilege: str = ""
-    """Why the login says little about ordinary roles; empty when no reason is known."""
+    """Why a login says little about ordinary roles; empty when no reason is known."""
 
 
-Reading = Sample | Failure | Knock | Visit
+Reading = Sample | Failure | Probe
 """What sampling brings; a recording is made of these."""
 
-Trouble = TypeVar("Trouble", Failure, Knock)
+Trouble = TypeVar("Trouble", Failure, Probe)
 
 
 def most_telling(answers: list[Trouble]) -> Trouble:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from pgheadroom.model.reading import Failure, Outcome, Visit
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind
 from pgheadroom.model.slots import Tier
 from pgheadroom.net.backoff import delay_seconds
 from pgheadroom.net.pending import Arrived, PendingByAddress
@@ -69,7 +69,7 @@ class Canary:
                 return True
         return time.monotonic() >= self._not_before
 
-    async def visit(self, *, was_alive: bool, thorough: bool = False) -> Visit:
+    async def visit(self, *, was_alive: bool, thorough: bool = False) -> Probe:
         """Log in once and leave.
 
         *was_alive* tells a server that shuts down from one that starts (see ``refusal``). Only a
@@ -83,14 +83,16 @@ class Canary:
         )
         if isinstance(entered, Failure):
             seconds = time.monotonic() - began
-            return self._refused(Visit(entered.at, seconds, entered.outcome, entered.detail))
+            return self._refused(
+                Probe(ProbeKind.CANARY, entered.at, seconds, entered.outcome, entered.detail)
+            )
         self._failed = 0
         self._starved = False
         self.retry_seconds = self.retry_seconds_at_most = None
         self._not_before = began + self._options.backoff_first_seconds - _EARLY_SECONDS
         inside, _ = entered
         seconds = inside.monotonic - began
-        return Visit(inside.at, seconds, Outcome.OK, privilege=inside.privilege)
+        return Probe(ProbeKind.CANARY, inside.at, seconds, Outcome.OK, privilege=inside.privilege)
 
     def close(self) -> None:
         """Give up a login that hangs."""
@@ -113,12 +115,12 @@ class Canary:
         may = answer == [(b"t",)]
         return "its role is a member of pg_use_reserved_connections" if may else ""
 
-    def _refused(self, visit: Visit) -> Visit:
+    def _refused(self, login: Probe) -> Probe:
         self._failed += 1
-        self._starved = visit.outcome in _OUT_OF_SLOTS
+        self._starved = login.outcome in _OUT_OF_SLOTS
         self._seen_starved = False
         self.retry_seconds = delay_seconds(
-            visit.outcome,
+            login.outcome,
             self._failed,
             first_seconds=self._options.backoff_first_seconds,
             longest_seconds=self._options.backoff_longest_seconds,
@@ -126,4 +128,4 @@ class Canary:
         )
         self.retry_seconds_at_most = self._options.backoff_longest_seconds
         self._not_before = time.monotonic() + self.retry_seconds
-        return visit
+        return login

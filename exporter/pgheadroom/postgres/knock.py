@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pgheadroom.model.reading import Knock, Outcome
+from pgheadroom.model.reading import Outcome, Probe, ProbeKind
 from pgheadroom.net.descriptors import SPENT
 from pgheadroom.net.pending import Arrived, Pending
 from pgheadroom.postgres import refusal
@@ -53,7 +53,7 @@ async def knock(
     timeout_seconds: float,
     pending: Pending[refusal.Refusal | None],
     clock: Callable[[], float] = time.time,
-) -> Knock:
+) -> Probe:
     """Knock once at the address of *attempt*, for at most *timeout_seconds*.
 
     *pending* is what is known of the door: a knock that got no answer is waited for again by the
@@ -84,7 +84,7 @@ async def knock(
         outcome, detail = Outcome.UNREACHABLE, "closed without an answer"
     else:
         outcome, detail = _judge(refused, was_alive=was_alive)
-    return Knock(at, time.perf_counter() - began, outcome, detail)
+    return Probe(ProbeKind.KNOCK, at, time.perf_counter() - began, outcome, detail)
 
 
 _ADMITTED = frozenset({Outcome.AUTH, Outcome.ERROR})

@@ -18,12 +18,12 @@ from pgheadroom.model.reading import (
     FAILURES,
     Failure,
     Group,
-    Knock,
     LimitUse,
     Outcome,
+    Probe,
+    ProbeKind,
     Reading,
     Sample,
-    Visit,
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
@@ -61,14 +61,12 @@ def parse(line: str) -> Reading:
     at = _number(found, "time", _LAST_SECOND)
     if "failure" in found:
         return Failure(at, _condition(found, "failure", FAILURES), _text(found, "detail"))
-    for key in ("knock", "canary"):
-        if key in found:
-            outcome = _condition(found, key, tuple(Outcome))
+    for kind in ProbeKind:
+        if kind in found:
+            outcome = _condition(found, kind, tuple(Outcome))
             seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
-            detail = _text(found, "detail")
-            if key == "knock":
-                return Knock(at, seconds, outcome, detail)
-            return Visit(at, seconds, outcome, detail, _text(found, "privilege"))
+            privilege = _text(found, "privilege") if kind is ProbeKind.CANARY else ""
+            return Probe(kind, at, seconds, outcome, _text(found, "detail"), privilege)
     return _sample(found, at)
 
 
@@ -85,11 +83,9 @@ def line_of(reading: Reading) -> str:
     match reading:
         case Failure():
             known |= {"failure": str(reading.outcome), "detail": reading.detail}
-        case Knock():
-            known |= {"knock": str(reading.outcome), "seconds": round(reading.seconds, 6)}
-            known |= {"detail": reading.detail} if reading.detail else {}
-        case Visit():
-            known |= {"canary": str(reading.outcome), "seconds": round(reading.seconds, 6)}
+        case Probe():
+            known |= {str(reading.kind): str(reading.outcome)}
+            known |= {"seconds": round(reading.seconds, 6)}
             known |= {"detail": reading.detail} if reading.detail else {}
             known |= {"privilege": reading.privilege} if reading.privilege else {}
         case Sample():

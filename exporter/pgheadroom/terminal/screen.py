@@ -190,7 +190,7 @@ def _limits(state: State) -> list[Text]:
 
 def _foot(state: State, now: float, look: Look) -> Text:
     parts = []
-    knock = state.knock
+    knock = state.knocks.newest
     if knock is not None:
         good = knock.outcome is Outcome.OK
         parts.append(f"knock {'ok' if good else knock.outcome} ({_milliseconds(knock.seconds)})")

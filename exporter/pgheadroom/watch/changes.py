@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.model.logins import CanaryLog
-from pgheadroom.model.reading import PG_16, Knock, Outcome, Sample
+from pgheadroom.model.probes import ProbeLog
+from pgheadroom.model.reading import PG_16, Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -31,10 +31,9 @@ def changes(before: State, after: State) -> Iterator[LogLine]:
         yield _condition(before, after)
     if after.sample is not None and after.sample is not before.sample:
         yield from _server(None if before.restored else before.sample, after.sample)
-    if after.knock is not None and after.knock is not before.knock:
-        yield from _knock(before.knock, after.knock)
-    if after.visits is not before.visits:
-        yield from _canary(before.visits, after.visits)
+    if after.probes is not before.probes:
+        yield from _knock(before.knocks, after.knocks)
+        yield from _canary(before.canary, after.canary)
 
 
 def _condition(before: State, after: State) -> LogLine:
@@ -116,31 +115,29 @@ def _about(sample: Sample) -> dict[str, Value]:
     }
 
 
-def _knock(before: Knock | None, after: Knock) -> Iterator[LogLine]:
-    known = Outcome.OK if before is None else before.outcome
-    if after.outcome is known:
+def _knock(before: ProbeLog, after: ProbeLog) -> Iterator[LogLine]:
+    if after.outcome is before.outcome:
         return
     if after.outcome is Outcome.OK:
         yield LogLine(logging.INFO, "knock answered again")
     else:
-        fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
-        yield LogLine(logging.WARNING, "knock refused", fields)
+        yield LogLine(logging.WARNING, "knock refused", _reason(after))
 
 
-def _canary(before: CanaryLog, after: CanaryLog) -> Iterator[LogLine]:
-    visit = after.newest
-    if visit is None:
-        return
-    known = Outcome.OK if before.newest is None else before.newest.outcome
-    if visit.outcome is not known:
-        if visit.outcome is Outcome.OK:
+def _canary(before: ProbeLog, after: ProbeLog) -> Iterator[LogLine]:
+    if after.outcome is not before.outcome:
+        if after.outcome is Outcome.OK:
             yield LogLine(logging.INFO, "canary logs in again")
         else:
-            fields: dict[str, Value] = {"state": str(visit.outcome), "reason": visit.detail}
-            yield LogLine(logging.WARNING, "canary login failed", fields, retries=True)
+            yield LogLine(logging.WARNING, "canary login failed", _reason(after), retries=True)
     if after.privilege and after.privilege != before.privilege:
         yield LogLine(
             logging.WARNING,
             "the canary proves nothing for ordinary roles",
             {"reason": after.privilege},
         )
+
+
+def _reason(probes: ProbeLog) -> dict[str, Value]:
+    detail = "" if probes.newest is None else probes.newest.detail
+    return {"state": str(probes.outcome), "reason": detail}

@@ -11,7 +11,7 @@ import structlog
 from psycopg import ProgrammingError
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Failure, Knock, Outcome, Reading, most_telling
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, most_telling
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.postgres.addresses import Address, HostUnknownError
 from pgheadroom.postgres.canary import Canary
@@ -62,8 +62,8 @@ class Sampler:
         reading = await self._session.read()
         if reading is not None:
             self._publish(reading, self._session)
-        knock = self._board.state(self._options.name).knock
-        failed = knock is not None and knock.outcome is not Outcome.OK
+        knock = self._board.state(self._options.name).knocks
+        failed = knock.outcome is not Outcome.OK
         lost = self._session.lost
         due = lost or (self._session.entered and failed)
         self._session.lost = self._session.entered = False
@@ -111,15 +111,19 @@ class Sampler:
             self._canary.close()
         self._session.close()
 
-    async def _knock(self) -> Knock | None:
+    async def _knock(self) -> Probe | None:
         if self._session.login_hangs:
             # A knock would hang beside it, and might hold one more slot.
-            return Knock(time.time(), 0.0, Outcome.TIMEOUT, "our own login is not answered")
+            return Probe(
+                ProbeKind.KNOCK, time.time(), 0.0, Outcome.TIMEOUT, "our own login is not answered"
+            )
         held = self._session.address
         try:
             candidates = [held] if held is not None else await self._candidates()
         except HostUnknownError as error:
-            return Knock(time.time(), 0.0, Outcome.HOST_UNKNOWN, f"cannot resolve {error}")
+            return Probe(
+                ProbeKind.KNOCK, time.time(), 0.0, Outcome.HOST_UNKNOWN, f"cannot resolve {error}"
+            )
         except (OSError, ProgrammingError):
             # No file of ours, or no usable connection string: that is no news of the server, and
             # the next reading says it in words.
@@ -138,9 +142,9 @@ class Sampler:
         self._cannot_knock = ""
         return answer
 
-    async def _first_answer(self, candidates: list[Address]) -> Knock:
+    async def _first_answer(self, candidates: list[Address]) -> Probe:
         """Return the first of the *candidates* that lets us in, or else what tells most."""
-        answers: list[Knock] = []
+        answers: list[Probe] = []
         for candidate in candidates:
             answer = await knock(
                 candidate,

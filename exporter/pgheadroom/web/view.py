@@ -17,7 +17,8 @@ from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growt
 from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import standing
 from pgheadroom.model.alert import Alert
-from pgheadroom.model.reading import LimitUse, Sample, Visit
+from pgheadroom.model.probes import ProbeLog
+from pgheadroom.model.reading import LimitUse, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -30,7 +31,6 @@ WAITING = "waiting"
 
 def target_view(state: State) -> View:
     """Return all that is known of one target."""
-    knock = state.knock
     breakdown = None if state.sample is None else state.sample.breakdown
     return summary_view(state) | {
         "applications": _applications(state),
@@ -39,15 +39,8 @@ def target_view(state: State) -> View:
             "roles": _uses(breakdown.roles if breakdown else ()),
             "databases": _uses(breakdown.databases if breakdown else ()),
         },
-        "knock": None
-        if knock is None
-        else {
-            "time": knock.at,
-            "state": str(knock.outcome),
-            "seconds": knock.seconds,
-            "detail": knock.detail,
-        },
-        "canary": _canary(state.visits.newest),
+        "knock": _probe(state.knocks),
+        "canary": _probe(state.canary),
     }
 
 
@@ -178,14 +171,15 @@ def _uses(uses: Iterable[LimitUse]) -> list[Json]:
     return [{"name": use.name, "limit": use.limit, "used": use.used} for use in uses]
 
 
-def _canary(visit: Visit | None) -> View | None:
-    if visit is None:
+def _probe(probes: ProbeLog) -> View | None:
+    newest = probes.newest
+    if newest is None:
         return None
     return {
-        "time": visit.at,
-        "state": str(visit.outcome),
-        "seconds": visit.seconds,
-        "detail": visit.detail,
+        "time": newest.at,
+        "state": str(newest.outcome),
+        "seconds": newest.seconds,
+        "detail": newest.detail,
     }
 
 

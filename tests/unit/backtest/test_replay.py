@@ -10,7 +10,7 @@ from tests.support.readings import POLICY
 
 from pgheadroom.backtest.replay import BacktestResult, Episode, FullPeriod, Replay
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Failure, Knock, Outcome, Reading
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading
 
 
 def played(readings: Iterable[Reading]) -> BacktestResult:
@@ -29,8 +29,8 @@ def test_two_alerts_that_change_places_are_two_changes() -> None:
     account = played(
         [
             reading(START, {"web": 50}),
-            *[Knock(START + at, 0.1, Outcome.FULL) for at in (1, 301)],
-            Knock(START + 302, 0.1, Outcome.OK),
+            *[Probe(ProbeKind.KNOCK, START + at, 0.1, Outcome.FULL) for at in (1, 301)],
+            Probe(ProbeKind.KNOCK, START + 302, 0.1, Outcome.OK),
             full(602),
         ]
     )

@@ -22,7 +22,7 @@ from tests.support.histories import (
 from tests.support.readings import POLICY
 
 from pgheadroom.model.alert import SEVERITIES, SUMMARIES, AlertName, Severity
-from pgheadroom.model.reading import FAILURES, Failure, Knock, Outcome, Reading, Sample
+from pgheadroom.model.reading import FAILURES, Failure, Outcome, Probe, ProbeKind, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -47,7 +47,9 @@ sampled = st.builds(
     busy=st.booleans(),
 )
 failed = st.builds(Failure, times, st.sampled_from(FAILURES), st.just("why"))
-knocked = st.builds(Knock, times, st.just(0.01), st.sampled_from(list(Outcome)))
+knocked = st.builds(
+    Probe, st.just(ProbeKind.KNOCK), times, st.just(0.01), st.sampled_from(list(Outcome))
+)
 anything: st.SearchStrategy[list[Reading]] = st.lists(
     st.one_of(sampled, sampled, failed, knocked), max_size=60
 )
@@ -75,7 +77,7 @@ def lives(draw: st.DrawFn) -> list[Reading]:
         elif kind == "f":
             found.append(Failure(at, draw(st.sampled_from(FAILURES)), "why"))
         else:
-            found.append(Knock(at, 0.01, draw(st.sampled_from(list(Outcome)))))
+            found.append(Probe(ProbeKind.KNOCK, at, 0.01, draw(st.sampled_from(list(Outcome)))))
     return found
 
 
@@ -131,7 +133,7 @@ def test_knocks_and_failures_do_not_change_how_use_went() -> None:
     state = after(samples(pool("web", 30, 2), 100))
     for found in (
         Failure(START + 101, Outcome.TIMEOUT, "why"),
-        Knock(START + 102, 0.01, Outcome.FULL, "sorry"),
+        Probe(ProbeKind.KNOCK, START + 102, 0.01, Outcome.FULL, "sorry"),
     ):
         later = step(state, found, POLICY)
         assert later.usage is state.usage

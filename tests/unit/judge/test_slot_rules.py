@@ -10,7 +10,15 @@ from tests.support.histories import START, reading
 from tests.support.readings import POLICY
 
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Failure, Knock, LimitUse, Outcome, Reading, Sample, Visit
+from pgheadroom.model.reading import (
+    Failure,
+    LimitUse,
+    Outcome,
+    Probe,
+    ProbeKind,
+    Reading,
+    Sample,
+)
 from pgheadroom.model.slots import Limits
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -61,12 +69,12 @@ def failure(at: float, outcome: Outcome, detail: str = "why") -> Failure:
     return Failure(START + at, outcome, detail)
 
 
-def knock(at: float, outcome: Outcome, detail: str = "") -> Knock:
-    return Knock(START + at, 0.01, outcome, detail)
+def knock(at: float, outcome: Outcome, detail: str = "") -> Probe:
+    return Probe(ProbeKind.KNOCK, START + at, 0.01, outcome, detail)
 
 
-def visit(at: float, outcome: Outcome, detail: str = "") -> Visit:
-    return Visit(START + at, 0.01, outcome, detail)
+def visit(at: float, outcome: Outcome, detail: str = "") -> Probe:
+    return Probe(ProbeKind.CANARY, START + at, 0.01, outcome, detail)
 
 
 def limited(at: float, used: int, limit: int, kind: str) -> Sample:

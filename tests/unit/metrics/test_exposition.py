@@ -18,7 +18,15 @@ from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.own import NAMES, SelfMetrics
 from pgheadroom.metrics.table import TABLE, Metric
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Failure, Group, Knock, LimitUse, Outcome, Sessions, Visit
+from pgheadroom.model.reading import (
+    Failure,
+    Group,
+    LimitUse,
+    Outcome,
+    Probe,
+    ProbeKind,
+    Sessions,
+)
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.web.site import compress
@@ -72,9 +80,9 @@ def rich_state(target: str = "db") -> State:
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
-    state = step(state, Knock(1000.5, 0.004, Outcome.OK), POLICY)
-    state = step(state, Visit(1000.6, 0.3, Outcome.ROLE_LIMIT), POLICY)
-    return step(state, Visit(1000.7, 0.02, Outcome.OK), POLICY)
+    state = step(state, Probe(ProbeKind.KNOCK, 1000.5, 0.004, Outcome.OK), POLICY)
+    state = step(state, Probe(ProbeKind.CANARY, 1000.6, 0.3, Outcome.ROLE_LIMIT), POLICY)
+    return step(state, Probe(ProbeKind.CANARY, 1000.7, 0.02, Outcome.OK), POLICY)
 
 
 def names(metric: Metric) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from pgheadroom.model.reading import (
     FAILURES,
     Failure,
     Group,
-    Knock,
     LimitUse,
     Outcome,
+    Probe,
+    ProbeKind,
     Sample,
-    Visit,
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
@@ -123,7 +123,9 @@ def test_a_failure_survives_the_file(at: float, outcome: Outcome, detail: str) -
 
 @given(at=times, seconds=st.integers(0, 5000), outcome=st.sampled_from(list(Outcome)))
 def test_a_knock_survives_the_file(at: float, seconds: int, outcome: Outcome) -> None:
-    knock = Knock(at, seconds / 1000, outcome, "" if outcome is Outcome.OK else "refused")
+    knock = Probe(
+        ProbeKind.KNOCK, at, seconds / 1000, outcome, "" if outcome is Outcome.OK else "refused"
+    )
     assert parse(line_of(knock)) == knock
 
 
@@ -137,7 +139,7 @@ def test_a_login_of_the_canary_survives_the_file(
     at: float, seconds: int, outcome: Outcome, privilege: str
 ) -> None:
     detail = "" if outcome is Outcome.OK else "refused"
-    visit = Visit(at, seconds / 1000, outcome, detail, privilege)
+    visit = Probe(ProbeKind.CANARY, at, seconds / 1000, outcome, detail, privilege)
     assert parse(line_of(visit)) == visit
 
 

@@ -21,11 +21,11 @@ from pgheadroom.model.reading import (
     FAILURES,
     Failure,
     Group,
-    Knock,
     Outcome,
+    Probe,
+    ProbeKind,
     Reading,
     Sample,
-    Visit,
 )
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.model.thresholds import Thresholds
@@ -56,7 +56,13 @@ stretches = st.lists(
 troubles = st.lists(
     st.one_of(
         st.builds(Failure, st.floats(0, 1e7), st.sampled_from(FAILURES), st.just("why")),
-        st.builds(Knock, st.floats(0, 1e7), st.just(0.01), st.sampled_from(list(Outcome))),
+        st.builds(
+            Probe,
+            st.just(ProbeKind.KNOCK),
+            st.floats(0, 1e7),
+            st.just(0.01),
+            st.sampled_from(list(Outcome)),
+        ),
     ),
     max_size=4,
 )
@@ -280,16 +286,16 @@ FIRED = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN, AlertName.R
 
 
 def test_a_knock_alone_is_no_end_of_what_a_reading_has_found() -> None:
-    state = after([Knock(1011.0, 0.01, Outcome.OK)], firing(*FIRED))
+    state = after([Probe(ProbeKind.KNOCK, 1011.0, 0.01, Outcome.OK)], firing(*FIRED))
     assert names_of(state) == {AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.UNKNOWN}
 
 
 def test_what_the_canary_found_stands_while_it_is_not_let_in() -> None:
-    turned_away = Visit(1011.0, 0.01, Outcome.ROLE_LIMIT, "too many")
+    turned_away = Probe(ProbeKind.CANARY, 1011.0, 0.01, Outcome.ROLE_LIMIT, "too many")
     state = step(firing(AlertName.REFUSED), turned_away, POLICY)
     assert names_of(state) == {AlertName.REFUSED}
     assert state.alerts[0].since < 1010.0
-    let_in = Visit(1012.0, 0.01, Outcome.OK)
+    let_in = Probe(ProbeKind.CANARY, 1012.0, 0.01, Outcome.OK)
     state = step(step(state, let_in, POLICY), let_in, POLICY)
     assert names_of(step(state, sample(1400.0, limits=LIMITS), POLICY)) == set()
 

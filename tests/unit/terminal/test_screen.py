@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.support.histories import START, Shape, after, climb, pool, reading, samples, together
 from tests.support.readings import POLICY, older_server
 
-from pgheadroom.model.reading import Failure, Knock, LimitUse, Outcome
+from pgheadroom.model.reading import Failure, LimitUse, Outcome, Probe, ProbeKind
 from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -134,8 +134,9 @@ def test_roles_databases_knock_and_estimates() -> None:
     )
     state = known._replace(
         sample=known.sample._replace(breakdown=found),
-        knock=Knock(START, 0.0021, Outcome.TIMEOUT, "silence"),
     )
+    silent = Probe(ProbeKind.KNOCK, START, 0.0021, Outcome.TIMEOUT, "silence")
+    state = step(state, silent, POLICY)
     page = shown(state, look=Look())
     assert "limits  role app\\u001b[5m 9 of 10   database shop 3 of 50" in page
     assert "knock timeout (2.1 ms), sample" in page
@@ -143,8 +144,8 @@ def test_roles_databases_knock_and_estimates() -> None:
     older = older_server(state.sample, 150018) if state.sample else None
     estimated = shown(state._replace(sample=older), look=Look())
     assert "these are estimates: GRANT pg_monitor TO pgheadroom;" in estimated
-    good = replace(state.knock, outcome=Outcome.OK) if state.knock else None
-    assert "knock ok (2.1 ms)" in shown(state._replace(knock=good), look=Look())
+    answered = step(state, replace(silent, outcome=Outcome.OK), POLICY)
+    assert "knock ok (2.1 ms)" in shown(answered, look=Look())
 
 
 def test_reserve_in_use_is_told() -> None:

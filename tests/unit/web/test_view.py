@@ -24,7 +24,7 @@ from tests.support.readings import POLICY
 
 from pgheadroom.judge.severity import severity, worst_first
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Failure, Knock, LimitUse, Outcome, Reading, Visit
+from pgheadroom.model.reading import Failure, LimitUse, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -102,7 +102,7 @@ def test_limits_and_knock_are_shown() -> None:
     uses = found.breakdown._replace(roles=(LimitUse("app", 8, 5),))
     readings: list[Reading] = [
         found._replace(breakdown=uses),
-        Knock(START + 1, 0.003, Outcome.OK),
+        Probe(ProbeKind.KNOCK, START + 1, 0.003, Outcome.OK),
     ]
     seen = shown(after(readings))
     assert seen["limits"] == {"roles": [{"name": "app", "limit": 8, "used": 5}], "databases": []}
@@ -112,7 +112,7 @@ def test_limits_and_knock_are_shown() -> None:
 
 def test_the_canary_is_shown() -> None:
     state = after([reading(START, {"web": 5})])
-    visit = Visit(START + 1, 0.02, Outcome.ROLE_LIMIT, "too many")
+    visit = Probe(ProbeKind.CANARY, START + 1, 0.02, Outcome.ROLE_LIMIT, "too many")
     assert shown(step(state, visit, POLICY))["canary"] == {
         "time": START + 1,
         "state": "role_limit",

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, sample
 
-from pgheadroom.model.logins import BOUNDS, CanaryLog, Histogram
-from pgheadroom.model.reading import FAILURES, Outcome, Reading, Visit
+from pgheadroom.model.probes import BOUNDS, Histogram
+from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
 from pgheadroom.watch.changes import changes
@@ -17,7 +17,13 @@ from pgheadroom.watch.changes import changes
 SUPERUSER = "its role is a superuser"
 
 visits = st.lists(
-    st.builds(Visit, st.floats(0, 1e6), st.floats(0, 100), st.sampled_from(list(Outcome))),
+    st.builds(
+        Probe,
+        st.just(ProbeKind.CANARY),
+        st.floats(0, 1e6),
+        st.floats(0, 100),
+        st.sampled_from(list(Outcome)),
+    ),
     max_size=30,
 )
 
@@ -50,30 +56,33 @@ def test_a_bucket_counts_what_took_no_longer_than_its_bound(taken: list[float]) 
 
 
 @given(visits)
-def test_each_login_is_counted_once_by_how_it_ended(found: list[Visit]) -> None:
-    known = after(*found).visits
+def test_each_login_is_counted_once_by_how_it_ended(found: list[Probe]) -> None:
+    known = after(*found).canary
     for outcome in FAILURES:
         assert known.failures.get(outcome, 0) == sum(v.outcome is outcome for v in found)
     assert known.durations.counts[-1] == sum(v.outcome is Outcome.OK for v in found)
     assert known.newest == (found[-1] if found else None)
 
 
-def test_a_visit_changes_nothing_but_what_is_known_of_visits() -> None:
+def test_a_probe_changes_nothing_but_what_probes_show() -> None:
     before = after(sample())
-    state = step(before, Visit(1001.0, 0.01, Outcome.AUTH, "no"), POLICY)
-    assert state._replace(visits=CanaryLog()) == before
+    state = step(before, Probe(ProbeKind.CANARY, 1001.0, 0.01, Outcome.AUTH, "no"), POLICY)
+    assert state._replace(probes={}) == before
 
 
 def test_the_log_has_a_line_per_change() -> None:
-    good, full = Visit(1.0, 0.01, Outcome.OK), Visit(2.0, 0.01, Outcome.FULL, "sorry")
+    good, full = (
+        Probe(ProbeKind.CANARY, 1.0, 0.01, Outcome.OK),
+        Probe(ProbeKind.CANARY, 2.0, 0.01, Outcome.FULL, "sorry"),
+    )
     assert told(good, good) == []
     assert told(good, full, full) == ["canary login failed"]
     assert told(full, good, good) == ["canary login failed", "canary logs in again"]
 
 
 def test_a_role_that_proves_nothing_is_told_once() -> None:
-    proud = Visit(1.0, 0.01, Outcome.OK, privilege=SUPERUSER)
-    full = Visit(2.0, 0.01, Outcome.FULL, "sorry")
+    proud = Probe(ProbeKind.CANARY, 1.0, 0.01, Outcome.OK, privilege=SUPERUSER)
+    full = Probe(ProbeKind.CANARY, 2.0, 0.01, Outcome.FULL, "sorry")
     assert told(proud, proud) == ["the canary proves nothing for ordinary roles"]
     events = told(proud, full, proud)
     assert events.count("the canary proves nothing for ordinary roles") == 1

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from benchmarks.support import machine
 from benchmarks.support.figures import quantile, say, table
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Breakdown, Group, Sample, Server
+from pgheadroom.model.postgres import PostgresFacts, Server
+from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, Slots
 from pgheadroom.postgres.cadence import Pulse, carry
 from pgheadroom.state import State
@@ -65,21 +66,19 @@ class Fleet:
                 Group(f"service {number:02}x", "idle", count - busy, 600.0),
             ]
         visible = sum(group.count for group in groups)
-        found = Breakdown(
+        found = Holders(
             at=at,
             visible=visible,
             groups=tuple(groups),
-            roles=(),
-            databases=(),
-            sessions=(),
             complete=True,
             cost_seconds=0.001,
         )
-        return Sample(at, 0.002, Slots(_LIMITS, visible, 0), found, _SERVER)
+        facts = PostgresFacts(Slots(_LIMITS, visible, 0), _SERVER)
+        return Sample.of_postgres(at, 0.002, facts, found)
 
     def pulse(self, last: Sample, at: float) -> Sample:
         """Return the *last* reading as a pulse carries it on."""
-        moved = last.breakdown.visible + self.chance.choice((-1, 0, 0, 0, 1))
+        moved = last.holders.visible + self.chance.choice((-1, 0, 0, 0, 1))
         return carry(last, Pulse(at, 0.001, moved, 0, _SERVER.started_at))
 
 

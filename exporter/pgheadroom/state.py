@@ -87,7 +87,7 @@ class State(NamedTuple):
             return 0
         if self.outcome is Outcome.RESERVED_ONLY:
             return self._free_of_reserve(tier)
-        return None if self.sample is None else self.sample.slots.free(tier)
+        return None if self.sample is None else self.sample.facts.slots.free(tier)
 
     def _free_of_reserve(self, tier: Tier) -> int | None:
         """Return what is free for *tier* when we were told that only reserved slots are left.
@@ -99,9 +99,9 @@ class State(NamedTuple):
         if self.sample is None:
             return 0 if tier is Tier.ORDINARY else None
         refused = [Tier.ORDINARY]
-        if self.sample.server.reserve:
+        if self.sample.facts.server.reserve:
             refused.append(Tier.RESERVED)
         if tier in refused:
             return 0
-        limits = self.sample.slots.limits
-        return min(self.sample.slots.free(tier), limits.of(tier) - limits.of(refused[-1]))
+        limits = self.sample.facts.slots.limits
+        return min(self.sample.facts.slots.free(tier), limits.of(tier) - limits.of(refused[-1]))

@@ -50,14 +50,14 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
 def _sampled(state: State, sample: Sample, policy: Policy) -> State:
     before = state.sample
     applications = state.applications
-    slots = sample.slots
+    slots = sample.facts.slots
     if (
         before is None
-        or sample.breakdown.at != before.breakdown.at
-        or slots.hidden != before.slots.hidden
+        or sample.holders.at != before.holders.at
+        or slots.hidden != before.facts.slots.hidden
     ):
         applications = count(
-            sample.breakdown.groups,
+            sample.holders.groups,
             slots.hidden,
             policy.fold,
             before=applications,
@@ -74,7 +74,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         detail="",
         sample=sample,
         restored=False,
-        identifier=sample.server.identifier or state.identifier,
+        identifier=sample.facts.server.identifier or state.identifier,
         applications=applications,
         # A peak of what may be parallel workers would say that slots ran out when none did.
         peaks=state.peaks.add(sample.at, slots.used) if sample.exact else RollingMax(),

@@ -354,17 +354,17 @@ def test_gzip_is_rotated_under_names_that_still_say_so(tmp_path: Path) -> None:
 def test_a_pulse_is_told_from_a_full_reading(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     full = sample(at=1000.0)
-    slots = full.slots._replace(visible=full.slots.visible + 2)
+    slots = full.facts.slots._replace(visible=full.facts.slots.visible + 2)
     written = tape(file)
     written.write(full)
-    written.write(full._replace(at=1001.0, slots=slots))
+    written.write(full.with_slots(slots)._replace(at=1001.0))
     written.close()
     first, second = Playback(str(file))
     assert isinstance(first, Sample)
     assert isinstance(second, Sample)
     assert (first.full, second.full) == (True, False)
-    assert second.slots.visible == first.slots.visible + 2
-    assert second.breakdown == first.breakdown
+    assert second.facts.slots.visible == first.facts.slots.visible + 2
+    assert second.holders == first.holders
 
 
 @pytest.mark.majors(17)

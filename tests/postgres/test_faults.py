@@ -53,7 +53,7 @@ async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None
     state = await watched.sample()
     assert state.outcome is Outcome.OK
     assert state.sample is not None
-    assert state.sample.slots.limits.max_connections == 30
+    assert state.sample.facts.slots.limits.max_connections == 30
     assert state.free(Tier.SUPERUSER) == 29
 
 
@@ -69,7 +69,7 @@ async def test_restarted_while_everybody_comes_back(
     state = await watched.sample()
     assert state.outcome is Outcome.FULL
     assert state.sample is not None
-    assert state.sample.slots.limits.max_connections == 20
+    assert state.sample.facts.slots.limits.max_connections == 20
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
     sessions[0].close()
     await until_condition(watched, Outcome.OK)

@@ -8,15 +8,14 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Refused
 from tests.support.servers.wait import auntil
 
-from pgheadroom.model.reading import LimitUse
+from pgheadroom.model.capacity import CapacityKind
 
 
-async def uses(watched: Watch, kind: str) -> dict[str, tuple[int, int]]:
+async def uses(watched: Watch, kind: CapacityKind) -> dict[str, tuple[int, int | None]]:
     """Return used and limit by name, of a full reading."""
     state = await watched.sample()
     assert state.sample is not None
-    found: tuple[LimitUse, ...] = getattr(state.sample.breakdown, kind)
-    return {use.name: (use.used, use.limit) for use in found}
+    return {use.name: (use.used, use.limit) for use in state.sample.limits_of(kind)}
 
 
 @pytest.mark.majors(14, 18)
@@ -37,10 +36,10 @@ async def test_a_full_role_among_many(
     server.sql("create role zz_idle login connection limit 10")
     clients.fill(server.tcp, 4, user="zz_full")
     clients.fill(server.tcp, 9, user="zz_nearly")
-    assert (await uses(watch(server.dsn()), "roles"))["zz_full"] == (4, 4)
+    assert (await uses(watch(server.dsn()), CapacityKind.ROLE))["zz_full"] == (4, 4)
     for name in names[120:]:
         clients.admitted(server.tcp, user=name)
-    found = await uses(watch(server.dsn()), "roles")
+    found = await uses(watch(server.dsn()), CapacityKind.ROLE)
     assert found["zz_full"] == (4, 4)
     assert found["zz_nearly"] == (9, 10)
     assert sum(name.startswith("small") for name in found) == 120
@@ -62,7 +61,7 @@ async def test_a_full_database_among_many(
         " from pg_database, generate_series(1, 120) i where datname = 'template0'"
     )
     clients.fill(server.tcp, 4, user="postgres", database="zz_full")
-    assert await uses(watch(server.dsn()), "databases") == {"zz_full": (4, 4)}
+    assert await uses(watch(server.dsn()), CapacityKind.DATABASE) == {"zz_full": (4, 4)}
 
 
 @pytest.mark.parametrize("watcher", ["watcher", "bare"])
@@ -77,11 +76,12 @@ async def test_a_roles_limit_as_the_server_counts(
         clients.admitted(pg.tcp, user="mixed", replication=replication)
     watched = watch(pg.dsn(user=watcher))
     while True:
-        found = await uses(watched, "roles")
+        found = await uses(watched, CapacityKind.ROLE)
         used, limit = found["mixed"]
         answer = clients.connect(pg.tcp, user="mixed")
         if isinstance(answer, Refused):
             break
+        assert limit is not None
         assert used < limit
         watched = watch(pg.dsn(user=watcher))
     assert (used, limit) == (5, 5)
@@ -120,7 +120,7 @@ async def test_a_databases_limit_as_the_server_counts(
     _, refused = clients.fill(server.tcp, user="app", database="shop")
     assert refused is not None
     assert "database" in refused.message
-    assert await uses(watch(server.dsn(user=watcher)), "databases") == {"shop": (3, 3)}
+    assert await uses(watch(server.dsn(user=watcher)), CapacityKind.DATABASE) == {"shop": (3, 3)}
     assert server.sql(worker) == [("1",)]
 
 

@@ -67,7 +67,7 @@ async def test_an_ordinary_role_meets_the_reserve(
     assert state.outcome is Outcome.RESERVED_ONLY
     assert state.free(Tier.ORDINARY) == 0
     assert state.sample is known.sample, "the last sample is kept, with its time"
-    assert state.sample.slots.limits.max_connections == 20
+    assert state.sample.facts.slots.limits.max_connections == 20
 
 
 async def test_only_the_reserve_is_left_before_we_come(
@@ -92,7 +92,7 @@ async def test_logins_that_are_refused_again_and_again_get_into_no_reserve(
         while time.monotonic() < ends:
             state = await watched.sample()
             assert state.sample is not None
-            slots = state.sample.slots
+            slots = state.sample.facts.slots
             assert slots.visible <= slots.limits.of(Tier.ORDINARY)
     assert "remaining connection slots are reserved" in pg.log.read()
 

@@ -12,6 +12,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import RdsReserve, Tier
 from pgheadroom.state import State
@@ -41,7 +42,7 @@ async def settled(watched: Watch) -> State:
     async def quiet() -> State | None:
         state = await watched.sample()
         assert state.sample is not None
-        return None if state.sample.slots.hidden else state
+        return None if state.sample.facts.slots.hidden else state
 
     return await auntil(quiet, 10, "end of the logins under way")
 
@@ -66,9 +67,9 @@ async def test_a_role_is_let_in_exactly_while_its_tier_has_a_free_slot(
     state = await settled(watched)
     assert state.sample is not None
     assert admitted == 19
-    assert state.sample.slots.used == 20
+    assert state.sample.main.used == 20
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
-    assert state.sample.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
+    assert state.sample.facts.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
 
 
 async def test_whatever_comes_and_goes_every_sample_counts_it(
@@ -90,13 +91,13 @@ async def test_whatever_comes_and_goes_every_sample_counts_it(
             held.append(clients.admitted(pg.tcp, user="app", application_name=name))
         state = await watched.sample()
         assert state.sample is not None
-        assert state.sample.slots.used == len(held) + 1
+        assert state.sample.main.used == len(held) + 1
         if state.sample.full:
             assert sum(state.applications.counts.values()) == len(held) + 1
         pulses += not state.sample.full
         again = await watched.sample()
         assert again.sample is not None
-        assert again.sample.slots.used == len(held) + 1
+        assert again.sample.main.used == len(held) + 1
         pulses += not again.sample.full
     assert pulses > 20
 
@@ -117,7 +118,7 @@ async def test_walsenders_and_parallel_workers_take_no_slot(
     async def counted() -> State | None:
         state = await watched.sample()
         assert state.sample is not None
-        return state if state.sample.slots.used == 2 else None
+        return state if state.sample.main.used == 2 else None
 
     state = await auntil(counted, 10, "count of two client backends")
     assert state.applications.counts == {("report", "active"): 1, ("pgheadroom", "active"): 1}
@@ -136,7 +137,7 @@ async def test_stalled_logins_are_seen_on_every_version(
     async def seen() -> State | None:
         state = await watched.sample()
         assert state.sample is not None
-        slots = state.sample.slots
+        slots = state.sample.facts.slots
         return state if (slots.hidden, slots.used) == (19, 20) else None
 
     state = await auntil(seen, 3, "sight of 19 hidden slots")
@@ -161,16 +162,16 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     with capture_logs() as logged:
         state = await watched.sample()
     assert state.sample is not None
-    assert not state.sample.breakdown.complete
+    assert not state.sample.holders.complete
     assert state.applications.counts["api", "unknown"] == 5
-    assert (state.sample.slots.visible, state.sample.slots.hidden) == (6, 2)
+    assert (state.sample.facts.slots.visible, state.sample.facts.slots.hidden) == (6, 2)
     assert state.sample.exact == (pg.major >= NUMBERED_SINCE)
     assert 'GRANT pg_monitor TO "no rights";' in [line.get("cure") for line in logged]
     pg.sql('grant pg_monitor to "no rights"')
     clients.admitted(pg.tcp, user="app")
     state = await watched.sample()
     assert state.sample is not None
-    assert state.sample.breakdown.complete
+    assert state.sample.holders.complete
     assert state.outcome is Outcome.OK
 
 
@@ -203,7 +204,7 @@ async def test_sessions_without_a_state_are_counted(
     clients.fill(pg.tcp, 3, user="quiet", application_name="quiet")
     state = await watch(pg.dsn()).sample()
     assert state.sample is not None
-    assert state.sample.slots.used == 4
+    assert state.sample.main.used == 4
     assert sum(n for (name, _), n in state.applications.counts.items() if name == "quiet") == 3
 
 
@@ -216,9 +217,8 @@ async def test_limits_of_roles_and_databases_with_their_use(
     clients.fill(pg.tcp, 3, user="reports", database="shop")
     state = await watch(pg.dsn()).sample()
     assert state.sample is not None
-    breakdown = state.sample.breakdown
-    assert [(use.name, use.limit, use.used) for use in breakdown.roles] == [("reports", 4, 3)]
-    assert [(use.name, use.limit, use.used) for use in breakdown.databases] == [("shop", 6, 3)]
+    limits = [(use.scope.kind, use.name, use.limit, use.used) for use in state.sample.others]
+    assert limits == [(CapacityKind.ROLE, "reports", 4, 3), (CapacityKind.DATABASE, "shop", 6, 3)]
 
 
 async def test_sessions_are_counted_by_how_they_ended(
@@ -242,10 +242,10 @@ async def test_sessions_are_counted_by_how_they_ended(
 async def counted_sessions(watched: Watch, database: str) -> tuple[int, int, int]:
     state = await watched.sample()
     assert state.sample is not None
-    for found in state.sample.breakdown.sessions:
+    for found in state.sample.facts.sessions:
         if found.database == database:
             return found.opened, found.abandoned, found.killed
-    raise AssertionError(state.sample.breakdown.sessions)
+    raise AssertionError(state.sample.facts.sessions)
 
 
 @pytest.mark.majors(15, 16, 18)
@@ -279,9 +279,9 @@ async def test_a_reserve_that_two_settings_of_rds_name(
     assert state.sample is not None
     own = 2 if major >= RESERVED_SINCE else 0
     provider = provider if own else rds_reserved
-    limits = state.sample.slots.limits
+    limits = state.sample.facts.slots.limits
     assert (limits.reserved, limits.provider_reserved) == (own, provider + 1)
-    assert state.sample.slots.limits.of(Tier.ORDINARY) == 20 - 3 - own - provider - 1
+    assert state.sample.main.limit == 20 - 3 - own - provider - 1
     told = [line["slots"] for line in log if "counted as one reserve" in line["event"]]
     shared = rds_reserved - provider
     assert told == ([shared] if shared else [])

@@ -14,6 +14,7 @@ from tests.support.servers.postgres import Postgres
 from tests.unit.metrics.test_exposition import parsed, published
 
 from pgheadroom.metrics.exposition import Format
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome
 
 
@@ -192,8 +193,8 @@ async def test_through_a_transaction_pooler(
         state = await watched.sample()
         assert state.outcome is Outcome.OK
     assert state.sample is not None
-    assert state.sample.server.pooled
-    assert state.sample.slots.used == 5
+    assert state.sample.facts.server.pooled
+    assert state.sample.main.used == 5
     other = clients.admitted(pooler.tcp, user="app")
     for name in ("default_transaction_read_only", "transaction_read_only"):
         assert other.query(f"show {name}") == [("off",)]
@@ -270,8 +271,8 @@ async def test_names_of_any_kind(
     state = await watch(server.dsn(dbname=database)).sample()
     assert state.outcome is Outcome.OK, state.detail
     assert state.sample is not None
-    assert state.sample.slots.used == len(HOSTILE) + 4
-    assert len(state.sample.breakdown.roles) == 3
+    assert state.sample.main.used == len(HOSTILE) + 4
+    assert len(state.sample.limits_of(CapacityKind.ROLE)) == 3
     page = published(state).page(Format.OPENMETRICS)
     assert len(parsed(page, Format.OPENMETRICS)) > 50
 
@@ -282,7 +283,7 @@ async def test_it_says_which_cluster_it_is(pg: Postgres, watch: Watcher) -> None
     ((expected,),) = pg.sql("select system_identifier from pg_control_system()")
     state = await watch(pg.dsn(user="nobody")).sample()
     assert state.sample is not None
-    assert state.sample.server.identifier == expected
+    assert state.sample.facts.server.identifier == expected
     assert state.server.endswith(f"#{expected}")
 
 

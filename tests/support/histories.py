@@ -15,7 +15,8 @@ from itertools import chain
 
 from pgheadroom.backtest.replay import BacktestResult, Episode, Replay
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import Breakdown, Group, Reading, Sample
+from pgheadroom.model.postgres import PostgresFacts
+from pgheadroom.model.reading import Group, Holders, Reading, Sample
 from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -26,14 +27,14 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LIMITS = Limits(max_connections=100, superuser_reserved=3)
 SMALL = Limits(max_connections=20, superuser_reserved=3)
 
-Holders = Mapping[str, int]
-Shape = Callable[[float], Holders]
+Held = Mapping[str, int]
+Shape = Callable[[float], Held]
 """Who holds how many connections, so many seconds after the start; asked in order of time."""
 
 
 def reading(
     at: float,
-    holders: Holders,
+    holders: Held,
     limits: Limits = LIMITS,
     *,
     hidden: int = 0,
@@ -47,8 +48,10 @@ def reading(
         if count > 0
     )
     visible = sum(group.count for group in groups)
-    found = Breakdown(at, visible, groups, (), (), (), complete=True, cost_seconds=0.0)
-    return Sample(at, 0.002, Slots(limits, visible, hidden), found, SERVER)
+    found = Holders(at, visible, groups, complete=True, cost_seconds=0.0)
+    return Sample.of_postgres(
+        at, 0.002, PostgresFacts(Slots(limits, visible, hidden), SERVER), found
+    )
 
 
 def samples(
@@ -67,7 +70,7 @@ def samples(
         yield reading(START + after, let_in(shape(after), most), limits, busy=busy)
 
 
-def let_in(holders: Holders, most: int) -> Holders:
+def let_in(holders: Held, most: int) -> Held:
     """Return *holders* cut down to *most* connections; the last in the list are refused first."""
     found: dict[str, int] = {}
     for name, count in holders.items():
@@ -78,7 +81,7 @@ def let_in(holders: Holders, most: int) -> Holders:
 def together(*shapes: Shape) -> Shape:
     """Return what the *shapes* come to at once."""
 
-    def shape(at: float) -> Holders:
+    def shape(at: float) -> Held:
         found: dict[str, int] = {}
         for one in shapes:
             for name, count in one(at).items():
@@ -93,7 +96,7 @@ def pool(name: str, size: int, noise: int = 0, seed: int = 1) -> Shape:
     chance = random.Random(seed)  # noqa: S311 - the same each time
     held = size
 
-    def shape(_at: float) -> Holders:
+    def shape(_at: float) -> Held:
         nonlocal held
         # Likelier back towards its size than away from it, as a pool is.
         pull = 0.5 - (held - size) / (4 * noise) if noise else 0.5
@@ -187,7 +190,7 @@ def bursts(name: str, rest: int, high: int, seed: int = 1) -> Shape:
     chance = random.Random(seed)  # noqa: S311 - the same each time
     begins = chance.uniform(5, 20) * MINUTE
 
-    def shape(at: float) -> Holders:
+    def shape(at: float) -> Held:
         nonlocal begins
         if at > begins + 30.0:
             begins = at + chance.uniform(5, 20) * MINUTE

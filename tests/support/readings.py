@@ -1,9 +1,12 @@
 """Which readings do the unit tests begin with?"""
 
 from dataclasses import replace
+from typing import Any
 
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Breakdown, Group, Sample, Server
+from pgheadroom.model.postgres import PostgresFacts, Server
+from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, Slots
 from pgheadroom.step import Policy
 
@@ -33,24 +36,36 @@ def sample(
 ) -> Sample:
     """Return a full reading of a small server."""
     visible = sum(group.count for group in groups)
-    return Sample(
+    return Sample.of_postgres(
         at=at,
         duration_seconds=0.002,
-        slots=Slots(limits, visible=visible, hidden=hidden),
-        breakdown=Breakdown(
+        facts=PostgresFacts(Slots(limits, visible=visible, hidden=hidden), server),
+        holders=Holders(
             at=at,
             visible=visible,
             groups=groups,
-            roles=(),
-            databases=(),
-            sessions=(),
             complete=True,
             cost_seconds=cost_seconds,
         ),
-        server=server,
     )
 
 
 def older_server(found: Sample, version: int) -> Sample:
     """Return *found* as taken from a server of *version*."""
-    return found._replace(server=replace(found.server, version=version))
+    return with_server(found, version=version)
+
+
+def with_server(found: Sample, **changed: Any) -> Sample:  # noqa: ANN401 - the fields of Server
+    """Return *found* as taken from a server that differs in what is *changed*."""
+    server = replace(found.facts.server, **changed)
+    return found._replace(facts=found.facts._replace(server=server))
+
+
+def role_limit(name: str, limit: int, used: int) -> Capacity:
+    """Return the CONNECTION LIMIT of a role."""
+    return Capacity(Scope(CapacityKind.ROLE, (name,)), used, limit)
+
+
+def database_limit(name: str, limit: int, used: int) -> Capacity:
+    """Return the CONNECTION LIMIT of a database."""
+    return Capacity(Scope(CapacityKind.DATABASE, (name,)), used, limit)

@@ -3,7 +3,7 @@
 from tests.support.histories import (
     HOUR,
     START,
-    Holders,
+    Held,
     Shape,
     after,
     climb,
@@ -55,7 +55,7 @@ def test_a_storm_among_many_applications_is_named() -> None:
 def test_an_application_that_gets_series_of_its_own_has_not_grown_by_all_that_it_holds() -> None:
     """Nor does `other` grow by what is summed in it from now on."""
 
-    def shape(at: float) -> Holders:
+    def shape(at: float) -> Held:
         return {**tenants(60, 10)(at), "slow": 9 if at < 600 else 24}
 
     state = after(samples(shape, 620, limits=LIMITS))
@@ -74,8 +74,8 @@ def test_the_pools_of_an_application_that_leaks_are_shown() -> None:
     )
     leaky = Group("leaky", "idle", 1, 1.0, database="shop", role="leaky")
     assert known.sample is not None
-    breakdown = known.sample.breakdown._replace(at=START + 4 * HOUR, groups=(*found, leaky))
-    newest = known.sample._replace(at=START + 4 * HOUR, breakdown=breakdown)
+    holders = known.sample.holders._replace(at=START + 4 * HOUR, groups=(*found, leaky))
+    newest = known.sample._replace(at=START + 4 * HOUR, holders=holders)
     pools = step(known, newest, POLICY).applications.pools
     assert pools["leaky", "shop", "leaky"] == 1
     assert len(pools) == 200

@@ -36,7 +36,7 @@ def test_a_sample_is_all_there_is_to_know() -> None:
 def test_a_refusal_keeps_the_last_use_and_says_that_nothing_is_free() -> None:
     state = after(sample(), failure(Outcome.FULL))
     assert state.sample is not None
-    assert state.sample.slots.used == 4
+    assert state.sample.main.used == 4
     assert [state.free(tier) for tier in Tier] == [0, 0, 0]
 
 

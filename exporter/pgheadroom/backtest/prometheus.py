@@ -17,8 +17,9 @@ from pgheadroom.backtest.prometheus_api import (
     selector,
 )
 from pgheadroom.durations import moment
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import UNNAMED
-from pgheadroom.model.reading import Failure, Group, LimitUse, Outcome, Reading
+from pgheadroom.model.reading import Failure, Group, Outcome, Reading
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits, RdsReserve
 from pgheadroom.text import printable
@@ -252,19 +253,20 @@ def _own(at: float, frame: Frame) -> Reading | None:
         tuple(group for group in groups if group.count),
         hidden=hidden,
         visible=counted if used is None else max(0, _whole(used) - hidden),
-        roles=_uses(frame, "role"),
-        databases=_uses(frame, "database"),
+        others=(*_uses(frame, CapacityKind.ROLE), *_uses(frame, CapacityKind.DATABASE)),
         started_at=frame.get(("pgheadroom_server_start_time_seconds",), 0.0),
     )
 
 
-def _uses(frame: Frame, what: str) -> tuple[LimitUse, ...]:
+def _uses(frame: Frame, kind: CapacityKind) -> tuple[Capacity, ...]:
     return tuple(
-        LimitUse(
-            name, _whole(limit), _whole(frame.get((f"pgheadroom_{what}_connections", name), 0))
+        Capacity(
+            Scope(kind, (name,)),
+            _whole(frame.get((f"pgheadroom_{kind}_connections", name), 0)),
+            _whole(limit),
         )
         for (metric, *labels), limit in frame.items()
-        if metric == f"pgheadroom_{what}_connection_limit"
+        if metric == f"pgheadroom_{kind}_connection_limit"
         for name in labels
     )
 

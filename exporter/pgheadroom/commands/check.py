@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from pgheadroom.judge.advice import REMEDIES
-from pgheadroom.model.reading import PG_16, Outcome, Sample
+from pgheadroom.model.postgres import PG_16
+from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -69,7 +70,7 @@ def _canary(state: State) -> Iterator[Check]:
 
 
 def _about(sample: Sample) -> Iterator[Check]:
-    server, slots = sample.server, sample.slots
+    server, slots = sample.facts.server, sample.facts.slots
     limits = slots.limits
     yield Check(
         Grade.GOOD,
@@ -77,7 +78,7 @@ def _about(sample: Sample) -> Iterator[Check]:
         f" {limits.of(Tier.ORDINARY)} ordinary slots free (max_connections"
         f" {limits.max_connections}), read in {sample.duration_seconds * 1000:.1f} ms",
     )
-    if sample.breakdown.complete:
+    if sample.holders.complete:
         yield Check(Grade.GOOD, "our role sees every session: counts are exact")
     else:
         what = "states and ages are unknown" if sample.exact else "counts are estimates"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.postgres.login import ConnectOptions
@@ -50,26 +51,28 @@ def as_json(state: State) -> Json:
     sample = state.sample
     if sample is None:
         return known
-    limits = sample.slots.limits
+    limits = sample.facts.slots.limits
     return known | {
         "time": sample.at,
-        "version": sample.server.version_text,
+        "version": sample.facts.server.version_text,
         "max_connections": limits.max_connections,
         "superuser_reserved_connections": limits.superuser_reserved,
         "reserved_connections": limits.reserved,
         "provider_reserved_connections": limits.provider_reserved,
         "limit": {str(tier): limits.of(tier) for tier in Tier},
         "free": {str(tier): state.free(tier) for tier in Tier},
-        "used": sample.slots.used,
-        "hidden": sample.slots.hidden,
-        "reserved_used": sample.slots.reserved_used,
+        "used": sample.facts.slots.used,
+        "hidden": sample.facts.slots.hidden,
+        "reserved_used": sample.facts.slots.reserved_used,
         "exact": sample.exact,
-        "pooled": sample.server.pooled,
+        "pooled": sample.facts.server.pooled,
         "connections": [
             [name, kind, count] for (name, kind), count in sorted(state.applications.counts.items())
         ],
-        "roles": {use.name: [use.used, use.limit] for use in sample.breakdown.roles},
-        "databases": {use.name: [use.used, use.limit] for use in sample.breakdown.databases},
+        "roles": {use.name: [use.used, use.limit] for use in sample.limits_of(CapacityKind.ROLE)},
+        "databases": {
+            use.name: [use.used, use.limit] for use in sample.limits_of(CapacityKind.DATABASE)
+        },
     }
 
 
@@ -87,19 +90,19 @@ def _block(state: State) -> Group:
     )
     if state.sample is None:
         return Group(title, Text(state.detail))
-    server = state.sample.server
+    server = state.sample.facts.server
     title.append(f"  PostgreSQL {server.version_text}")
     if server.in_recovery:
         title.append(" (standby)")
     if server.pooled:
         title.append(" through a pooler")
     lines = [title]
-    if not state.sample.breakdown.complete:
+    if not state.sample.holders.complete:
         what = "states and ages are unknown" if state.sample.exact else "estimates only"
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
     return Group(
         *lines,
-        _slots(state, state.sample.slots),
+        _slots(state, state.sample.facts.slots),
         _applications(state.applications.counts),
         *_limits(state.sample),
     )
@@ -134,9 +137,9 @@ def _applications(counts: Mapping[tuple[str, str], int]) -> Table:
 
 
 def _limits(sample: Sample) -> list[Table]:
-    breakdown = sample.breakdown
     tables = []
-    for kind, uses in (("role", breakdown.roles), ("database", breakdown.databases)):
+    for kind in (CapacityKind.ROLE, CapacityKind.DATABASE):
+        uses = sample.limits_of(kind)
         if uses:
             table = Table(f"{kind} with a limit", "used", "limit", box=None, pad_edge=False)
             for use in uses:
@@ -148,3 +151,7 @@ def _limits(sample: Sample) -> list[Table]:
 def _outcome(state: State, kind: ProbeKind) -> str | None:
     newest = state.probed(kind).newest
     return None if newest is None else str(newest.outcome)
+
+
+def _uses(sample: Sample, kind: CapacityKind) -> dict[str, Json]:
+    return {use.name: [use.used, use.limit] for use in sample.limits_of(kind)}

@@ -77,7 +77,7 @@ class RecordingListener:
         """Tell the person at the terminal that it goes on."""
         now = moment(time.time())
         for state in self._board.states():
-            used = "" if state.sample is None else f", {state.sample.slots.used} slots in use"
+            used = "" if state.sample is None else f", {state.sample.main.used} slots in use"
             readings = self._tapes[state.target].readings
             words = f"{state.target}: {readings:,} readings; {state.outcome or 'none yet'}{used}"
             sys.stderr.write(f"{now}  {words}\n")

@@ -24,4 +24,4 @@ class Evaluation(NamedTuple):
     @property
     def used(self) -> int:
         """Slots in use, by the sample."""
-        return self.sample.slots.used
+        return self.sample.main.used

@@ -27,9 +27,9 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
     sample = state.sample
     if sample is None:
         return {tier: 0.0 for tier in Tier if state.free(tier) == 0}
-    used, seconds = sample.slots.used, {}
+    used, seconds = sample.facts.slots.used, {}
     for tier in Tier:
-        limit = sample.slots.limits.of(tier)
+        limit = sample.facts.slots.limits.of(tier)
         ahead = state.forecasts
         if ahead and limit != state.usage.limit:
             leaks = leaking(state.usage, state.trends, limit, used, sample.at)

@@ -65,7 +65,7 @@ def imminent(one: Evaluation) -> Iterator[Finding]:
 
 
 def _come_true(one: Evaluation) -> Words:
-    return blaming(one.state, f"{one.state.target}: {slots(one.sample.slots)}.")
+    return blaming(one.state, f"{one.state.target}: {slots(one.sample.facts.slots)}.")
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
@@ -201,7 +201,7 @@ def _expected_words(one: Evaluation, forecast: Forecast) -> Words:
 
 
 def _how(one: Evaluation, forecast: Forecast) -> str:
-    words = f"{one.state.target}: {slots(one.sample.slots)}"
+    words = f"{one.state.target}: {slots(one.sample.facts.slots)}"
     if forecast.pattern in _AT_A_PACE:
         return f"{words}."
     if forecast.pattern is Pattern.JUMPS:

@@ -34,12 +34,12 @@ def judge(state: State, now: float) -> State:
     ahead: tuple[Forecast, ...] = ()
     limit = 0
     if sample is not None:
-        limit = sample.slots.limits.of(Tier.ORDINARY)
+        limit = sample.facts.slots.limits.of(Tier.ORDINARY)
         if state.usage.touched > _SLOW:
-            leaks = [*leaking(state.usage, state.trends, limit, sample.slots.used, now)]
+            leaks = [*leaking(state.usage, state.trends, limit, sample.facts.slots.used, now)]
         else:
             leaks = [one for one in state.forecasts if one.pattern is Pattern.LEAK]
-        ahead = forecasts(state.usage, leaks, limit, sample.slots.used, now)
+        ahead = forecasts(state.usage, leaks, limit, sample.facts.slots.used, now)
     if ahead or state.forecasts:
         state = state._replace(forecasts=ahead)  # before words are made of it
     findings = [*shortage(state, limit, thresholds, now)]

@@ -15,7 +15,8 @@ from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, last_known, slots
 from pgheadroom.model.alert import AlertName, Severity
-from pgheadroom.model.reading import LimitUse, Outcome
+from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -35,6 +36,7 @@ _OVER_A_LIMIT = (
     *(Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL),
     *(Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT),
 )
+_LIMIT_ALERTS = {CapacityKind.ROLE: AlertName.ROLE, CapacityKind.DATABASE: AlertName.DATABASE}
 _OF_THE_CANARY = (Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN)
 """What is wrong with the canary's own settings tells nothing of applications."""
 
@@ -47,7 +49,7 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
         if state.outcome in NO_SLOT:
             yield _exhausted(state)
     elif state.sample is not None:
-        known = state.sample.slots
+        known = state.sample.facts.slots
         free = limit - known.used
         if free <= _STILL_SHORT * least_rise(limit):
             # A few slots that come free for a moment are no end of it.
@@ -58,11 +60,8 @@ def shortage(state: State, limit: int, thresholds: Thresholds, now: float) -> It
             yield _low(Evaluation(state, state.sample, limit), free)
         if known.hidden:
             yield from _logins(state, known.hidden, limit, thresholds)
-        uses = state.sample.breakdown
-        if uses.roles:
-            yield from _limits(state, "role", uses.roles, thresholds)
-        if uses.databases:
-            yield from _limits(state, "database", uses.databases, thresholds)
+        for use in state.sample.others:
+            yield from _limits(state, use, thresholds)
 
 
 def least_share(thresholds: Thresholds) -> float:
@@ -81,7 +80,7 @@ def _exhausted(state: State, *, hysteresis: bool = False) -> Finding:
 
 def _exhausted_words(state: State, none: str) -> Words:
     words = f"{none} is free for an ordinary role on {state.target}"
-    known = None if state.sample is None else state.sample.slots
+    known = None if state.sample is None else state.sample.facts.slots
     if state.outcome in NO_SLOT:
         words += f": the server refuses us ({state.detail})."
         words += "" if state.sample is None else last_known(state.sample)
@@ -182,7 +181,7 @@ def _low(one: Evaluation, free: int) -> Finding:
 
 
 def _low_words(one: Evaluation) -> Words:
-    return blaming(one.state, f"{one.state.target}: {slots(one.sample.slots)}.")
+    return blaming(one.state, f"{one.state.target}: {slots(one.sample.facts.slots)}.")
 
 
 def _logins(state: State, hidden: int, limit: int, thresholds: Thresholds) -> Iterator[Finding]:
@@ -205,31 +204,28 @@ def _logins(state: State, hidden: int, limit: int, thresholds: Thresholds) -> It
             )
 
 
-def _limits(
-    state: State, kind: str, uses: tuple[LimitUse, ...], thresholds: Thresholds
-) -> Iterator[Finding]:
-    name = AlertName.ROLE if kind == "role" else AlertName.DATABASE
-    for use in uses:
-        if use.limit <= 0:
-            continue  # nobody is meant to get in
-        for severity, ratio in (
-            (Severity.WARNING, thresholds.limit_warning_ratio),
-            (Severity.CRITICAL, thresholds.limit_critical_ratio),
-        ):
-            if use.used * _RELEASE >= ratio * use.limit and use.used:
-                yield Finding(
-                    name,
-                    severity,
-                    partial(_limit_words, state, kind, use),
-                    about=(kind, use.name),
-                    for_seconds=thresholds.limit_hold_seconds,
-                    hysteresis=use.used < ratio * use.limit,
-                )
+def _limits(state: State, use: Capacity, thresholds: Thresholds) -> Iterator[Finding]:
+    name = _LIMIT_ALERTS.get(use.scope.kind)
+    if name is None or not use.limit or not use.used:
+        return  # at a limit of 0 nobody is meant to get in
+    for severity, ratio in (
+        (Severity.WARNING, thresholds.limit_warning_ratio),
+        (Severity.CRITICAL, thresholds.limit_critical_ratio),
+    ):
+        if use.used * _RELEASE >= ratio * use.limit:
+            yield Finding(
+                name,
+                severity,
+                partial(_limit_words, state, use),
+                about=(str(use.scope.kind), use.name),
+                for_seconds=thresholds.limit_hold_seconds,
+                hysteresis=use.used < ratio * use.limit,
+            )
 
 
-def _limit_words(state: State, kind: str, use: LimitUse) -> Words:
+def _limit_words(state: State, use: Capacity) -> Words:
     words = (
-        f"{state.target}: {kind} {use.name} has {use.used} of the {use.limit} connections that it"
-        " may have."
+        f"{state.target}: {use.scope.kind} {use.name} has {use.used} of the {use.limit}"
+        " connections that it may have."
     )
     return words, None

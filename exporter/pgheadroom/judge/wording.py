@@ -22,7 +22,7 @@ def slots(known: Slots) -> str:
 
 def last_known(sample: Sample) -> str:
     """Return what *sample* told, with when that was, as a sentence that follows another."""
-    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.slots)}."
+    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.facts.slots)}."
 
 
 def took(who: Culprit, seconds: str) -> str:

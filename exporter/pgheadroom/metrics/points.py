@@ -11,6 +11,7 @@ from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.figures import exhaustion_seconds, verdicts
 from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.probes import BOUNDS
 from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
@@ -59,7 +60,7 @@ def states(state: State) -> Iterator[Point]:
 def reserved(state: State) -> Iterator[Point]:
     """Yield the slots that are held back, by tier."""
     if state.sample is not None:
-        limits = state.sample.slots.limits
+        limits = state.sample.facts.slots.limits
         yield ("superuser",), limits.superuser_reserved
         yield ("reserved",), limits.reserved
         yield ("provider",), limits.provider_reserved
@@ -69,7 +70,7 @@ def limits(state: State) -> Iterator[Point]:
     """Yield the limit of each tier."""
     if state.sample is not None:
         for tier in Tier:
-            yield (str(tier),), state.sample.slots.limits.of(tier)
+            yield (str(tier),), state.sample.facts.slots.limits.of(tier)
 
 
 def free(state: State) -> Iterator[Point]:
@@ -128,12 +129,12 @@ def rewritten(state: State) -> float | None:
     return None if applications is None else applications.rewritten
 
 
-def limit_uses(part: str, figure: str) -> Callable[[State], Iterator[Point]]:
-    """Make the points of a CONNECTION LIMIT: the figure *figure* of the breakdown's *part*."""
+def limit_uses(kind: CapacityKind, figure: str) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a CONNECTION LIMIT of *kind*: the figure that is called *figure*."""
 
     def points(state: State) -> Iterator[Point]:
         if state.sample is not None:
-            for use in getattr(state.sample.breakdown, part):
+            for use in state.sample.limits_of(kind):
                 yield (use.name,), getattr(use, figure)
 
     return points
@@ -142,7 +143,7 @@ def limit_uses(part: str, figure: str) -> Callable[[State], Iterator[Point]]:
 def sessions(state: State) -> Iterator[Point]:
     """Yield what pg_stat_database counted."""
     if state.sample is not None:
-        for sessions in state.sample.breakdown.sessions:
+        for sessions in state.sample.facts.sessions:
             yield (sessions.database, "open"), sessions.opened
             yield (sessions.database, "abandoned"), sessions.abandoned
             yield (sessions.database, "fatal"), sessions.fatal
@@ -152,7 +153,7 @@ def sessions(state: State) -> Iterator[Point]:
 def server(state: State) -> Iterator[Point]:
     """Yield what the server is."""
     if state.sample is not None:
-        server = state.sample.server
+        server = state.sample.facts.server
         recovery = "true" if server.in_recovery else "false"
         yield (server.version_text, recovery), 1
 

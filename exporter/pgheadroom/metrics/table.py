@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pgheadroom.judge.figures import climbing_seconds, growth_rates
 from pgheadroom.metrics import points
 from pgheadroom.metrics.points import Labels, Point
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome, ProbeKind
 from pgheadroom.state import State
 
@@ -48,7 +49,7 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_max_connections",
         "The server's max_connections; while it refuses us, as last known.",
         (),
-        points.of_sample(lambda s: s.slots.limits.max_connections),
+        points.of_sample(lambda s: s.facts.slots.limits.max_connections),
     ),
     Metric(
         "pgheadroom_reserved_slots",
@@ -75,20 +76,20 @@ TABLE: tuple[Metric, ...] = (
         "Slots in use: client backends, our own and the hidden ones included; while the server"
         " refuses us, as last known (pgheadroom_sample_timestamp_seconds tells when).",
         (),
-        points.of_sample(lambda s: s.slots.used),
+        points.of_sample(lambda s: s.facts.slots.used),
     ),
     Metric(
         "pgheadroom_slots_hidden",
         "Slots held by logins that are not finished; up to PostgreSQL 17 pg_stat_activity does not"
         " show them.",
         (),
-        points.of_sample(lambda s: s.slots.hidden),
+        points.of_sample(lambda s: s.facts.slots.hidden),
     ),
     Metric(
         "pgheadroom_reserved_slots_used",
         "Reserved slots in use; above 0, ordinary roles are being refused.",
         (),
-        points.of_sample(lambda s: s.slots.reserved_used),
+        points.of_sample(lambda s: s.facts.slots.reserved_used),
     ),
     Metric(
         "pgheadroom_slots_used_peak",
@@ -163,14 +164,14 @@ TABLE: tuple[Metric, ...] = (
         "Client backends of a role that has a CONNECTION LIMIT above 0. Of more than 100 such roles"
         " these are the ones that use most of theirs, and all that an alert may speak of.",
         ("role",),
-        points.limit_uses("roles", "used"),
+        points.limit_uses(CapacityKind.ROLE, "used"),
     ),
     Metric(
         "pgheadroom_role_connection_limit",
         "The role's CONNECTION LIMIT. Superusers, whom it does not bind, are left out, and so is a"
         " limit of 0, which locks the role.",
         ("role",),
-        points.limit_uses("roles", "limit"),
+        points.limit_uses(CapacityKind.ROLE, "limit"),
     ),
     Metric(
         "pgheadroom_database_connections",
@@ -178,13 +179,13 @@ TABLE: tuple[Metric, ...] = (
         " databases these are the ones that use most of theirs, and all that an alert may speak"
         " of.",
         ("database",),
-        points.limit_uses("databases", "used"),
+        points.limit_uses(CapacityKind.DATABASE, "used"),
     ),
     Metric(
         "pgheadroom_database_connection_limit",
         "The database's CONNECTION LIMIT; one of 0, which locks the database, is left out.",
         ("database",),
-        points.limit_uses("databases", "limit"),
+        points.limit_uses(CapacityKind.DATABASE, "limit"),
     ),
     Metric(
         "pgheadroom_sessions_total",
@@ -257,7 +258,7 @@ TABLE: tuple[Metric, ...] = (
         "1 if our role may see every session; 0 if it may not: states and ages are not known then,"
         " and up to PostgreSQL 16 counts are estimates.",
         (),
-        points.of_sample(lambda s: s.breakdown.complete),
+        points.of_sample(lambda s: s.holders.complete),
     ),
     Metric(
         "pgheadroom_slots_exact",
@@ -270,7 +271,7 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_pooled",
         "1 if the target is reached through a connection pooler, whose slots we then use.",
         (),
-        points.of_sample(lambda s: s.server.pooled),
+        points.of_sample(lambda s: s.facts.server.pooled),
     ),
     Metric(
         "pgheadroom_server_info",
@@ -282,7 +283,7 @@ TABLE: tuple[Metric, ...] = (
         "pgheadroom_server_start_time_seconds",
         "When the server's postmaster started, in seconds since the epoch, by its clock.",
         (),
-        points.of_sample(lambda s: s.server.started_at),
+        points.of_sample(lambda s: s.facts.server.started_at),
     ),
     Metric(
         "pgheadroom_sample_timestamp_seconds",
@@ -301,7 +302,7 @@ TABLE: tuple[Metric, ...] = (
         "When the connections were last told apart by application, in seconds since the epoch;"
         " between two breakdowns only their number is followed.",
         (),
-        points.of_sample(lambda s: s.breakdown.at),
+        points.of_sample(lambda s: s.holders.at),
     ),
     Metric(
         "pgheadroom_failures_total",

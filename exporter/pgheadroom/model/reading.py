@@ -10,10 +10,9 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.postgres import PG_17, PostgresFacts
 from pgheadroom.model.slots import Slots
-
-PG_16, PG_17, PG_18 = 160000, 170000, 180000
-"""First versions of a major, as in ``server_version_num``."""
 
 
 class Outcome(enum.StrEnum):
@@ -50,7 +49,7 @@ FAILURES: tuple[Outcome, ...] = tuple(c for c in Outcome if c is not Outcome.OK)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Client backends that share an application name, a state, a database and a role."""
+    """Connections that share an application name, a state, a database and a role."""
 
     application_name: str
     state: str
@@ -62,75 +61,52 @@ class Group:
     """Both empty where they are not known, as in a recording."""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitUse:
-    """A CONNECTION LIMIT of a role or a database, and how much of it is used."""
-
-    name: str
-    limit: int
-    used: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sessions:
-    """What ``pg_stat_database`` has counted for a database since its statistics began."""
-
-    database: str
-    opened: int
-    abandoned: int
-    fatal: int
-    killed: int
-
-
-class Breakdown(NamedTuple):
-    """Who holds the slots: what a full reading of ``pg_stat_activity`` found."""
+class Holders(NamedTuple):
+    """Who holds the target's capacity: what a full reading found."""
 
     at: float
     """When it was taken, in seconds since the epoch by our clock."""
     visible: int
+    """Connections that the groups sum up to."""
     groups: tuple[Group, ...]
-    roles: tuple[LimitUse, ...]
-    databases: tuple[LimitUse, ...]
-    sessions: tuple[Sessions, ...]
     complete: bool
-    """Our role may see every session."""
+    """Our role may see the state and age of every connection."""
     cost_seconds: float
     """How long one of the server's processors worked on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What stays the same while a server lives."""
-
-    version: int
-    """As in ``server_version_num``: 160004 is 16.4."""
-    version_text: str
-    started_at: float
-    in_recovery: bool
-    role: str
-    """Our role, quoted as SQL needs it."""
-    superuser: bool
-    """Our role is a superuser."""
-    reserve: bool
-    """Our role may use the reserved slots (``pg_use_reserved_connections``)."""
-    pooled: bool
-    """We came in through a pooler: our session is not the backend that answers."""
-    identifier: str = ""
-    """What initdb called the cluster (``system_identifier``), the same on all its standbys; empty
-    where the server does not tell."""
-    shared_reserve: int = 0
-    """Slots that ``reserved_connections`` and the provider's setting both name; counted once."""
-
-
 class Sample(NamedTuple):
-    """A successful reading: full (its breakdown is its own) or a pulse (it carries the last)."""
+    """A successful reading: full (its holders are its own) or a pulse (it carries the last)."""
 
     at: float
     """When the answer was in, in seconds since the epoch by our clock."""
     duration_seconds: float
-    slots: Slots
-    breakdown: Breakdown
-    server: Server
+    main: Capacity
+    """What an ordinary client runs out of; forecasts are about this."""
+    others: tuple[Capacity, ...]
+    """Further limits, of roles and databases; as of when the holders were read."""
+    holders: Holders
+    facts: PostgresFacts
+
+    @classmethod
+    def of_postgres(
+        cls,
+        at: float,
+        duration_seconds: float,
+        facts: PostgresFacts,
+        holders: Holders,
+        others: tuple[Capacity, ...] = (),
+    ) -> Sample:
+        """Return the sample of a PostgreSQL server: its main capacity is its ordinary slots."""
+        return cls(at, duration_seconds, facts.slots.ordinary, others, holders, facts)
+
+    def with_slots(self, slots: Slots) -> Sample:
+        """Return the sample of the same server with other *slots*."""
+        return self._replace(main=slots.ordinary, facts=self.facts._replace(slots=slots))
+
+    def limits_of(self, kind: CapacityKind) -> list[Capacity]:
+        """Return the further limits of *kind*."""
+        return [capacity for capacity in self.others if capacity.scope.kind is kind]
 
     @property
     def exact(self) -> bool:
@@ -139,12 +115,12 @@ class Sample(NamedTuple):
         Up to PostgreSQL 16 a role that may not see every session cannot tell other processes from
         client backends; from 17 on their numbers tell.
         """
-        return self.breakdown.complete or self.server.version >= PG_17
+        return self.holders.complete or self.facts.server.version >= PG_17
 
     @property
     def full(self) -> bool:
-        """Whether the breakdown was taken with this very sample."""
-        return self.breakdown.at == self.at
+        """Whether the holders were read with this very sample."""
+        return self.holders.at == self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pgheadroom.model.reading import Breakdown, Group, LimitUse, Sample, Server
+from pgheadroom.model.capacity import Capacity
+from pgheadroom.model.postgres import PostgresFacts, Server
+from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, Slots
 
 
@@ -16,8 +18,7 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
     hidden: int = 0,
     visible: int | None = None,
     told_apart_at: float | None = None,
-    roles: tuple[LimitUse, ...] = (),
-    databases: tuple[LimitUse, ...] = (),
+    others: tuple[Capacity, ...] = (),
     started_at: float = 0.0,
     reserve: bool = False,
     complete: bool = True,
@@ -28,21 +29,13 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
         counted += group.count
     if visible is None:
         visible = counted
-    return Sample(
+    holders_at = at if told_apart_at is None else told_apart_at
+    return Sample.of_postgres(
         at,
         0.0,
-        Slots(limits, visible, hidden),
-        Breakdown(
-            at=at if told_apart_at is None else told_apart_at,
-            visible=counted,
-            groups=groups,
-            roles=roles,
-            databases=databases,
-            sessions=(),
-            complete=complete,
-            cost_seconds=0.0,
-        ),
-        _server(started_at, reserve),
+        PostgresFacts(Slots(limits, visible, hidden), _server(started_at, reserve)),
+        Holders(holders_at, counted, groups, complete, cost_seconds=0.0),
+        others,
     )
 
 

@@ -11,6 +11,9 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
+
+_SLOTS = Scope(CapacityKind.SLOTS)
 MOST_BACKENDS = 262_143
 """PostgreSQL's MAX_BACKENDS: no setting and no count can be larger."""
 
@@ -81,6 +84,13 @@ class Slots(NamedTuple):
     def free(self, tier: Tier) -> int:
         """Return how many more roles of *tier* would be let in now, never below 0."""
         return max(0, self.limits.of(tier) - self.used)
+
+    @property
+    def ordinary(self) -> Capacity:
+        """The slots as what an ordinary role runs out of."""
+        limit = self.limits.of(Tier.ORDINARY)
+        reserve = self.limits.max_connections - limit
+        return Capacity(_SLOTS, self.used, limit, reserve, logins=self.hidden)
 
     @property
     def reserved_used(self) -> int:

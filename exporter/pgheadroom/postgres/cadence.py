@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pgheadroom.model.reading import PG_18, Sample
+from pgheadroom.model.postgres import PG_18
+from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
 
 
@@ -136,11 +137,11 @@ def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_
     """
     if last is None or not 0 <= now - last.at < pace.full_seconds_at_most:
         return Depth.FULL
-    if now - last.breakdown.at >= _full_interval(last, pace):
+    if now - last.holders.at >= _full_interval(last, pace):
         return Depth.FULL
-    looked_at = last.slots.limits.max_connections * lately.looks(now, pace)
+    looked_at = last.facts.slots.limits.max_connections * lately.looks(now, pace)
     every = math.ceil(looked_at / pace.slots_per_second)
-    if last.server.version >= PG_18 or every == 1 or _few(last, pace):
+    if last.facts.server.version >= PG_18 or every == 1 or _few(last, pace):
         return Depth.PULSE
     return Depth.PULSE if now - last.at >= every - _HALF_A_BEAT else Depth.NOTHING
 
@@ -151,29 +152,31 @@ def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE)
     While few slots are left that is any change; else one that leads where the count was not
     *lately*.
     """
-    if pulse.started_at != last.server.started_at:
+    if pulse.started_at != last.facts.server.started_at:
         return True
-    breakdown = last.breakdown
+    holders = last.holders
     few = _few(last, pace)
-    if pulse.visible == breakdown.visible:
+    if pulse.visible == holders.visible:
         return False
-    if not few and lately.covers(pulse.visible, breakdown.at):
+    if not few and lately.covers(pulse.visible, holders.at):
         return False
     share = pace.few_share if few else pace.moved_share
-    return pulse.at - breakdown.at >= breakdown.cost_seconds / share
+    return pulse.at - holders.at >= holders.cost_seconds / share
 
 
 def carry(last: Sample, pulse: Pulse) -> Sample:
-    """Return the sample that *pulse* makes of the *last* one, whose breakdown it carries on."""
+    """Return the sample that *pulse* makes of the *last* one, whose holders it carries on."""
+    slots = Slots(last.facts.slots.limits, visible=pulse.visible, hidden=pulse.hidden)
     return last._replace(
         at=pulse.at,
         duration_seconds=pulse.duration_seconds,
-        slots=Slots(last.slots.limits, visible=pulse.visible, hidden=pulse.hidden),
+        main=slots.ordinary,
+        facts=last.facts._replace(slots=slots),
     )
 
 
 def _full_interval(last: Sample, pace: Pace) -> float:
-    cost = last.breakdown.cost_seconds
+    cost = last.holders.cost_seconds
     if _few(last, pace):
         wanted = max(pace.few_seconds, cost / pace.few_share)
     else:
@@ -182,5 +185,5 @@ def _full_interval(last: Sample, pace: Pace) -> float:
 
 
 def _few(last: Sample, pace: Pace) -> bool:
-    ordinary = last.slots.limits.of(Tier.ORDINARY)
-    return last.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)
+    ordinary = last.facts.slots.limits.of(Tier.ORDINARY)
+    return last.facts.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from pgheadroom.model.reading import Breakdown, Group, LimitUse, Sample, Server, Sessions
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
+from pgheadroom.model.postgres import PostgresFacts, Server, Sessions
+from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, RdsReserve, Slots
 from pgheadroom.postgres.cadence import Pulse
 from pgheadroom.postgres.starting import Starting
@@ -98,20 +101,8 @@ def sample(
     groups = tuple(_group(row) for row in parts.get("application", ()))
     visible = sum(group.count for group in groups)
     reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
-    found = Sample(
-        at=at,
-        duration_seconds=duration_seconds,
+    facts = PostgresFacts(
         slots=Slots(limits, visible=visible, hidden=_count(parts, "hidden")),
-        breakdown=Breakdown(
-            at=at,
-            visible=visible,
-            groups=groups,
-            roles=_each(parts, "role", _limit_use),
-            databases=_each(parts, "database", _limit_use),
-            sessions=_each(parts, "sessions", _sessions),
-            complete=text(parts["sees_all"][0][2]) == "true",
-            cost_seconds=_float(parts["cost"][0][4]),
-        ),
         server=Server(
             version=_int(settings["server_version_num"]),
             version_text=settings["server_version"] or "",
@@ -123,7 +114,20 @@ def sample(
             pooled=_count(parts, "pid") != announced_pid,
             shared_reserve=shared,
         ),
+        sessions=_each(parts, "sessions", _sessions),
     )
+    holders = Holders(
+        at=at,
+        visible=visible,
+        groups=groups,
+        complete=text(parts["sees_all"][0][2]) == "true",
+        cost_seconds=_float(parts["cost"][0][4]),
+    )
+    others = (
+        *_each(parts, "role", partial(_limit_use, CapacityKind.ROLE)),
+        *_each(parts, "database", partial(_limit_use, CapacityKind.DATABASE)),
+    )
+    found = Sample.of_postgres(at, duration_seconds, facts, holders, others)
     return found, Starting(_pids(parts["hidden"][0][2]))
 
 
@@ -176,9 +180,9 @@ def _group(row: Row) -> Group:
     )
 
 
-def _limit_use(row: Row) -> LimitUse:
+def _limit_use(kind: CapacityKind, row: Row) -> Capacity:
     _, name, limit, used, *_ = row
-    return LimitUse(name=_name(name), limit=_int(limit), used=_int(used))
+    return Capacity(Scope(kind, (_name(name),)), limit=_int(limit), used=_int(used))
 
 
 def _sessions(row: Row) -> Sessions:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from pgheadroom.model.reading import PG_17, Failure, Outcome, Sample
+from pgheadroom.model.postgres import PG_17
+from pgheadroom.model.reading import Failure, Outcome, Sample
 from pgheadroom.net import backoff
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.postgres import libpq, refusal, rows
@@ -199,7 +200,7 @@ class Session:
             return self._took(sample)
         if wanted is Depth.NOTHING:
             return None
-        pulse = await self._pulse(connection, last.slots.limits.max_connections)
+        pulse = await self._pulse(connection, last.facts.slots.limits.max_connections)
         if pulse is not None and moved(last, pulse, self._lately):
             return self._took(await self._full(connection))
         return self._took(None if pulse is None else carry(last, pulse))
@@ -214,26 +215,26 @@ class Session:
             extra_reserved=self._options.extra_reserved,
             rds_reserve=self._options.rds_reserve,
         )
-        breakdown = sample.breakdown
+        holders = sample.holders
         if self._last is None:
-            if self._keeps_state and not sample.server.pooled and self._plan is not None:
+            if self._keeps_state and not sample.facts.server.pooled and self._plan is not None:
                 await connection.query(self._plan.prepare)
                 self._prepared = True
             # The first of a connection fills the backend's caches: no measure for the next ones.
             cost = 0.0
         else:
-            self._cost = self._cost.learn(breakdown.cost_seconds, breakdown.visible)
-            cost = min(breakdown.cost_seconds, self._cost.of(breakdown.visible))
-        sample = sample._replace(breakdown=breakdown._replace(cost_seconds=cost))
+            self._cost = self._cost.learn(holders.cost_seconds, holders.visible)
+            cost = min(holders.cost_seconds, self._cost.of(holders.visible))
+        sample = sample._replace(holders=holders._replace(cost_seconds=cost))
         if self._version >= PG_17:
             return sample
         answer, pulses = await self._explained(
-            connection, starting, sample.slots.limits.max_connections
+            connection, starting, sample.facts.slots.limits.max_connections
         )
         if answer is None:
             return None
         if answer.look == 0:
-            return sample._replace(slots=sample.slots._replace(hidden=answer.logins))
+            return sample.with_slots(sample.facts.slots._replace(hidden=answer.logins))
         return carry(sample, replace(pulses[answer.look - 1], hidden=answer.logins))
 
     async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse | None:
@@ -287,12 +288,15 @@ class Session:
         self._failed = 0
         if sample is None:
             return None
-        if sample.server.identifier != self._identifier:
-            sample = sample._replace(server=replace(sample.server, identifier=self._identifier))
+        server = sample.facts.server
+        if server.identifier != self._identifier:
+            server = replace(server, identifier=self._identifier)
+            sample = sample._replace(facts=sample.facts._replace(server=server))
         self._last = sample
-        self._lately = self._lately.add(sample.at, sample.slots.visible, again=self._looked_again)
+        visible = sample.facts.slots.visible
+        self._lately = self._lately.add(sample.at, visible, again=self._looked_again)
         self._was_alive = True
-        self._may_use_reserve = sample.server.reserve or sample.server.superuser
+        self._may_use_reserve = server.reserve or server.superuser
         self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 

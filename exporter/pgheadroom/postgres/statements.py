@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from pgheadroom.model.reading import PG_17, PG_18
+from pgheadroom.model.postgres import PG_17, PG_18
 
 _PIDS = "<pids>"
 

@@ -14,11 +14,11 @@ import json
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.reading import (
     FAILURES,
     Failure,
     Group,
-    LimitUse,
     Outcome,
     Probe,
     ProbeKind,
@@ -94,17 +94,17 @@ def line_of(reading: Reading) -> str:
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
-    slots, breakdown, server = sample.slots, sample.breakdown, sample.server
+    slots, holders, server = sample.facts.slots, sample.holders, sample.facts.server
     counts: dict[tuple[str, str], int] = {}
-    for group in breakdown.groups:
+    for group in holders.groups:
         key = group.application_name, group.state
         counts[key] = counts.get(key, 0) + group.count
     further = {
         "hidden": slots.hidden,
         "provider_reserved": slots.limits.provider_reserved,
-        "pulse": None if sample.full else [slots.visible, round(breakdown.at, TIME_DIGITS)],
-        "roles": [[use.name, use.limit, use.used] for use in breakdown.roles],
-        "databases": [[use.name, use.limit, use.used] for use in breakdown.databases],
+        "pulse": None if sample.full else [slots.visible, round(holders.at, TIME_DIGITS)],
+        "roles": _uses_of(sample, CapacityKind.ROLE),
+        "databases": _uses_of(sample, CapacityKind.DATABASE),
         "started_at": round(server.started_at, TIME_DIGITS),
         "reserve": server.reserve,
         "estimate": not sample.exact,
@@ -116,6 +116,10 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "connections": [[name, state, count] for (name, state), count in counts.items()],
         **{key: value for key, value in further.items() if value},
     }
+
+
+def _uses_of(sample: Sample, kind: CapacityKind) -> list[list[str | int | None]]:
+    return [[use.name, use.limit, use.used] for use in sample.limits_of(kind)]
 
 
 def _sample(found: dict[str, Any], at: float) -> Sample:
@@ -145,8 +149,10 @@ def _sample(found: dict[str, Any], at: float) -> Sample:
         hidden=hidden,
         visible=visible,
         told_apart_at=told_apart,
-        roles=_uses(found, "roles") if "roles" in found else (),
-        databases=_uses(found, "databases") if "databases" in found else (),
+        others=(
+            *(_uses(found, "roles", CapacityKind.ROLE) if "roles" in found else ()),
+            *(_uses(found, "databases", CapacityKind.DATABASE) if "databases" in found else ()),
+        ),
         started_at=_number(found, "started_at", _LAST_SECOND) if "started_at" in found else 0.0,
         reserve=bool(found.get("reserve")),
         complete=not found.get("estimate"),
@@ -174,13 +180,13 @@ def _group(name: object, state: object, count: object) -> Group:
     )
 
 
-def _uses(found: dict[str, Any], key: str) -> tuple[LimitUse, ...]:
+def _uses(found: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity, ...]:
     try:
         return tuple(
-            LimitUse(
-                _worded(f"a name in {key}", name),
-                _counted(f"a limit in {key}", limit),
-                _counted(f"a use in {key}", used),
+            Capacity(
+                Scope(kind, (_worded(f"a name in {key}", name),)),
+                limit=_counted(f"a limit in {key}", limit),
+                used=_counted(f"a use in {key}", used),
             )
             for name, limit, used in found[key]
         )

@@ -27,7 +27,7 @@ class Last(NamedTuple):
     """The newest sample, and the applications as of then."""
 
     sample: Sample
-    """Without its groups and counters."""
+    """Without groups and counters of sessions."""
     applications: Applications
 
 
@@ -53,8 +53,9 @@ def taken(state: State, at: float) -> Snapshot:
     usage = state.usage._replace(touched=0, totals={}, spans={})
     last = None
     if state.sample is not None:
-        breakdown = state.sample.breakdown._replace(groups=(), sessions=())
-        last = Last(state.sample._replace(breakdown=breakdown), state.applications)
+        holders = state.sample.holders._replace(groups=())
+        facts = state.sample.facts._replace(sessions=())
+        last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
     return Snapshot(at, usage, state.trends, state.forecasts, state.active, state.identifier, last)
 
 

@@ -215,10 +215,15 @@ def _check(snapshot: Snapshot) -> None:
 
 def _check_last(last: Last) -> None:
     sample, applications = last
-    limits = sample.slots.limits
+    limits = sample.facts.slots.limits
     reserve = (limits.superuser_reserved, limits.reserved, limits.provider_reserved)
-    figures = [limits.max_connections, *reserve, sample.slots.visible, sample.slots.hidden]
-    figures += [use.used for use in (*sample.breakdown.roles, *sample.breakdown.databases)]
+    figures = [
+        limits.max_connections,
+        *reserve,
+        sample.facts.slots.visible,
+        sample.facts.slots.hidden,
+    ]
+    figures += [use.used for use in sample.others]
     figures += [*applications.counts.values(), *applications.pools.values()]
     totals: dict[str, int] = {}
     for (name, _), count in applications.counts.items():

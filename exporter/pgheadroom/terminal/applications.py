@@ -12,7 +12,6 @@ from rich.text import Text
 from pgheadroom.durations import duration
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.judge.figures import growth_rates, verdicts
-from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal import bars
 from pgheadroom.text import escaped
@@ -53,7 +52,7 @@ def table(state: State, width: int, order: Order) -> list[Text]:
     """Return a head, and a row for each application; empty when nothing is known of them."""
     if state.sample is None:
         return []
-    limit = state.sample.slots.limits.of(Tier.ORDINARY)
+    limit = state.usage.limit
     rows = _sorted(_rows(state), order)
     widths = _widths(rows, width)
     head = Text(

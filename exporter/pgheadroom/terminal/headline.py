@@ -25,7 +25,7 @@ def title(state: State, now: float, width: int) -> Text:
     """Return which target it is, how it stands, and what time it is."""
     line = Text.assemble((escaped(state.target), "bold"))
     if state.sample is not None:
-        server = state.sample.server
+        server = state.sample.facts.server
         line.append(f"  PostgreSQL {escaped(server.version_text)}")
         line.append(" standby" if server.in_recovery else "")
         line.append(" through a pooler" if server.pooled else "")
@@ -48,7 +48,7 @@ def headline(state: State, now: float, width: int) -> list[Text]:
         if stands is Standing.FULL:
             waiting = "FULL: no slot is free for applications; no sample yet"
         return [Text(f" {waiting} ".ljust(width), style)]
-    free, limit = state.free(Tier.ORDINARY), state.sample.slots.limits.of(Tier.ORDINARY)
+    free, limit = state.free(Tier.ORDINARY), state.sample.main.limit
     first = f" {free} of {limit} ordinary slots are free"
     if stands is Standing.FULL:
         first = f" FULL: no slot of {limit} is free for applications"
@@ -99,7 +99,7 @@ def tiers(state: State) -> list[Text]:
         return []
     free = {tier: str(state.free(tier)) for tier in Tier}
     line = Text.assemble("free for applications ", (free[Tier.ORDINARY], "bold"))
-    if state.sample.slots.limits.reserved:
+    if state.sample.facts.slots.limits.reserved:
         line.append(", pg_use_reserved_connections ")
         line.append(free[Tier.RESERVED], "bold")
     line.append(", superusers ")

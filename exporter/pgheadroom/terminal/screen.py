@@ -82,7 +82,7 @@ def screen(state: State, now: float, look: Look) -> Group:
 def _gauge(state: State, look: Look) -> list[Text]:
     if state.sample is None:
         return []
-    slots, free = state.sample.slots, state.free(Tier.ORDINARY) or 0
+    slots, free = state.sample.facts.slots, state.free(Tier.ORDINARY) or 0
     style = _LOOKS[severity(state)]
     reserve = slots.limits.max_connections - slots.limits.of(Tier.ORDINARY)
     legend = Text.assemble((bars.USED, style), f" used {slots.visible}  ")
@@ -129,9 +129,9 @@ def _trouble(state: State, now: float, look: Look) -> list[Text]:
 
 
 def _estimates(state: State) -> list[Text]:
-    if state.sample is None or state.sample.breakdown.complete:
+    if state.sample is None or state.sample.holders.complete:
         return []
-    role = escaped(state.sample.server.role)
+    role = escaped(state.sample.facts.server.role)
     what = "states are unknown" if state.sample.exact else "these are estimates"
     return [Text(f"{what}: GRANT pg_monitor TO {role};", "yellow")]
 
@@ -174,17 +174,15 @@ def _limits(state: State) -> list[Text]:
     """Say how much is used of the limits that roles and databases have, the tightest first."""
     if state.sample is None:
         return []
-    found = state.sample.breakdown
-    uses = [("role", use) for use in found.roles] + [("database", use) for use in found.databases]
-    uses.sort(key=lambda kind_use: -kind_use[1].used / max(1, kind_use[1].limit))
+    uses = sorted(state.sample.others, key=lambda use: -use.used / max(1, use.limit or 1))
     thresholds = state.thresholds
     line = Text("limits  ", "bold")
-    for kind, use in uses:
-        ratio = use.used / max(1, use.limit)
+    for use in uses:
+        ratio = use.used / max(1, use.limit or 1)
         style = ""
         if ratio >= thresholds.limit_warning_ratio:
             style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
-        line.append(f"{kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
+        line.append(f"{use.scope.kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
     return [line] if uses else []
 
 

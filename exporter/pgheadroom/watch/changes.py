@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.probes import ProbeLog
-from pgheadroom.model.reading import PG_16, Outcome, Sample
+from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
@@ -38,7 +39,7 @@ def changes(before: State, after: State) -> Iterator[LogLine]:
 
 def _condition(before: State, after: State) -> LogLine:
     if after.outcome is Outcome.OK and after.sample is not None:
-        slots = after.sample.slots
+        slots = after.sample.facts.slots
         blind = _blind_seconds(before, after)
         return LogLine(
             logging.INFO,
@@ -52,7 +53,7 @@ def _condition(before: State, after: State) -> LogLine:
         )
     fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
     if after.sample is not None:
-        fields["last_used"] = after.sample.slots.used
+        fields["last_used"] = after.sample.main.used
     return LogLine(logging.WARNING, "target unreadable", fields, retries=True)
 
 
@@ -63,18 +64,18 @@ def _blind_seconds(before: State, after: State) -> float | None:
 
 
 def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
-    server = after.server
+    server = after.facts.server
     if before is None:
         yield LogLine(logging.INFO, "server", _about(after))
-    elif server.started_at != before.server.started_at:
+    elif server.started_at != before.facts.server.started_at:
         yield LogLine(logging.WARNING, "server restarted or changed", _about(after))
-    if server.pooled and not (before and before.server.pooled):
+    if server.pooled and not (before and before.facts.server.pooled):
         yield LogLine(
             logging.WARNING,
             "connected through a pooler: the slot that we use, and a refusal, are the pooler's;"
             " name the server itself to be able to log in when the pooler is full",
         )
-    if not after.breakdown.complete and (before is None or before.breakdown.complete):
+    if not after.holders.complete and (before is None or before.holders.complete):
         yield LogLine(
             logging.WARNING,
             "states and ages of other roles' sessions are unknown: our role may not see them"
@@ -82,7 +83,7 @@ def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
             else "counts are estimates: our role may not see other roles' sessions",
             {"cure": f"GRANT pg_monitor TO {server.role};"},
         )
-    if before is not None and after.breakdown.complete and not before.breakdown.complete:
+    if before is not None and after.holders.complete and not before.holders.complete:
         yield LogLine(logging.INFO, "counts are exact: our role may see every session")
     if before is None and server.shared_reserve:
         yield LogLine(
@@ -100,18 +101,18 @@ def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
 
 
 def _may_use_reserve(sample: Sample) -> bool:
-    return sample.server.reserve or sample.server.superuser
+    return sample.facts.server.reserve or sample.facts.server.superuser
 
 
 def _about(sample: Sample) -> dict[str, Value]:
-    limits = sample.slots.limits
+    limits = sample.facts.slots.limits
     return {
-        "version": sample.server.version_text,
+        "version": sample.facts.server.version_text,
         "max_connections": limits.max_connections,
         "superuser_reserved": limits.superuser_reserved,
         "reserved": limits.reserved,
         "ordinary_limit": limits.of(Tier.ORDINARY),
-        "in_recovery": sample.server.in_recovery,
+        "in_recovery": sample.facts.server.in_recovery,
     }
 
 

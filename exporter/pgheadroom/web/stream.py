@@ -218,7 +218,7 @@ def _urgent(state: State) -> Figures:
 
 def _figures(state: State) -> Figures:
     """Return what of *state* is worth an event: all but when it was sampled."""
-    slots = None if state.sample is None else state.sample.slots
+    slots = None if state.sample is None else state.sample.facts.slots
     return *_urgent(state), slots, state.forecasts, [alert.description for alert in state.alerts]
 
 

@@ -7,7 +7,7 @@ name is somebody else's text: printable, and to be escaped where it is shown.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
@@ -17,8 +17,9 @@ from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growt
 from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import standing
 from pgheadroom.model.alert import Alert
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.probes import ProbeLog
-from pgheadroom.model.reading import LimitUse, Sample
+from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 
@@ -31,13 +32,12 @@ WAITING = "waiting"
 
 def target_view(state: State) -> View:
     """Return all that is known of one target."""
-    breakdown = None if state.sample is None else state.sample.breakdown
     return summary_view(state) | {
         "applications": _applications(state),
         "applications_in_other": state.applications.in_other,
         "limits": {
-            "roles": _uses(breakdown.roles if breakdown else ()),
-            "databases": _uses(breakdown.databases if breakdown else ()),
+            "roles": _uses(state, CapacityKind.ROLE),
+            "databases": _uses(state, CapacityKind.DATABASE),
         },
         "knock": _probe(state.knocks),
         "canary": _probe(state.canary),
@@ -58,7 +58,7 @@ def summary_view(state: State) -> View:
         "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
         "server": None if sample is None else _server(sample),
-        "slots": None if sample is None else _slots(state, sample.slots, sample.at),
+        "slots": None if sample is None else _slots(state, sample.facts.slots, sample.at),
         "forecast": None if sample is None else _forecast(state),
         "alerts": [_alert(alert) for alert in by_urgency(state.alerts)],
     }
@@ -90,14 +90,14 @@ def _sample(sample: Sample) -> View:
     return {
         "time": sample.at,
         "duration_seconds": sample.duration_seconds,
-        "complete": sample.breakdown.complete,
+        "complete": sample.holders.complete,
         "exact": sample.exact,
-        "pooled": sample.server.pooled,
+        "pooled": sample.facts.server.pooled,
     }
 
 
 def _server(sample: Sample) -> View:
-    server = sample.server
+    server = sample.facts.server
     return {
         "version": server.version_text,
         "started_at": server.started_at,
@@ -167,7 +167,8 @@ def _applications(state: State) -> list[Json]:
     ]
 
 
-def _uses(uses: Iterable[LimitUse]) -> list[Json]:
+def _uses(state: State, kind: CapacityKind) -> list[Json]:
+    uses = [] if state.sample is None else state.sample.limits_of(kind)
     return [{"name": use.name, "limit": use.limit, "used": use.used} for use in uses]
 
 

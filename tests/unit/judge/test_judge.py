@@ -19,7 +19,7 @@ from tests.support.histories import (
     samples,
     together,
 )
-from tests.support.readings import POLICY
+from tests.support.readings import POLICY, older_server
 
 from pgheadroom.model.alert import SEVERITIES, SUMMARIES, AlertName, Severity
 from pgheadroom.model.reading import FAILURES, Failure, Outcome, Probe, ProbeKind, Reading, Sample
@@ -185,10 +185,8 @@ def _estimated(found: Reading) -> Reading:
     """Return *found* as a role without pg_monitor reads it from PostgreSQL 15."""
     if not isinstance(found, Sample):
         return found
-    return found._replace(
-        server=replace(found.server, version=150018),
-        breakdown=found.breakdown._replace(complete=False),
-    )
+    estimated = found._replace(holders=found.holders._replace(complete=False))
+    return older_server(estimated, 150018)
 
 
 @given(lives())
@@ -218,7 +216,7 @@ def test_a_server_that_is_full_by_an_estimate_is_a_warning_that_says_so() -> Non
 
 def test_from_17_on_the_count_of_a_role_without_rights_is_no_estimate() -> None:
     found = reading(START, {"a": 100})
-    newer = found._replace(breakdown=found.breakdown._replace(complete=False))
+    newer = found._replace(holders=found.holders._replace(complete=False))
     state = step(State("db"), newer, POLICY)
     assert AlertName.EXHAUSTED in {alert.name for alert in state.alerts}
 

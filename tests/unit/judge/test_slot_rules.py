@@ -7,18 +7,10 @@ from dataclasses import replace
 
 import pytest
 from tests.support.histories import START, reading
-from tests.support.readings import POLICY
+from tests.support.readings import POLICY, database_limit, role_limit
 
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import (
-    Failure,
-    LimitUse,
-    Outcome,
-    Probe,
-    ProbeKind,
-    Reading,
-    Sample,
-)
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -80,12 +72,8 @@ def visit(at: float, outcome: Outcome, detail: str = "") -> Probe:
 def limited(at: float, used: int, limit: int, kind: str) -> Sample:
     """Return a reading in which *used* of a role's or a database's limit are used."""
     found = calm(at)
-    uses = (LimitUse("app", limit, used),)
-    return found._replace(
-        breakdown=found.breakdown._replace(roles=uses)
-        if kind == "role"
-        else found.breakdown._replace(databases=uses),
-    )
+    use = (role_limit if kind == "role" else database_limit)("app", limit, used)
+    return found._replace(others=(use,))
 
 
 def test_exhausted_fires_at_once_and_says_who_holds_most() -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,22 +10,15 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from tests.support.readings import POLICY, SERVER, sample
+from tests.support.readings import POLICY, database_limit, role_limit, sample, with_server
 
 from pgheadroom.board import Board
 from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.own import NAMES, SelfMetrics
 from pgheadroom.metrics.table import TABLE, Metric
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import (
-    Failure,
-    Group,
-    LimitUse,
-    Outcome,
-    Probe,
-    ProbeKind,
-    Sessions,
-)
+from pgheadroom.model.postgres import Sessions
+from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.web.site import compress
@@ -72,11 +64,8 @@ def rich_state(target: str = "db") -> State:
         groups=(Group("api", "idle", 4, 10.0, "shop", "app"), Group("web-1", "active", 2, 3.0))
     )
     whole = found._replace(
-        breakdown=found.breakdown._replace(
-            roles=(LimitUse("reports", 8, 3),),
-            databases=(LimitUse("shop", 36, 5),),
-            sessions=(Sessions("shop", 100, 1, 2, 3),),
-        )
+        others=(role_limit("reports", 8, 3), database_limit("shop", 36, 5)),
+        facts=found.facts._replace(sessions=(Sessions("shop", 100, 1, 2, 3),)),
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
@@ -175,12 +164,17 @@ def test_every_series_says_which_server_it_is_of(format_: Format) -> None:
     """By its address from the beginning, and by its identifier as soon as that is known."""
     board = Board({"db": "db1:5433"})
     exposition = Exposition(board)
-    known = replace(SERVER, identifier="7301234567890123456")
     reading = rich_state().sample
     assert reading is not None
     lost = Failure(1001.0, Outcome.UNREACHABLE, "gone")
     servers: list[set[str]] = []
-    for one in (None, reading, reading._replace(server=known), reading, lost):
+    for one in (
+        None,
+        reading,
+        with_server(reading, identifier="7301234567890123456"),
+        reading,
+        lost,
+    ):
         if one is not None:
             board.publish(step(board.state("db"), one, POLICY))
         lines = exposition.page(format_).decode().splitlines()

@@ -1,11 +1,9 @@
 """Is a full reading taken when it tells something, and paid for only then?"""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.readings import sample
+from tests.support.readings import older_server, sample
 
 from pgheadroom.model.reading import Group
 from pgheadroom.model.slots import Limits
@@ -42,7 +40,7 @@ def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
     assert depth(last, 1001.0, Lately()) is Depth.NOTHING
     assert depth(last, 1001.6, Lately()) is Depth.PULSE
-    newer = last._replace(server=replace(last.server, version=180004))
+    newer = older_server(last, 180004)
     assert depth(newer, 1001.0, Lately()) is Depth.PULSE
     crowd = sample(at=1000.0, groups=(Group("api", "idle", 4900, 1.0),), limits=LARGE)
     assert depth(crowd, 1001.0, Lately()) is Depth.PULSE
@@ -51,7 +49,7 @@ def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
 def test_a_server_of_half_the_size_is_asked_less_often_while_it_takes_two_looks() -> None:
     limits = Limits(max_connections=1250, superuser_reserved=3)
     last = sample(at=1000.0, limits=limits)
-    seen = Lately().add(1000.0, last.slots.visible, again=True)
+    seen = Lately().add(1000.0, last.facts.slots.visible, again=True)
     assert depth(last, 1001.0, Lately()) is Depth.PULSE
     assert depth(last, 1001.0, seen) is Depth.NOTHING
     assert depth(last, 1001.6, seen) is Depth.PULSE
@@ -69,7 +67,7 @@ def test_when_few_slots_are_left_a_closer_look_is_worth_its_price() -> None:
 def test_when_few_slots_are_left_a_move_is_followed_even_where_it_is_dear() -> None:
     crowd = (Group("api", "idle", 4900, 1.0),)
     last = sample(at=1000.0, groups=crowd, limits=LARGE, cost_seconds=0.022)
-    assert moved(last, pulse(1001.0, last.breakdown.visible + 1), Lately())
+    assert moved(last, pulse(1001.0, last.holders.visible + 1), Lately())
 
 
 def test_a_costly_full_reading_is_taken_less_often_but_is_taken() -> None:
@@ -86,20 +84,20 @@ def test_a_clock_that_is_set_back_means_a_full_reading(now: float) -> None:
 
 def test_one_session_more_or_less_is_a_move() -> None:
     last = sample(at=1000.0)
-    assert not moved(last, pulse(1001.0, last.breakdown.visible), Lately())
-    assert moved(last, pulse(1001.0, last.breakdown.visible + 1), Lately())
-    assert moved(last, pulse(1001.0, last.breakdown.visible - 1), Lately())
+    assert not moved(last, pulse(1001.0, last.holders.visible), Lately())
+    assert moved(last, pulse(1001.0, last.holders.visible + 1), Lately())
+    assert moved(last, pulse(1001.0, last.holders.visible - 1), Lately())
 
 
 def test_a_login_under_way_belongs_to_nobody_yet() -> None:
     """A full reading could not say whose it is."""
     last = sample(at=1000.0)
-    assert not moved(last, pulse(1001.0, last.breakdown.visible, hidden=1), Lately())
+    assert not moved(last, pulse(1001.0, last.holders.visible, hidden=1), Lately())
 
 
 def test_a_move_is_not_followed_at_any_price() -> None:
     last = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
-    more = last.breakdown.visible + 1
+    more = last.holders.visible + 1
     assert not moved(last, pulse(1007.0, more), Lately())
     assert moved(last, pulse(1008.0, more), Lately())
 
@@ -115,7 +113,7 @@ def counts(*visible: int) -> Lately:
 def test_a_count_that_was_there_of_late_is_no_move() -> None:
     """Sessions come and go; who they are is read every few seconds anyway."""
     last = sample(at=1000.0)
-    held = last.breakdown.visible
+    held = last.holders.visible
     lately = counts(held + 3, held - 2, held)
     assert not moved(last, pulse(1001.0, held + 3), lately)
     assert not moved(last, pulse(1001.0, held - 2), lately)
@@ -125,7 +123,7 @@ def test_a_count_that_was_there_of_late_is_no_move() -> None:
 
 def test_what_moved_after_the_last_full_reading_is_still_to_be_explained() -> None:
     last = sample(at=1000.0)
-    held = last.breakdown.visible
+    held = last.holders.visible
     lately = counts(held).add(1001.0, held + 9)
     assert moved(last, pulse(1002.0, held + 5), lately)
 
@@ -139,21 +137,21 @@ def test_counts_are_forgotten_after_half_a_minute_and_when_the_clock_steps_back(
 
 def test_while_few_slots_are_left_every_move_is_followed() -> None:
     last = sample(at=1000.0, groups=(Group("api", "idle", 12, 1.0),))
-    held = last.breakdown.visible
+    held = last.holders.visible
     assert moved(last, pulse(1001.0, held + 1), counts(held + 1, held))
 
 
 def test_another_server_behind_the_same_address_is_a_move() -> None:
     last = sample(at=1000.0)
-    assert moved(last, pulse(1001.0, last.breakdown.visible, started_at=900.0), Lately())
+    assert moved(last, pulse(1001.0, last.holders.visible, started_at=900.0), Lately())
 
 
 @given(st.integers(0, 3000), st.integers(0, 50))
 def test_a_pulse_says_how_many_slots_are_in_use(visible: int, hidden: int) -> None:
     last = sample(at=1000.0, hidden=2)
     carried = carry(last, pulse(1001.0, visible, hidden))
-    assert (carried.slots.visible, carried.slots.hidden) == (visible, hidden)
-    assert carried.breakdown is last.breakdown
+    assert (carried.facts.slots.visible, carried.facts.slots.hidden) == (visible, hidden)
+    assert carried.holders is last.holders
     assert not carried.full
 
 

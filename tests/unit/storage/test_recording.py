@@ -5,18 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.readings import sample
+from tests.support.readings import database_limit, role_limit, sample
 
-from pgheadroom.model.reading import (
-    FAILURES,
-    Failure,
-    Group,
-    LimitUse,
-    Outcome,
-    Probe,
-    ProbeKind,
-    Sample,
-)
+from pgheadroom.model.capacity import Capacity
+from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.storage.recording import RecordingError, line_of, parse
@@ -32,7 +24,10 @@ PLAIN = {
 names = st.text(max_size=63)
 counts = st.integers(0, 5000)
 times = st.integers(0, 4_000_000_000_000).map(lambda ms: ms / 1000)
-limit_uses = st.lists(st.builds(LimitUse, names, counts, counts), max_size=3).map(tuple)
+role_limits, database_limits = (
+    st.lists(st.builds(limit, names, counts, counts), max_size=3).map(tuple)
+    for limit in (role_limit, database_limit)
+)
 
 
 def line(**changed: object) -> str:
@@ -44,9 +39,9 @@ def test_the_plain_format() -> None:
     assert isinstance(found, Sample)
     assert found.at == 1767225600.25
     assert found.full
-    assert found.slots.limits == Limits(100, 3, 5)
-    assert (found.slots.visible, found.slots.hidden) == (40, 0)
-    assert [(g.application_name, g.state, g.count) for g in found.breakdown.groups] == [
+    assert found.facts.slots.limits == Limits(100, 3, 5)
+    assert (found.facts.slots.visible, found.facts.slots.hidden) == (40, 0)
+    assert [(g.application_name, g.state, g.count) for g in found.holders.groups] == [
         ("api", "idle", 37),
         ("api", "active", 3),
     ]
@@ -63,7 +58,7 @@ def test_before_16_nothing_was_reserved() -> None:
     plain = {key: value for key, value in PLAIN.items() if key != "reserved_connections"}
     found = parse(json.dumps(plain))
     assert isinstance(found, Sample)
-    assert found.slots.limits.reserved == 0
+    assert found.facts.slots.limits.reserved == 0
 
 
 @given(
@@ -73,8 +68,8 @@ def test_before_16_nothing_was_reserved() -> None:
     groups=st.dictionaries(st.tuples(names, names), counts, max_size=5),
     hidden=counts,
     more=st.integers(-3, 3),
-    roles=limit_uses,
-    databases=limit_uses,
+    roles=role_limits,
+    databases=database_limits,
     started_at=times,
     reserve=st.booleans(),
     complete=st.booleans(),
@@ -87,8 +82,8 @@ def test_a_sample_survives_the_file(
     groups: dict[tuple[str, str], int],
     hidden: int,
     more: int,
-    roles: tuple[LimitUse, ...],
-    databases: tuple[LimitUse, ...],
+    roles: tuple[Capacity, ...],
+    databases: tuple[Capacity, ...],
     started_at: float,
     reserve: bool,
     complete: bool,
@@ -103,8 +98,7 @@ def test_a_sample_survives_the_file(
         # Between two breakdowns only the number of backends is followed.
         visible=counted if told_apart_at == at else max(0, counted + more),
         told_apart_at=told_apart_at,
-        roles=roles,
-        databases=databases,
+        others=(*roles, *databases),
         started_at=started_at,
         reserve=reserve,
         complete=complete,
@@ -145,10 +139,10 @@ def test_a_login_of_the_canary_survives_the_file(
 
 def test_times_are_written_to_the_millisecond() -> None:
     assert parse(line_of(Failure(1.23456, Outcome.FULL, ""))).at == 1.235
-    pulse = sample(at=20.00049)._replace(breakdown=sample(at=15.0004).breakdown)
+    pulse = sample(at=20.00049)._replace(holders=sample(at=15.0004).holders)
     found = parse(line_of(pulse))
     assert isinstance(found, Sample)
-    assert (found.at, found.breakdown.at, found.full) == (20.0, 15.0, False)
+    assert (found.at, found.holders.at, found.full) == (20.0, 15.0, False)
 
 
 @pytest.mark.parametrize(

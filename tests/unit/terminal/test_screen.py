@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.support.histories import START, Shape, after, climb, pool, reading, samples, together
-from tests.support.readings import POLICY, older_server
+from tests.support.readings import POLICY, database_limit, older_server, role_limit
 
-from pgheadroom.model.reading import Failure, LimitUse, Outcome, Probe, ProbeKind
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind
 from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -129,11 +129,10 @@ def test_before_the_first_reading() -> None:
 def test_roles_databases_knock_and_estimates() -> None:
     known = looked(CALM, 60)
     assert known.sample is not None
-    found = known.sample.breakdown._replace(
-        roles=(LimitUse("app\x1b[5m", 10, 9),), databases=(LimitUse("shop", 50, 3),), complete=False
-    )
+    holders = known.sample.holders._replace(complete=False)
+    limits = role_limit("app\x1b[5m", 10, 9), database_limit("shop", 50, 3)
     state = known._replace(
-        sample=known.sample._replace(breakdown=found),
+        sample=known.sample._replace(holders=holders, others=limits),
     )
     silent = Probe(ProbeKind.KNOCK, START, 0.0021, Outcome.TIMEOUT, "silence")
     state = step(state, silent, POLICY)

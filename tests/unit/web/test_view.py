@@ -20,11 +20,11 @@ from tests.support.histories import (
     samples,
     together,
 )
-from tests.support.readings import POLICY
+from tests.support.readings import POLICY, role_limit
 
 from pgheadroom.judge.severity import severity, worst_first
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.model.reading import Failure, LimitUse, Outcome, Probe, ProbeKind, Reading
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -99,9 +99,8 @@ def test_a_refused_target_keeps_its_last_figures_and_says_why() -> None:
 
 def test_limits_and_knock_are_shown() -> None:
     found = reading(START, {"web": 5})
-    uses = found.breakdown._replace(roles=(LimitUse("app", 8, 5),))
     readings: list[Reading] = [
-        found._replace(breakdown=uses),
+        found._replace(others=(role_limit("app", 8, 5),)),
         Probe(ProbeKind.KNOCK, START + 1, 0.003, Outcome.OK),
     ]
     seen = shown(after(readings))

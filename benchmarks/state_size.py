@@ -21,7 +21,6 @@ from pathlib import Path
 
 from benchmarks.support import machine
 from benchmarks.support.figures import say, spread, table
-from pgheadroom.forecast.application_trends import ApplicationTrends
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.state import State
 from pgheadroom.storage.directory import StateDirectory
@@ -39,7 +38,7 @@ def grown(applications: int, days: float) -> State:
     chance = random.Random(5)  # noqa: S311 - the same state each time
     counts = {f"service-{n:02d}-{chance.choice('abcd')}": 2 + n % 7 for n in range(applications)}
     usual = dict(counts)
-    usage, trends = Usage(), ApplicationTrends()
+    usage = Usage()
     limit = 12 * applications + 20
     for at in [
         *range(_NOW - int(days * 86400), _NOW - _NEWEST, _EVERY),
@@ -49,8 +48,7 @@ def grown(applications: int, days: float) -> State:
             step = chance.choice((-1, 0, 1))
             counts[name] = min(usual[name] + 4, max(1, counts[name] + step))
         usage = usage.add(float(at), sum(counts.values()), dict(counts), limit)
-        trends = trends.update(usage.history, usage.touched)
-    return State("db")._replace(usage=usage, trends=trends)
+    return State("db")._replace(usage=usage)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import ApplicationTrends
-from pgheadroom.forecast.exhaustion import Forecast
-from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
@@ -27,7 +24,7 @@ class State(NamedTuple):
     outcome: Outcome | None = None
     """By the newest reading; None before there was one."""
     since: float | None = None
-    """When *condition* began, in seconds since the epoch."""
+    """When *outcome* began, in seconds since the epoch."""
     detail: str = ""
     """The newest failure in words, while it lasts."""
     sample: Sample | None = None
@@ -35,13 +32,10 @@ class State(NamedTuple):
     restored: bool = False
     """Whether that one was taken before a restart of the daemon; then it has no groups."""
     applications: Applications = Applications()
-    peaks: RollingMax = RollingMax()
     failures: Mapping[Outcome, int] = {}
     probes: Mapping[ProbeKind, ProbeLog] = {}
     usage: Usage = Usage()
-    trends: ApplicationTrends = ApplicationTrends()
-    forecasts: tuple[Forecast, ...] = ()
-    """Ways in which the ordinary slots may run out, soonest first."""
+    """Of the main capacity."""
     active: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
 from pgheadroom.model.applications import count
 from pgheadroom.model.reading import Failure, Outcome, Probe, Reading, Sample
-from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 
@@ -50,23 +48,29 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
 def _sampled(state: State, sample: Sample, policy: Policy) -> State:
     before = state.sample
     applications = state.applications
-    slots = sample.facts.slots
     if (
         before is None
         or sample.holders.at != before.holders.at
-        or slots.hidden != before.facts.slots.hidden
+        or sample.main.logins != before.main.logins
     ):
         applications = count(
             sample.holders.groups,
-            slots.hidden,
+            sample.main.logins,
             policy.fold,
             before=applications,
             at=sample.at,
             most=policy.most_applications,
             named=spoken_of(state),
         )
-    limit = slots.limits.of(Tier.ORDINARY)
-    usage = state.usage.add(sample.at, slots.used, applications.tracked, limit)
+    usage = state.usage
+    if sample.main.limit is not None:
+        usage = usage.add(
+            sample.at,
+            sample.main.used,
+            applications.tracked,
+            sample.main.limit,
+            exact=sample.exact,
+        )
     return state._replace(
         thresholds=policy.thresholds,
         outcome=Outcome.OK,
@@ -76,10 +80,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         restored=False,
         identifier=sample.facts.server.identifier or state.identifier,
         applications=applications,
-        # A peak of what may be parallel workers would say that slots ran out when none did.
-        peaks=state.peaks.add(sample.at, slots.used) if sample.exact else RollingMax(),
         usage=usage,
-        trends=state.trends.update(usage.history, usage.touched),
     )
 
 

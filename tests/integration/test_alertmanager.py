@@ -207,7 +207,7 @@ async def test_a_new_alert_arrives_whole_and_at_once(
     server = make_alertmanager(NOBODY)
     options = NotificationOptions(30.0, {"team": "payments"}, "https://headroom.example")
     paging = make_paging(server.url, options=options)
-    fires = alert(about=("role", "app"))
+    fires = alert(about=(("role", "app"),))
     paging.fires(fires)
     (found,) = await shown(server, 1, 1.0)
     assert found["labels"] == {

@@ -171,7 +171,7 @@ def played(found: Iterable[Reading], state: State | None = None) -> Iterator[Out
     state = state or State("db")
     for number, one in enumerate(found):
         state = step(state, one, POLICY)
-        near = state.alerts or state.forecasts or state.outcome is not Outcome.OK
+        near = state.alerts or state.usage.forecasts or state.outcome is not Outcome.OK
         if number % (7 if near else 61) == 0:
             yield Outputs(state, one.at)
 

@@ -25,7 +25,4 @@ def lines(account: BacktestResult) -> Iterator[str]:
             "summary": alert.summary,
             "description": alert.description,
         }
-        if alert.about is not None:
-            name, value = alert.about
-            said[name] = value
-        yield json.dumps(said)
+        yield json.dumps(said | dict(alert.about))

@@ -80,7 +80,8 @@ def facts(account: BacktestResult) -> Iterator[tuple[str, str]]:
 def title(episode: Episode) -> str:
     """Return the name of the alert, and of what it speaks if there are several such."""
     alert = episode.alert
-    return alert.name if alert.about is None else f"{alert.name} ({' '.join(alert.about)})"
+    about = ", ".join(map(" ".join, alert.about))
+    return f"{alert.name} ({about})" if about else alert.name
 
 
 def length(account: BacktestResult, episode: Episode) -> str:

@@ -6,16 +6,17 @@ and an application that leaks while others shrink.
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import FIRST, ApplicationTrend, ApplicationTrends
+from pgheadroom.forecast.application_trends import FIRST, ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.cycles import Expected
+from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.usage import Usage
 
+SLOW = 4
+"""What takes hours is looked at when this rung of the history shows something new: every 16 s."""
 _TRUST = 3.0
 """A climb is expected to go on for so many times as long as it has gone on already."""
 _LEAST_GROWTH = 2.0
@@ -30,71 +31,48 @@ _NEAR = 0.02
 """A peak that would come as near to the limit is expected to reach it."""
 
 
-class Pattern(enum.StrEnum):
-    """By what it is seen that slots run out."""
+def forecast(usage: Usage, now: float) -> Usage:
+    """Return *usage* with the forecasts for its own limit, as they are at *now*.
 
-    CLIMB = "climb"
-    JUMPS = "jumps"
-    CYCLE = "cycle"
-    LEAK = "leak"
-
-
-class Forecast(NamedTuple):
-    """One way in which slots may run out. A tuple, because it is made anew with every sample."""
-
-    pattern: Pattern
-    seconds: float
-    """Until the last one goes; for jumps the earliest that is to be expected."""
-    since: float
-    """When what foretells it began, in seconds since the epoch."""
-    until: float
-    """When the use that it grew to was reached."""
-    slots: float
-    """What a climb took, the size of a jump, or by how much the peaks grow."""
-    reached: int
-    """The highest use that belongs to it."""
-    next: bool = True
-    """Whether the very next jump or peak is the one that does not fit."""
-    period: float = 0.0
-    """Seconds from one jump or peak to the next."""
-    application_name: str | None = None
-    """The application whose leak it is."""
-
-    @property
-    def lasts(self) -> float:
-        """For how many seconds it stays true without anything new."""
-        if self.pattern in (Pattern.CLIMB, Pattern.LEAK):
-            return self.until - self.since
-        return 2 * self.period
-
-
-def forecasts(
-    usage: Usage, leaks: Iterable[Forecast], limit: int, used: int, now: float
-) -> tuple[Forecast, ...]:
-    """Return the ways in which *limit* will be reached, *leaks* among them, soonest first.
-
-    *used* slots are in use at *now*.
+    What takes hours is looked at again when a coarse rung of the history shows something new.
     """
-    found = [*_forecasts(usage, limit, used, now), *leaks]
-    if len(found) > 1:
-        found.sort(key=lambda forecast: forecast.seconds)
-    return tuple(found)
+    if usage.touched > SLOW:
+        leaks = leaking(usage, usage.limit, now)
+    else:
+        leaks = (one for one in usage.forecasts if one.pattern is Pattern.LEAK)
+    ahead = _soonest_first(usage, leaks, usage.limit, now)
+    return usage._replace(forecasts=ahead) if ahead or usage.forecasts else usage
+
+
+def forecasts_for(usage: Usage, limit: int, now: float) -> tuple[Forecast, ...]:
+    """Return the ways in which another *limit* will be reached, soonest first."""
+    return _soonest_first(usage, leaking(usage, limit, now), limit, now)
+
+
+def _soonest_first(
+    usage: Usage, leaks: Iterable[Forecast], limit: int, now: float
+) -> tuple[Forecast, ...]:
+    ahead = [*_forecasts(usage, limit, now), *leaks]
+    if len(ahead) > 1:
+        ahead.sort(key=lambda forecast: forecast.seconds)
+    return tuple(ahead)
 
 
 def seconds_left(forecasts: tuple[Forecast, ...], limit: int, used: int) -> float:
-    """Return the time until *limit* is reached by the *outlook* for it; infinite if it is not."""
+    """Return the time until *limit* is reached by the *forecasts* for it; infinite if it is not."""
     if used >= limit:
         return 0.0
     return forecasts[0].seconds if forecasts else math.inf
 
 
-def _forecasts(usage: Usage, limit: int, used: int, now: float) -> Iterator[Forecast]:
+def _forecasts(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
+    used = usage.used
     peak = usage.cycles.expected(now)
     if peak is not None and peak.growth >= max(_LEAST_GROWTH, _LEAST_GROWTH_RATIO * limit):
         yield _range(peak, limit, now)
     if peak is not None and used <= peak.height + least_rise(limit) < limit:
         return  # the range has made such climbs before, and came back from them
-    yield from _climbs(usage, limit, used, now)
+    yield from _climbs(usage, limit, now)
     if len(usage.jumps.done) + usage.jumps.moving < _JUMPS:
         return
     jump = usage.jumps.expected(now)
@@ -104,24 +82,22 @@ def _forecasts(usage: Usage, limit: int, used: int, now: float) -> Iterator[Fore
         yield Forecast(Pattern.JUMPS, seconds, jump.since, now, jump.size, used, period=jump.gap)
 
 
-def leaking(
-    usage: Usage, trends: ApplicationTrends, limit: int, used: int, now: float
-) -> Iterator[Forecast]:
+def leaking(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
     """Yield when the applications that leak take the rest, if all others stay as they are.
 
     So a leak shows that another service's decline hides from whoever looks at the sum.
     """
-    if not trends.leaks:
+    if not usage.trends.leaks:
         return
-    top = max([used, *[bucket.high for bucket in usage.history.rungs[FIRST][-_LATE:]]])
-    for leak in trends.leaking(usage.totals):
+    top = max([usage.used, *[bucket.high for bucket in usage.history.rungs[FIRST][-_LATE:]]])
+    for leak in usage.trends.leaking(usage.totals):
         if not _goes_on(usage, leak, now):
             continue
         left = max(0.0, (limit - top) * leak.seconds / leak.change)
         if left <= _TRUST * leak.seconds:
             since = now - leak.seconds
             yield Forecast(
-                Pattern.LEAK, left, since, now, leak.change, used, application_name=leak.name
+                Pattern.LEAK, left, since, now, leak.change, usage.used, application_name=leak.name
             )
 
 
@@ -132,7 +108,8 @@ def _goes_on(usage: Usage, leak: ApplicationTrend, now: float) -> bool:
     return usage.totals[leak.name] - sum(before) / 2 >= leak.change / 12
 
 
-def _climbs(usage: Usage, limit: int, used: int, now: float) -> Iterator[Forecast]:
+def _climbs(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
+    used = usage.used
     for number, climb in enumerate(usage.climbs):
         # What is known of a coarse rung may be old. Use that came down again has ended the climb,
         # and so has a gap, or a limit that should have been reached by now.

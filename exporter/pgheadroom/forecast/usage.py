@@ -1,18 +1,21 @@
-"""Holds how a target's use went: its history, climbs, jumps and cycles."""
+"""Holds how one capacity is used: history, climbs, jumps, cycles, trends and forecasts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pgheadroom.forecast.application_trends import ApplicationTrends
 from pgheadroom.forecast.climb import EVERY, NARROWEST, Climb, climb, least_jump, typical_range
 from pgheadroom.forecast.cycles import Cycles, prominence
+from pgheadroom.forecast.forecast import Forecast
 from pgheadroom.forecast.history import RUNGS, History, Span
 from pgheadroom.forecast.jumps import Jumps
+from pgheadroom.forecast.rolling_max import RollingMax
 
 
 class Usage(NamedTuple):
-    """The course of one target, up to its newest sample."""
+    """How one capacity is used, up to its newest sample."""
 
     history: History = History()
     cycles: Cycles = Cycles()
@@ -21,25 +24,34 @@ class Usage(NamedTuple):
     """What shows on each rung of the history."""
     touched: int = 0
     """On how many rungs, from the finest up, the newest sample shows."""
+    used: int = 0
+    """As of the newest sample."""
     limit: int = 0
-    """Slots for ordinary roles, as of the newest sample."""
+    """What ordinary clients may take, as of the newest sample."""
     ranges: tuple[float, ...] = (-1.0,) * RUNGS
     """In what range use wandered in a typical bucket of each rung; below 0 where not known yet."""
     totals: Mapping[str, int] = {}
     """Connections by application, as of the newest sample ..."""
     spans: Mapping[str, Span] = {}
     """... and the same as the history takes it; kept, because most samples tell nobody apart."""
+    recent_max: RollingMax = RollingMax()
+    """Empty where counts are an estimate: a peak of what may be parallel workers would say that
+    slots ran out when none did."""
+    trends: ApplicationTrends = ApplicationTrends()
+    forecasts: tuple[Forecast, ...] = ()
+    """Ways in which the limit may be reached, soonest first; as of when they were last made."""
 
-    def add(self, at: float, used: int, totals: Mapping[str, int], limit: int) -> Usage:
-        """Return the course with one more sample; *limit* is that of ordinary roles."""
+    def add(
+        self, at: float, used: int, totals: Mapping[str, int], limit: int, *, exact: bool = True
+    ) -> Usage:
+        """Return the usage with one more sample: *used* of *limit*, and *totals* by application.
+
+        Not its forecasts: those are made when the judge asks for them.
+        """
         same = totals is self.totals
         spans = self.spans if same else {name: (count, count) for name, count in totals.items()}
         history, touched = self.history.add(at, used, max(0, limit - used), spans)
-        ranges = self.ranges
-        complete = touched - 1  # on the last rung that it shows on, the newest bucket still grows
-        if complete > NARROWEST:
-            new = map(typical_range, history.rungs[NARROWEST:complete])
-            ranges = (*ranges[:NARROWEST], *new, *ranges[complete:])
+        ranges = self._ranges(history, touched)
         climbs = list(self.climbs)
         for number in range(0, touched, EVERY):
             climbs[number] = climb(history.rungs[number], number, limit, at, ranges)
@@ -49,8 +61,19 @@ class Usage(NamedTuple):
             self.jumps.add(at, used, least_jump(limit, ranges)),
             tuple(climbs),
             touched,
+            used,
             limit,
             ranges,
             totals,
             spans,
+            self.recent_max.add(at, used) if exact else RollingMax(),
+            self.trends.update(history, touched),
+            self.forecasts,
         )
+
+    def _ranges(self, history: History, touched: int) -> tuple[float, ...]:
+        complete = touched - 1  # on the last rung that it shows on, the newest bucket still grows
+        if complete <= NARROWEST:
+            return self.ranges
+        new = map(typical_range, history.rungs[NARROWEST:complete])
+        return (*self.ranges[:NARROWEST], *new, *self.ranges[complete:])

@@ -71,7 +71,7 @@ def to_do(state: State) -> str:
         return _WAITING
     if blind:
         return REMEDIES[state.outcome]
-    if not state.forecasts and rising(state) is None:
+    if not state.usage.forecasts and rising(state) is None:
         return _NOTHING
     who = taker(state)
     return _WATCH.format(who=who.application_name if who is not None and who.took else "it")
@@ -86,7 +86,7 @@ def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:
 
 
 def _of_alert(state: State, alert: Alert) -> str:
-    about = alert.about[1] if alert.about else ""
+    about = " ".join(value for _, value in alert.about)
     who = alert.application_name
     if alert.name in _OF_NOW and outdated(state, alert):
         # Its cause is gone for the moment. Who grows now is to be stopped, not who grew then.

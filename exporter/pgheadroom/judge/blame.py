@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pgheadroom.forecast.climb import least_rise
-from pgheadroom.forecast.exhaustion import Forecast, Pattern
+from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.growth import Culprit, culprit, growth
 from pgheadroom.model.names import OTHER
 from pgheadroom.state import State
@@ -78,7 +78,7 @@ def rising(state: State) -> Taker | None:
                 return Taker(who.application_name, who.took, known, who.holds)
             name = max(grown, key=lambda name: (grown[name], name))
             return Taker(name, grown[name], known, totals[name])
-    leak = max(state.trends.leaking(tracked), key=lambda one: one.change, default=None)
+    leak = max(state.usage.trends.leaking(tracked), key=lambda one: one.change, default=None)
     return leak and Taker(leak.name, leak.change, leak.seconds, tracked[leak.name])
 
 
@@ -123,7 +123,7 @@ def foremost(state: State) -> Foremost | None:
     the faster one tells more.
     """
     horizon = state.thresholds.paging_horizon_seconds
-    found = [one for one in state.forecasts if near(one, horizon)] or state.forecasts
+    found = [one for one in state.usage.forecasts if near(one, horizon)] or state.usage.forecasts
     told = [Foremost(one, to_blame(state, one)) for one in found]
     blamed = [
         (one, who.took / max(1.0, one.forecast.lasts))

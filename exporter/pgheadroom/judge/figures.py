@@ -6,7 +6,7 @@ Worked out from a state when somebody looks; nothing of it is remembered.
 from __future__ import annotations
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.forecast.exhaustion import forecasts, leaking, seconds_left
+from pgheadroom.forecast.exhaustion import forecasts_for, seconds_left
 from pgheadroom.judge.blame import (
     LATELY_SECONDS,
     SHORTEST_SECONDS,
@@ -30,10 +30,9 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
     used, seconds = sample.facts.slots.used, {}
     for tier in Tier:
         limit = sample.facts.slots.limits.of(tier)
-        ahead = state.forecasts
+        ahead = state.usage.forecasts
         if ahead and limit != state.usage.limit:
-            leaks = leaking(state.usage, state.trends, limit, used, sample.at)
-            ahead = forecasts(state.usage, leaks, limit, used, sample.at)
+            ahead = forecasts_for(state.usage, limit, sample.at)
         seconds[tier] = 0.0 if state.free(tier) == 0 else seconds_left(ahead, limit, used)
     return seconds
 
@@ -60,7 +59,7 @@ def climbing_seconds(state: State) -> dict[str, float]:
     """Return for how long each application has climbed without coming back; 0 if it does not."""
     totals = state.applications.totals
     seconds = dict.fromkeys(totals, 0.0)
-    for leak in state.trends.leaking(state.applications.tracked):
+    for leak in state.usage.trends.leaking(state.applications.tracked):
         if leak.name in seconds:
             seconds[leak.name] = leak.seconds
     return seconds
@@ -69,7 +68,7 @@ def climbing_seconds(state: State) -> dict[str, float]:
 def verdicts(state: State) -> dict[str, Verdict]:
     """Return what a person would say of each application's curve."""
     totals = state.applications.totals
-    found = {name: state.trends.verdict(name) for name in totals}
+    found = {name: state.usage.trends.verdict(name) for name in totals}
     mended = {name for name, seconds in climbing_seconds(state).items() if not seconds}
     for name, verdict in found.items():
         if verdict is Verdict.CLIMBING and name in mended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pgheadroom.model.alert import AlertName, Key, Label, Severity
+from pgheadroom.model.alert import About, AlertName, Key, Severity
 
 Words = tuple[str, str | None]
 """The figures in words, and the application to blame, if there is one."""
@@ -18,7 +18,7 @@ class Finding(NamedTuple):
     severity: Severity
     tell: Callable[[], Words]
     """Puts it in words; called when somebody is told, not each time that it is found."""
-    about: Label | None = None
+    about: About = ()
     for_seconds: float = 0.0
     """It becomes an alert when it has been found for so long."""
     keep_firing_seconds: float = 0.0

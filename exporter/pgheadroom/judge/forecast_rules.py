@@ -8,7 +8,7 @@ from functools import partial
 from pgheadroom.durations import duration
 from pgheadroom.forecast.application_trends import ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
-from pgheadroom.forecast.exhaustion import Forecast, Pattern
+from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
@@ -34,7 +34,7 @@ _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 def expected(one: Evaluation) -> Iterator[Finding]:
     """Yield what of the forecasts is worth a ticket."""
     yield from _expected(one)
-    if one.state.trends.leaks:
+    if one.state.usage.trends.leaks:
         yield from _leaking(one)
 
 
@@ -51,7 +51,7 @@ def imminent(one: Evaluation) -> Iterator[Finding]:
         return  # that is another alert's news
     paging = [
         forecast
-        for forecast in one.state.forecasts
+        for forecast in one.state.usage.forecasts
         if near(forecast, one.thresholds.paging_horizon_seconds)
         and _pages(one, forecast, fires=fires)
     ]
@@ -69,7 +69,7 @@ def _come_true(one: Evaluation) -> Words:
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
-    known = state.active.get((name, severity, None))
+    known = state.active.get((name, severity, ()))
     return known is not None and known.alert is not None
 
 
@@ -123,7 +123,7 @@ def _expected(one: Evaluation) -> Iterator[Finding]:
     state, limit, thresholds = one.state, one.limit, one.thresholds
     horizon = thresholds.forecast_horizon_seconds
     fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
-    for forecast in state.forecasts:
+    for forecast in state.usage.forecasts:
         if forecast.seconds > _RELEASE * horizon or forecast.pattern is Pattern.JUMPS:
             continue
         if forecast.pattern is Pattern.CLIMB and (
@@ -144,8 +144,10 @@ def _expected(one: Evaluation) -> Iterator[Finding]:
 def spoken_of(state: State) -> frozenset[str]:
     """Return the applications that alerts and forecasts speak of, or may speak of next."""
     names = {alert.application_name for alert in state.alerts}
-    names |= {leak.name for leak in state.trends.leaks}
-    names |= {who.application_name for ahead in state.forecasts if (who := to_blame(state, ahead))}
+    names |= {leak.name for leak in state.usage.trends.leaks}
+    names |= {
+        who.application_name for ahead in state.usage.forecasts if (who := to_blame(state, ahead))
+    }
     return frozenset(name for name in names if name is not None)
 
 
@@ -153,7 +155,9 @@ def _leaking(one: Evaluation) -> Iterator[Finding]:
     state, thresholds = one.state, one.thresholds
     totals = state.applications.tracked
     lasting = [
-        leak for leak in state.trends.leaking(totals) if leak.seconds >= thresholds.leak_seconds
+        leak
+        for leak in state.usage.trends.leaking(totals)
+        if leak.seconds >= thresholds.leak_seconds
     ]
     if not lasting:
         return
@@ -172,7 +176,7 @@ def _leak_words(state: State, leak: ApplicationTrend) -> Words:
         f" {duration(leak.seconds)}, gave none back, and holds"
         f" {state.applications.tracked[leak.name]}"
     )
-    own = (one.seconds for one in state.forecasts if one.application_name == leak.name)
+    own = (one.seconds for one in state.usage.forecasts if one.application_name == leak.name)
     alone = min(own, default=None)
     words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
     return words, leak.name
@@ -181,7 +185,7 @@ def _leak_words(state: State, leak: ApplicationTrend) -> Words:
 def _foremost_words(one: Evaluation) -> Words:
     """Tell of the forecast that tells most, and of no other end than every other output does."""
     state = one.state
-    first, soonest = foremost(state), state.forecasts[0]
+    first, soonest = foremost(state), state.usage.forecasts[0]
     if first is None:  # no forecast, no alert: see imminent()
         return _come_true(one)
     words = _how(one, first.forecast)
@@ -194,7 +198,7 @@ def _expected_words(one: Evaluation, forecast: Forecast) -> Words:
     words = _how(one, forecast)
     if forecast.pattern in _AT_A_PACE:
         pace = "As it goes on now"
-        if forecast is not one.state.forecasts[0]:
+        if forecast is not one.state.usage.forecasts[0]:
             pace = f"At the pace of the last {_since(one, forecast)}"
         words += f" {pace}, the last goes in {duration(forecast.seconds)}."
     return _blaming(one, words, Foremost(forecast, to_blame(one.state, forecast)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pgheadroom.forecast.exhaustion import Forecast, Pattern, forecasts, leaking
+from pgheadroom.forecast.exhaustion import SLOW, forecast
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, judged
@@ -16,8 +16,6 @@ from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
-_SLOW = 4
-"""What takes hours is looked at when this rung of the history shows something new: every 16 s."""
 _NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
 _ESTIMATE_HOLD_SECONDS = 60.0
 """A parallel query that is taken for clients is over by then, as a rule."""
@@ -31,24 +29,17 @@ def judge(state: State, now: float) -> State:
     """Return *state* with its outlook and its alerts as they are at *now*."""
     thresholds = state.thresholds
     sample = state.sample
-    ahead: tuple[Forecast, ...] = ()
-    limit = 0
-    if sample is not None:
-        limit = sample.facts.slots.limits.of(Tier.ORDINARY)
-        if state.usage.touched > _SLOW:
-            leaks = [*leaking(state.usage, state.trends, limit, sample.facts.slots.used, now)]
-        else:
-            leaks = [one for one in state.forecasts if one.pattern is Pattern.LEAK]
-        ahead = forecasts(state.usage, leaks, limit, sample.facts.slots.used, now)
-    if ahead or state.forecasts:
-        state = state._replace(forecasts=ahead)  # before words are made of it
+    usage = state.usage._replace(forecasts=()) if sample is None else forecast(state.usage, now)
+    limit = usage.limit
+    if usage is not state.usage:
+        state = state._replace(usage=usage)  # before words are made of it
     findings = [*shortage(state, limit, thresholds, now)]
     blind = state.outcome is not Outcome.OK
     if not blind and sample is not None:
         evaluation = Evaluation(state, sample, limit)
-        if ahead:
+        if usage.forecasts:
             findings += imminent(evaluation)
-        if state.usage.touched > _SLOW:
+        if usage.touched > SLOW:
             findings += expected(evaluation)
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
@@ -93,7 +84,7 @@ def _blind_to(state: State) -> frozenset[AlertName]:
     reading; and that nobody can see, until somebody does.
     """
     if state.outcome is Outcome.OK:
-        return _NEVER if state.usage.touched > _SLOW else _BY_THE_HOUR
+        return _NEVER if state.usage.touched > SLOW else _BY_THE_HOUR
     if state.outcome is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
     if (state.sample is None or state.restored) and state.outcome not in NO_SLOT:

@@ -217,7 +217,7 @@ def _limits(state: State, use: Capacity, thresholds: Thresholds) -> Iterator[Fin
                 name,
                 severity,
                 partial(_limit_words, state, use),
-                about=(str(use.scope.kind), use.name),
+                about=((str(use.scope.kind), use.name),),
                 for_seconds=thresholds.limit_hold_seconds,
                 hysteresis=use.used < ratio * use.limit,
             )

@@ -38,7 +38,7 @@ def standing(state: State) -> Standing:
         return Standing.FULL
     if state.outcome is not Outcome.OK:
         return Standing.BLIND
-    if state.forecasts:
+    if state.usage.forecasts:
         return Standing.RUNNING_OUT
     if state.alerts:
         return Standing.ALARMED

@@ -85,7 +85,7 @@ def peaks(state: State) -> Iterator[Point]:
     """Yield the highest use inside each window."""
     if state.sample is not None:
         for label, seconds in WINDOWS:
-            highest = state.peaks.highest(seconds, state.sample.at)
+            highest = state.usage.recent_max.highest(seconds, state.sample.at)
             if highest is not None:
                 yield (label,), highest
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 Label = tuple[str, str]
+About = tuple[Label, ...]
+"""What tells an alert from others of its name: a role; of a pool its database and its user."""
 
 
 class Severity(enum.StrEnum):
@@ -69,7 +71,7 @@ SUMMARIES: dict[AlertName, str] = {
 }
 """One sentence each, the same whatever the figures are; those are in the description."""
 
-Key = tuple[AlertName, Severity, Label | None]
+Key = tuple[AlertName, Severity, About]
 """What makes an alert the same as one of another time."""
 
 RUNBOOKS = "https://github.com/pgheadroom/pgheadroom/blob/main/alerts/runbooks"
@@ -87,8 +89,8 @@ class Alert:
     """The figures in words, with units, and the culprit."""
     application_name: str | None = None
     """The application to look at first; None where no application is to blame."""
-    about: Label | None = None
-    """A label that tells this alert from others of its name: ``("role", "app")``."""
+    about: About = ()
+    """Labels that tell this alert from others of its name: ``(("role", "app"),)``."""
     told_at: float | None = None
     """As of when the description is, in seconds since the epoch: when the alert's cause was last
     seen. None where that is not known, as in a file of an older version."""

@@ -17,10 +17,10 @@ from functools import cached_property
 from urllib.parse import quote
 
 from pgheadroom.durations import moment
-from pgheadroom.model.alert import Alert, AlertName, Label, Severity
+from pgheadroom.model.alert import About, Alert, AlertName, Severity
 from pgheadroom.text import harmless
 
-Key = tuple[str, str, AlertName, Severity, Label | None]
+Key = tuple[str, str, AlertName, Severity, About]
 """What makes it the same alert as one of another time, of any target."""
 
 Message = dict[str, str | dict[str, str]]
@@ -206,8 +206,7 @@ def message(one: Notification, now: float, options: NotificationOptions) -> Mess
     }
     if one.server:
         labels["server"] = one.server
-    if alert.about is not None:
-        labels[alert.about[0]] = harmless(alert.about[1])
+    labels |= {name: harmless(value) for name, value in alert.about}
     of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
     annotations = {
         "summary": alert.summary,

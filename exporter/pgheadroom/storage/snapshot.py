@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pgheadroom.forecast.application_trends import ApplicationTrends
-from pgheadroom.forecast.exhaustion import Forecast
+from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Key
 from pgheadroom.model.applications import Applications
@@ -39,8 +38,6 @@ class Snapshot:
     """As of when, in seconds since the epoch."""
     usage: Usage
     """Without what belongs to the newest sample alone."""
-    trends: ApplicationTrends
-    forecasts: tuple[Forecast, ...]
     active: Mapping[Key, ActiveAlert]
     identifier: str = ""
     """Of the server, as last known."""
@@ -50,13 +47,13 @@ class Snapshot:
 
 def taken(state: State, at: float) -> Snapshot:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
-    usage = state.usage._replace(touched=0, totals={}, spans={})
+    usage = state.usage._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
     last = None
     if state.sample is not None:
         holders = state.sample.holders._replace(groups=())
         facts = state.sample.facts._replace(sessions=())
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
-    return Snapshot(at, usage, state.trends, state.forecasts, state.active, state.identifier, last)
+    return Snapshot(at, usage, state.active, state.identifier, last)
 
 
 def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
@@ -75,8 +72,6 @@ def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
         fresh = fresh._replace(sample=sample, restored=True, applications=applications)
     return fresh._replace(
         usage=snapshot.usage,
-        trends=snapshot.trends,
-        forecasts=snapshot.forecasts,
         active=active,
         identifier=snapshot.identifier,
         alerts=tuple(one.alert for one in active.values() if one.alert is not None),

@@ -27,9 +27,9 @@ from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
 from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 3
+FORMAT = 4
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_READ = (1, 2, FORMAT)
+_READ = (1, 2, 3, FORMAT)
 """Older formats are read all the same."""
 _PATTERNS = {"strokes": "jumps", "range": "cycle"}
 """What formats 1 and 2 call two patterns of a forecast."""
@@ -82,8 +82,10 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
         found = document["memory"]
         if document["format"] < 2:  # noqa: PLR2004 - a format's number
             found = _from_format_1(found)
-        if document["format"] < FORMAT:
+        if document["format"] < 3:  # noqa: PLR2004 - a format's number
             found = _from_format_2(found)
+        if document["format"] < FORMAT:
+            found = _from_format_3(found)
         snapshot: Snapshot = typed(Snapshot, found)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
@@ -116,6 +118,26 @@ def _from_format_2(found: Plain) -> Plain:
     except (TypeError, ValueError):
         raise UnfitError from None
     return [at, usage, trends, renamed, *rest]
+
+
+def _from_format_3(found: Plain) -> Plain:
+    """Return what the third format says: at most one label to an alert, and a last sample.
+
+    The sample is left out: it is only shown until there is another.
+    """
+    try:
+        at, usage, trends, forecasts, active, identifier, _ = found
+        gathered = [*usage[:5], 0, *usage[5:], [[]], trends, forecasts]
+        labelled = [
+            [
+                [name, severity, [about] if about else []],
+                [since, one and [*one[:5], [one[5]] if one[5] else [], *one[6:]], *rest],
+            ]
+            for (name, severity, about), (since, one, *rest) in active
+        ]
+    except (TypeError, ValueError, LookupError):
+        raise UnfitError from None
+    return [at, gathered, labelled, identifier, None]
 
 
 def _document(data: bytes) -> Plain:
@@ -202,13 +224,13 @@ def _check(snapshot: Snapshot) -> None:
         raise DamagedError("its climbs are not in order")
     if usage.cycles.next is not None and usage.cycles.next.last not in usage.cycles.peaks:
         raise DamagedError("its cycles are not in order")
-    _check_trends(snapshot.trends)
+    _check_trends(usage.trends)
     if snapshot.last is not None:
         _check_last(snapshot.last)
     for key, active in snapshot.active.items():
         alert = active.alert
         name, severity, about = key
-        known = severity in SEVERITIES[name] and (about is None or about[0] in _ABOUT)
+        known = severity in SEVERITIES[name] and all(label in _ABOUT for label, _ in about)
         if not known or (alert is not None and alert.key != key):
             raise DamagedError("its alerts are not in order")
 

@@ -164,8 +164,9 @@ def _description(state: State, alert: Alert) -> str:
 def _alert(alert: Alert, now: float) -> Text:
     page = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  "
     line = Text.assemble((page, _LOOKS[str(alert.severity)]), (str(alert.name), "bold"))
-    if alert.about is not None:
-        line.append(f" ({alert.about[0]} {escaped(alert.about[1])})")
+    if alert.about:
+        about = ", ".join(f"{name} {escaped(value)}" for name, value in alert.about)
+        line.append(f" ({about})")
     line.append(f"  for {duration(round(max(0.0, now - alert.since)))}", "dim")
     return line
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pgheadroom.durations import moment
-from pgheadroom.model.alert import Alert, AlertName, Label, Severity
+from pgheadroom.model.alert import About, Alert, AlertName, Severity
 from pgheadroom.watch.changes import LogLine, Value
 
 CULPRIT_SECONDS = 15.0
 """Another application is told when it has been the one to blame for so long: two of like size may
 take turns with every sample."""
 
-_Key = tuple[AlertName, Label | None]
+_Key = tuple[AlertName, About]
 _SEVERITIES = list(Severity)
 
 
@@ -112,7 +112,7 @@ def _line(level: int, event: str, alert: Alert, **more: Value) -> LogLine:
     fields: dict[str, Value] = {
         "alertname": str(alert.name),
         "severity": str(alert.severity),
-        **({} if alert.about is None else dict([alert.about])),
+        **dict(alert.about),
         **({} if alert.application_name is None else {"application_name": alert.application_name}),
         "reason": alert.description,
     }

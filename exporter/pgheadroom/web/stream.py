@@ -219,7 +219,12 @@ def _urgent(state: State) -> Figures:
 def _figures(state: State) -> Figures:
     """Return what of *state* is worth an event: all but when it was sampled."""
     slots = None if state.sample is None else state.sample.facts.slots
-    return *_urgent(state), slots, state.forecasts, [alert.description for alert in state.alerts]
+    return (
+        *_urgent(state),
+        slots,
+        state.usage.forecasts,
+        [alert.description for alert in state.alerts],
+    )
 
 
 def _event(kind: str, data: bytes) -> bytes:

@@ -121,7 +121,7 @@ def _slots(state: State, slots: Slots, at: float) -> View:
             "reserved": limits.reserved,
             "provider": limits.provider_reserved,
         },
-        "peak": {label: state.peaks.highest(seconds, at) for label, seconds in WINDOWS},
+        "peak": {label: state.usage.recent_max.highest(seconds, at) for label, seconds in WINDOWS},
     }
 
 
@@ -193,7 +193,7 @@ def _alert(alert: Alert) -> View:
         "description": alert.description,
         "told_at": alert.told_at,
         "application_name": alert.application_name,
-        "about": dict([alert.about]) if alert.about else {},
+        "about": dict(alert.about),
         "runbook_url": alert.runbook_url,
     }
 

@@ -28,7 +28,7 @@ EVERY = 30.0
 
 
 def seen(shape: Shape, seconds: float = 3 * HOUR, every: float = EVERY) -> ApplicationTrends:
-    return after(samples(shape, seconds, every)).trends
+    return after(samples(shape, seconds, every)).usage.trends
 
 
 def test_an_application_that_takes_and_never_gives_back_climbs() -> None:
@@ -70,18 +70,18 @@ def test_a_jump_to_another_size_is_no_climb() -> None:
 
 def test_a_climb_that_was_given_back_is_mended() -> None:
     state = after(samples(curve("web", lambda at: at / 300), 3 * HOUR, EVERY))
-    (leak,) = state.trends.leaks
-    assert list(state.trends.leaking({"web": leak.level})) == [leak]
-    assert list(state.trends.leaking({"web": leak.level - leak.change})) == []
-    assert list(state.trends.leaking({})) == []
+    (leak,) = state.usage.trends.leaks
+    assert list(state.usage.trends.leaking({"web": leak.level})) == [leak]
+    assert list(state.usage.trends.leaking({"web": leak.level - leak.change})) == []
+    assert list(state.usage.trends.leaking({})) == []
 
 
 def test_the_second_morning_is_no_leak_where_the_first_was_one() -> None:
     # Each day the same; only the first goes where use has never been.
     state = after(samples(daily("web", 10, 60, spread=0.0), 1.5 * DAY, 60.0))
     first = after(samples(daily("web", 10, 60, spread=0.0), 0.4 * DAY, 60.0))
-    assert first.trends.leaks
-    assert state.trends.leaks == ()
+    assert first.usage.trends.leaks
+    assert state.usage.trends.leaks == ()
 
 
 def test_nothing_is_said_before_a_rung_is_full() -> None:

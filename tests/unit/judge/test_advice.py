@@ -18,7 +18,7 @@ def firing(*alerts: Alert) -> State:
 
 
 def alert(name: AlertName, severity: Severity | None = None) -> Alert:
-    about = ("role", "shop") if name in (AlertName.ROLE, AlertName.DATABASE) else None
+    about = (("role", "shop"),) if name in (AlertName.ROLE, AlertName.DATABASE) else ()
     return Alert(name, severity or SEVERITIES[name][-1], START, "words", "checkout", about)
 
 
@@ -29,7 +29,7 @@ def test_when_all_is_well_there_is_nothing_to_do() -> None:
 
 def test_a_forecast_that_is_no_alert_yet_is_worth_a_look() -> None:
     state = after(samples(together(pool("web", 10, 1), climb("leaky", 0, 1 / 10)), 450))
-    assert (state.alerts, bool(state.forecasts)) == ((), True)
+    assert (state.alerts, bool(state.usage.forecasts)) == ((), True)
     assert to_do(state).startswith("Keep an eye on leaky.")
 
 

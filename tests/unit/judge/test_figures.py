@@ -73,7 +73,7 @@ def test_growth_is_told_over_the_last_five_minutes() -> None:
 def test_with_a_forecast_growth_is_told_over_what_it_was_seen_in() -> None:
     shape = together(pool("web", 30), climb("leaky", 0, 1 / 5, begins=300))
     state = after(samples(shape, 600))
-    assert state.forecasts
+    assert state.usage.forecasts
     assert growth_rates(state) == {"web": 0.0, "leaky": pytest.approx(0.2, rel=0.15)}
 
 
@@ -94,7 +94,7 @@ def test_a_leak_is_told_with_its_length_and_everybody_else_with_none() -> None:
 def test_a_mended_leak_is_stable() -> None:
     shape = curve("leaky", lambda at: 5 + at / 300 if at < 3 * HOUR else 5)
     state = after(samples(shape, 3 * HOUR + MINUTE, 30.0))
-    assert state.trends.leaks
+    assert state.usage.trends.leaks
     assert climbing_seconds(state) == {"leaky": 0.0}
     assert verdicts(state) == {"leaky": Verdict.STABLE}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, judged
-from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Label, Severity
+from pgheadroom.model.alert import About, ActiveAlert, Alert, AlertName, Key, Severity
 
 
 def saying(words: str) -> Callable[[], Words]:
@@ -21,7 +21,7 @@ def finding(
     name: AlertName = AlertName.LOW,
     words: str = "few",
     *,
-    about: Label | None = None,
+    about: About = (),
     hold: float = 10.0,
     lasts: float = 0.0,
     hysteresis: bool = False,
@@ -43,7 +43,7 @@ def keeping(found: Finding) -> Finding:
 
 LOW = finding()
 EXPECTED = finding(AlertName.EXPECTED, "soon", hold=0.0, lasts=100.0)
-ROLES = [finding(AlertName.ROLE, about=("role", role)) for role in ("a", "b")]
+ROLES = [finding(AlertName.ROLE, about=(("role", role),)) for role in ("a", "b")]
 RESOLVE = 30.0
 
 At = tuple[float, list[Finding]]
@@ -182,9 +182,9 @@ def test_each_role_has_an_alert_of_its_own() -> None:
     told = over(*[(at, ROLES) for at in (0.0, 10.0)], (20, ROLES[:1]), (50, ROLES[:1]))
     assert [[alert.about for alert in fires] for fires in told] == [
         [],
-        [("role", "a"), ("role", "b")],
-        [("role", "a"), ("role", "b")],
-        [("role", "a")],
+        [(("role", "a"),), (("role", "b"),)],
+        [(("role", "a"),), (("role", "b"),)],
+        [(("role", "a"),)],
     ]
 
 

@@ -91,7 +91,7 @@ def well_formed(state: State) -> None:
         assert alert.description.endswith((".", ")"))
         assert alert.description.isprintable()
         assert alert.key in state.active
-    seconds = [forecast.seconds for forecast in state.forecasts]
+    seconds = [forecast.seconds for forecast in state.usage.forecasts]
     assert seconds == sorted(seconds)
 
 
@@ -126,7 +126,7 @@ def test_a_reading_long_after_all_others_finds_no_forecast(
 ) -> None:
     state = after(found)
     later = step(state, reading(START + 1e6 + pause, {"a": 1}), POLICY)
-    assert later.forecasts == ()
+    assert later.usage.forecasts == ()
 
 
 def test_knocks_and_failures_do_not_change_how_use_went() -> None:
@@ -137,14 +137,14 @@ def test_knocks_and_failures_do_not_change_how_use_went() -> None:
     ):
         later = step(state, found, POLICY)
         assert later.usage is state.usage
-        assert later.trends is state.trends
+        assert later.usage.trends is state.usage.trends
 
 
 def test_a_calm_target_keeps_the_same_alerts_and_watches_nothing() -> None:
     state = after(samples(pool("web", 30, 2), 30 * MINUTE))
     assert state.active == {}
     assert state.alerts == ()
-    assert state.forecasts == ()
+    assert state.usage.forecasts == ()
 
 
 def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
@@ -169,7 +169,7 @@ def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
 @pytest.mark.parametrize("used", [0, 50, 97])
 def test_a_first_sample_foretells_nothing(used: int) -> None:
     state = after([reading(START, {"web": used})])
-    assert state.forecasts == ()
+    assert state.usage.forecasts == ()
     assert {alert.name for alert in state.alerts} <= {AlertName.EXHAUSTED}
 
 
@@ -197,7 +197,7 @@ def test_no_page_and_no_peak_rests_on_an_estimate(found: list[Reading]) -> None:
     for one in found:
         state = step(state, _estimated(one), POLICY)
         well_formed(state)
-        assert state.peaks.highest(300.0, one.at) is None
+        assert state.usage.recent_max.highest(300.0, one.at) is None
         refused = state.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY)
         pages = {alert.name for alert in state.alerts if alert.severity is Severity.CRITICAL}
         if not refused:

@@ -322,7 +322,7 @@ def test_a_connection_limit_in_use_is_told_after_its_hold(kind: str, name: Alert
     assert watch.sees(limited(60, 40, 50, kind)) == [(name, WARNING)]
     alert = watch.alert(name, WARNING)
     assert alert is not None
-    assert alert.about == (kind, "app")
+    assert alert.about == ((kind, "app"),)
     assert f"{kind} app has 40 of the 50 connections" in alert.description
     watch.over(limited(61 + second, 50, 50, kind) for second in range(60))
     assert watch.alert(name) is None

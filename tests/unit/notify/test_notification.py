@@ -82,7 +82,7 @@ def test_what_was_told_waits_for_the_beat() -> None:
     "changed",
     [
         replace(LOW, severity=Severity.CRITICAL),
-        replace(LOW, about=("role", "app")),
+        replace(LOW, about=(("role", "app"),)),
     ],
 )
 def test_what_is_another_alert_is_due_at_once(changed: Alert) -> None:
@@ -125,7 +125,7 @@ def test_words_alone_are_told_from_another_alert() -> None:
     assert found is not None
     assert [one.alert for one in found.values()] == [other, EXHAUSTED]
     assert found.keys() == known.keys()
-    for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=("role", "app"))]):
+    for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=(("role", "app"),))]):
         assert reworded(known, "db", alerts) is None
     assert reworded(known, "other", [LOW]) is None
     assert reworded(firing(before=known), "db", [LOW]) is None
@@ -201,7 +201,7 @@ def test_last_words_are_what_is_not_known_yet() -> None:
 
 def test_the_words_of_the_api() -> None:
     options = NotificationOptions(30.0, {"team": "payments"}, "https://headroom.example/db")
-    alert = replace(EXHAUSTED, about=("role", "app"))
+    alert = replace(EXHAUSTED, about=(("role", "app"),))
     assert message(Notification("db:1", alert), T + 2.5, options) == {
         "labels": {
             "alertname": "PostgresConnectionsExhausted",
@@ -231,7 +231,7 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_what_clients_say_is_made_harmless_wherever_it_stands() -> None:
     name = "<!channel> \u202e[x](https://evil.example)"
     alert = replace(EXHAUSTED, description=f"It is {name}.", application_name=name)
-    told = json.dumps(message(Notification("db", replace(alert, about=("role", name))), T, FORM))
+    told = json.dumps(message(Notification("db", replace(alert, about=(("role", name),))), T, FORM))
     for active in ("<!", "](", "https://evil", "\\u202e"):
         assert active in json.dumps(name)
         assert active not in told.replace("\\\\u202e", "")
@@ -247,7 +247,8 @@ alerts = st.sampled_from(
         since=st.floats(T - 1e6, T + 1e3),
         description=st.text(max_size=20) | st.integers().map(str),
         application_name=st.none() | st.text(max_size=5),
-        about=st.none() | st.tuples(st.sampled_from(["role", "database"]), st.text(max_size=5)),
+        about=st.just(())
+        | st.tuples(st.tuples(st.sampled_from(["role", "database"]), st.text(max_size=5))),
     )
 )
 
@@ -278,7 +279,7 @@ class Model:
         return sum(until > now for until in self.until.values())
 
 
-KINDS = (LOW, EXHAUSTED, replace(LOW, about=("role", "a")))
+KINDS = (LOW, EXHAUSTED, replace(LOW, about=(("role", "a"),)))
 moments_of_a_life = st.lists(
     st.tuples(
         st.floats(0.01, 400.0),  # seconds that pass

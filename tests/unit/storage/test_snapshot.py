@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.support.readings import POLICY, sample
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.forecast.exhaustion import Forecast, Pattern
+from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
+from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.reading import (
     FAILURES,
@@ -124,7 +125,7 @@ def test_what_foretells_and_what_fires_is_remembered(state: State) -> None:
 
 def test_those_three_hold_all_there_is_to_remember() -> None:
     assert {alert.name for alert in LEAK.alerts} >= {AlertName.EXHAUSTED, AlertName.LEAKING}
-    assert LEAK.trends.leaks[0].verdict is Verdict.CLIMBING
+    assert LEAK.usage.trends.leaks[0].verdict is Verdict.CLIMBING
     assert any(LEAK.usage.climbs)
     assert all(LEAK.usage.history.rungs[:12])
     assert CYCLE.usage.cycles.next is not None
@@ -144,12 +145,14 @@ def test_after_a_restart_it_judges_as_if_there_had_been_none(
     anew = restored(State("db"), kept(state, now), now)
     for reading in samples(later, now):
         state, anew = step(state, reading, POLICY), step(anew, reading, POLICY)
-        assert (anew.active, anew.alerts, anew.forecasts) == (
+        assert (anew.active, anew.alerts, anew.usage.forecasts) == (
             state.active,
             state.alerts,
-            state.forecasts,
+            state.usage.forecasts,
         )
-        assert (anew.usage, anew.trends) == (state.usage, state.trends)
+        assert anew.usage._replace(recent_max=RollingMax()) == state.usage._replace(
+            recent_max=RollingMax()
+        )
 
 
 def test_what_fires_is_shown_before_there_is_a_reading() -> None:
@@ -225,15 +228,49 @@ def test_a_file_of_the_version_before_is_read() -> None:
 )
 def test_format_2_had_other_names_for_patterns(pattern: Pattern, before: str) -> None:
     forecast = Forecast(pattern, 600.0, 1e6, 2e6, 12.0, 80)
-    snapshot = taken(LEAK._replace(forecasts=(forecast,)), 2e6)
+    state = LEAK._replace(usage=LEAK.usage._replace(forecasts=(forecast,)), sample=None)
+    snapshot = taken(state, 2e6)
     document = json.loads(gzip.decompress(pack(snapshot, "db")))
+    document["memory"] = as_format_3(document["memory"])
     assert document["memory"][3][0][0] == pattern
     document["memory"][3][0][0] = before
     document["format"] = 2
-    assert unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6) == snapshot
+    read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
+    assert read == replace(snapshot, usage=snapshot.usage._replace(used=0))
 
 
-WATCHED: Key = (AlertName.LOW, Severity.WARNING, None)
+def as_format_3(memory: list[Any]) -> list[Any]:
+    """Return what a file holds as the third format had it: trends and forecasts apart."""
+    at, usage, active, identifier, last = memory
+    trends, forecasts = usage[-2:]
+    usage = [*usage[:5], *usage[6:-3]]
+
+    def one(about: list[Any]) -> list[Any] | None:
+        return about[0] if about else None
+
+    labelled = [
+        [
+            [name, severity, one(about)],
+            [since, alert and [*alert[:5], one(alert[5]), *alert[6:]], *rest],
+        ]
+        for (name, severity, about), (since, alert, *rest) in active
+    ]
+    return [at, usage, trends, forecasts, labelled, identifier, last]
+
+
+def test_format_3_had_one_label_and_trends_apart() -> None:
+    label = (("role", "app"),)
+    alert = Alert(AlertName.ROLE, Severity.WARNING, 1e6, "8 of 10", about=label)
+    active = {**LEAK.active, alert.key: ActiveAlert(1e6, alert)}
+    snapshot = taken(LEAK._replace(active=active), 2e6)
+    document = json.loads(gzip.decompress(pack(snapshot, "db")))
+    document |= {"memory": as_format_3(document["memory"]), "format": 3}
+    read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
+    # The newest sample of another shape is not read: there is another within a second.
+    assert read == replace(snapshot, last=None, usage=snapshot.usage._replace(used=0))
+
+
+WATCHED: Key = (AlertName.LOW, Severity.WARNING, ())
 
 
 def low(**changes: Any) -> ActiveAlert:  # noqa: ANN401 - any field
@@ -262,7 +299,7 @@ def test_an_alert_outlives_a_restart_but_not_a_holiday(
     seconds: float,
     goes_on: bool,  # noqa: FBT001 - parametrized
 ) -> None:
-    snapshot = Snapshot(1000.0, State("db").usage, State("db").trends, (), {WATCHED: active})
+    snapshot = Snapshot(1000.0, State("db").usage, {WATCHED: active})
     fresh = State("db", Thresholds(resolve_hold_seconds=hold))
     anew = restored(fresh, snapshot, 1000.0 + seconds)
     assert (WATCHED in anew.active) is goes_on
@@ -273,7 +310,7 @@ def firing(*names: AlertName) -> State:
     """Return the state after a restart during which critical alerts of *names* fired."""
     alerts = [Alert(name, Severity.CRITICAL, 100.0, "before") for name in names]
     active = {alert.key: ActiveAlert(90.0, alert) for alert in alerts}
-    snapshot = Snapshot(1000.0, State("db").usage, State("db").trends, (), active)
+    snapshot = Snapshot(1000.0, State("db").usage, active)
     fresh = State("db", Thresholds(resolve_hold_seconds=0))
     return restored(fresh, snapshot, 1010.0)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.histories import START, climb, let_in, pool, reading, samples, together
 from tests.support.readings import POLICY
 
-from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.alert import About, Alert, AlertName, Severity
 from pgheadroom.model.reading import Failure, Outcome, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
@@ -51,14 +51,14 @@ def alert(
     name: AlertName = AlertName.EXHAUSTED,
     severity: Severity = CRITICAL,
     who: str | None = "web",
-    about: tuple[str, str] | None = None,
+    about: About = (),
 ) -> Alert:
     return Alert(name, severity, START, f"{who} holds most.", who, about, START + 5)
 
 
 def test_it_begins_and_ends_with_all_there_is_to_say() -> None:
     log = Log()
-    role = alert(AlertName.ROLE, WARNING, None, ("role", "shop"))
+    role = alert(AlertName.ROLE, WARNING, None, (("role", "shop"),))
     assert log.hear(0, alert(), role) == ["alert begins"] * 2
     assert log.hear(1, alert(), role) == []
     assert log.hear(65, role) == ["alert ends"]

@@ -10,7 +10,7 @@ from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
-from pgheadroom.model.slots import Tier
+from pgheadroom.model.target_kind import TargetKind
 from pgheadroom.model.thresholds import Thresholds
 
 _NOT_PROBED = ProbeLog()
@@ -21,6 +21,7 @@ class State(NamedTuple):
 
     target: str
     thresholds: Thresholds = Thresholds()
+    kind: TargetKind = TargetKind.POSTGRES
     outcome: Outcome | None = None
     """By the newest reading; None before there was one."""
     since: float | None = None
@@ -71,31 +72,13 @@ class State(NamedTuple):
         """Return the state when the server is at *address*; of another one, nothing is kept."""
         return self if address == self.address else self._replace(address=address, identifier="")
 
-    def free(self, tier: Tier) -> int | None:
-        """Return how many slots a role of *tier* can still get now; None when never known.
+    @property
+    def free(self) -> int | None:
+        """How much an ordinary client can still take; None when never known, or unlimited.
 
-        A refusal is news about the slots: while the newest reading is one, its word counts more
-        than the last sample's, and counts without one too.
+        A refusal is news: while the newest reading is one, its word counts more than the last
+        sample's, and counts without one too.
         """
-        if self.outcome is Outcome.FULL:
+        if self.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY):
             return 0
-        if self.outcome is Outcome.RESERVED_ONLY:
-            return self._free_of_reserve(tier)
-        return None if self.sample is None else self.sample.facts.slots.free(tier)
-
-    def _free_of_reserve(self, tier: Tier) -> int | None:
-        """Return what is free for *tier* when we were told that only reserved slots are left.
-
-        Our own role decides how much that tells: refused as an ordinary one, nothing is known of
-        the reserve but that some of it is left; refused as a member of
-        pg_use_reserved_connections, that too is gone (postinit.c, InitPostgres).
-        """
-        if self.sample is None:
-            return 0 if tier is Tier.ORDINARY else None
-        refused = [Tier.ORDINARY]
-        if self.sample.facts.server.reserve:
-            refused.append(Tier.RESERVED)
-        if tier in refused:
-            return 0
-        limits = self.sample.facts.slots.limits
-        return min(self.sample.facts.slots.free(tier), limits.of(tier) - limits.of(refused[-1]))
+        return None if self.sample is None else self.sample.main.free

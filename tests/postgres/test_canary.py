@@ -16,7 +16,6 @@ from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import Failure, Outcome, Probe
-from pgheadroom.model.slots import Tier
 from pgheadroom.postgres.canary import APPLICATION_NAME, Canary
 from pgheadroom.postgres.login import ConnectOptions
 
@@ -200,7 +199,7 @@ async def test_it_comes_again_as_soon_as_there_is_room(
     sessions, _ = clients.fill(guest.tcp, user="app")
     await watched.visit()
     assert newest(watched).outcome is Outcome.RESERVED_ONLY
-    assert (await watched.sample()).free(Tier.ORDINARY) == 0
+    assert (await watched.sample()).free == 0
     before = newest(watched)
     await watched.visit()
     assert newest(watched) is before
@@ -208,7 +207,7 @@ async def test_it_comes_again_as_soon_as_there_is_room(
         session.close()
 
     async def room() -> bool:
-        return bool((await watched.sample()).free(Tier.ORDINARY))
+        return bool((await watched.sample()).free)
 
     await auntil(room, 5, "room")
     await watched.visit()
@@ -235,7 +234,7 @@ async def test_a_refusal_of_ours_tells_that_there_was_no_room(
     assert newest(watched).outcome is Outcome.FULL
 
     async def room() -> bool:
-        return bool((await watched.sample()).free(Tier.ORDINARY))
+        return bool((await watched.sample()).free)
 
     await auntil(room, 5, "room")
     await watched.visit()

@@ -12,6 +12,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
+from pgheadroom.judge.figures import free_for
 from pgheadroom.model.reading import Failure, Outcome
 from pgheadroom.model.slots import Tier
 
@@ -54,7 +55,7 @@ async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None
     assert state.outcome is Outcome.OK
     assert state.sample is not None
     assert state.sample.facts.slots.limits.max_connections == 30
-    assert state.free(Tier.SUPERUSER) == 29
+    assert free_for(state, Tier.SUPERUSER) == 29
 
 
 async def test_restarted_while_everybody_comes_back(
@@ -70,7 +71,7 @@ async def test_restarted_while_everybody_comes_back(
     assert state.outcome is Outcome.FULL
     assert state.sample is not None
     assert state.sample.facts.slots.limits.max_connections == 20
-    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
     sessions[0].close()
     await until_condition(watched, Outcome.OK)
 
@@ -246,7 +247,7 @@ async def test_after_a_stop_the_state_says_what_is_left(
     await watched.sample()
     pg.stop("fast" if mode == "fast" else "immediate")
     await until_condition(watched, Outcome.UNREACHABLE)
-    assert watched.state.free(Tier.ORDINARY) is not None
+    assert watched.state.free is not None
 
 
 async def test_a_login_that_hangs_is_not_repeated(pg: Postgres, watch: Watcher) -> None:

@@ -19,6 +19,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.storm import Storm
 from tests.support.servers.wait import auntil
 
+from pgheadroom.judge.figures import free_for
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 
@@ -31,7 +32,7 @@ async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watche
     state = await watched.knock()
     assert state.knocks.newest is not None
     assert state.knocks.newest.outcome is Outcome.FULL
-    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
     clients.close()
 
     async def sampled() -> bool:
@@ -47,7 +48,7 @@ async def test_full_while_we_are_there(pg: Postgres, clients: Clients, watch: Wa
     clients.fill(pg.tcp)
     state = await watched.sample()
     assert state.outcome is Outcome.OK
-    assert state.free(Tier.SUPERUSER) == 0
+    assert free_for(state, Tier.SUPERUSER) == 0
     state = await watched.knock()
     assert state.knocks.newest is not None
     assert state.knocks.newest.outcome is Outcome.FULL
@@ -65,7 +66,7 @@ async def test_an_ordinary_role_meets_the_reserve(
     clients.admitted(pg.tcp)
     state = await watched.sample()
     assert state.outcome is Outcome.RESERVED_ONLY
-    assert state.free(Tier.ORDINARY) == 0
+    assert state.free == 0
     assert state.sample is known.sample, "the last sample is kept, with its time"
     assert state.sample.facts.slots.limits.max_connections == 20
 
@@ -77,7 +78,7 @@ async def test_only_the_reserve_is_left_before_we_come(
     clients.fill(pg.tcp, user="watcher")
     state = await watch(pg.dsn(user="watcher")).sample()
     assert state.outcome is Outcome.RESERVED_ONLY
-    assert [state.free(tier) for tier in Tier] == [0, None, None]
+    assert [free_for(state, tier) for tier in Tier] == [0, None, None]
 
 
 async def test_logins_that_are_refused_again_and_again_get_into_no_reserve(
@@ -280,7 +281,7 @@ async def test_sockets_that_never_say_a_word(
     assert 40 < opened < 80
     state = await watched.sample()
     assert state.outcome is Outcome.OK
-    assert state.free(Tier.SUPERUSER) == 19
+    assert free_for(state, Tier.SUPERUSER) == 19
     assert state.knocks.failures[Outcome.FULL] == 1
 
 

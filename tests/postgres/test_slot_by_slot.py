@@ -12,6 +12,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
+from pgheadroom.judge.figures import free_for
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import RdsReserve, Tier
@@ -58,7 +59,7 @@ async def test_a_role_is_let_in_exactly_while_its_tier_has_a_free_slot(
     for tier, user in tiers:
         while True:
             state = await settled(watched)
-            free = state.free(tier)
+            free = free_for(state, tier)
             answer = clients.connect(address, user=user)
             assert isinstance(answer, Session) == (free != 0), f"{free} free for {tier}"
             if not isinstance(answer, Session):
@@ -68,7 +69,7 @@ async def test_a_role_is_let_in_exactly_while_its_tier_has_a_free_slot(
     assert state.sample is not None
     assert admitted == 19
     assert state.sample.main.used == 20
-    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
     assert state.sample.facts.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
 
 
@@ -131,7 +132,7 @@ async def test_stalled_logins_are_seen_on_every_version(
     pg.require_scram("stalled")
     watched = watch(pg.dsn())
     state = await watched.sample()
-    assert state.free(Tier.SUPERUSER) == 19
+    assert free_for(state, Tier.SUPERUSER) == 19
     assert clients.stall(pg.tcp, 19, user="stalled") is None
 
     async def seen() -> State | None:
@@ -141,11 +142,11 @@ async def test_stalled_logins_are_seen_on_every_version(
         return state if (slots.hidden, slots.used) == (19, 20) else None
 
     state = await auntil(seen, 3, "sight of 19 hidden slots")
-    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
     assert state.applications.counts["unnamed", "starting"] == 19
     clients.close()
     state = await settled(watched)
-    assert state.free(Tier.SUPERUSER) == 19
+    assert free_for(state, Tier.SUPERUSER) == 19
 
 
 async def test_a_role_that_may_not_see_others_says_so_and_estimates(

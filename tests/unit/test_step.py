@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, SERVER, sample
 
-from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.judge.figures import exhaustion_seconds, free_for
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Tier
@@ -29,7 +29,7 @@ def after(*readings: Reading) -> State:
 def test_a_sample_is_all_there_is_to_know() -> None:
     state = after(sample())
     assert state.outcome is Outcome.OK
-    assert state.free(Tier.ORDINARY) == 11
+    assert state.free == 11
     assert state.applications.counts == {("api", "idle"): 4}
 
 
@@ -37,7 +37,7 @@ def test_a_refusal_keeps_the_last_use_and_says_that_nothing_is_free() -> None:
     state = after(sample(), failure(Outcome.FULL))
     assert state.sample is not None
     assert state.sample.main.used == 4
-    assert [state.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("reserve", "expected"), [(False, [0, 2, 5]), (True, [0, 0, 3])])
@@ -45,7 +45,7 @@ def test_only_reserved_slots_left_is_told_by_who_was_refused(
     *, reserve: bool, expected: list[int]
 ) -> None:
     state = after(sample(server=replace(SERVER, reserve=reserve)), failure(Outcome.RESERVED_ONLY))
-    assert [state.free(tier) for tier in Tier] == expected
+    assert [free_for(state, tier) for tier in Tier] == expected
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_only_reserved_slots_left_is_told_by_who_was_refused(
     [c for c in FAILURES if c not in (Outcome.FULL, Outcome.RESERVED_ONLY)],
 )
 def test_other_failures_say_nothing_about_the_slots(outcome: Outcome) -> None:
-    assert after(sample(), failure(outcome)).free(Tier.ORDINARY) == 11
+    assert free_for(after(sample(), failure(outcome)), Tier.ORDINARY) == 11
 
 
 def test_of_a_server_that_refused_from_the_start_is_known_what_the_refusal_says() -> None:
     full, reserved = after(failure(Outcome.FULL)), after(failure(Outcome.RESERVED_ONLY))
-    assert [full.free(tier) for tier in Tier] == [0, 0, 0]
-    assert [reserved.free(tier) for tier in Tier] == [0, None, None]
+    assert [free_for(full, tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(reserved, tier) for tier in Tier] == [0, None, None]
     assert exhaustion_seconds(full) == dict.fromkeys(Tier, 0.0)
     assert exhaustion_seconds(reserved) == {Tier.ORDINARY: 0.0}
     assert full.sample is None
-    assert after(failure(Outcome.AUTH)).free(Tier.ORDINARY) is None
+    assert free_for(after(failure(Outcome.AUTH)), Tier.ORDINARY) is None
     assert exhaustion_seconds(after(failure(Outcome.AUTH))) == {}
 
 
@@ -118,7 +118,7 @@ def test_whatever_comes_free_is_known_or_not_and_never_negative(found: list[Read
     state = after(*found)
     sampled = any(not isinstance(reading, Failure | Probe) for reading in found)
     for tier in Tier:
-        free = state.free(tier)
+        free = free_for(state, tier)
         told = state.outcome is Outcome.FULL
         told |= state.outcome is Outcome.RESERVED_ONLY and tier is Tier.ORDINARY
         assert (free is not None) == (sampled or told)

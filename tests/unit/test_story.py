@@ -44,6 +44,7 @@ from pgheadroom.board import Board
 from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
+from pgheadroom.judge.figures import free_for
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
@@ -193,10 +194,10 @@ def agree(seen: Outputs) -> None:
 def _slots_agree(seen: Outputs) -> None:
     state, view = seen.state, seen.view
     for tier in Tier:
-        assert seen.metric("slots_free", tier=str(tier)) == state.free(tier)
+        assert seen.metric("slots_free", tier=str(tier)) == free_for(state, tier)
         if view["slots"]:
-            assert view["slots"]["free"][str(tier)] == state.free(tier)
-    free = state.free(Tier.ORDINARY)
+            assert view["slots"]["free"][str(tier)] == free_for(state, tier)
+    free = state.free
     head = seen.screen.splitlines()[1]
     if view["standing"] == "full":
         assert free == 0

@@ -148,7 +148,7 @@ class Replay:
             self._curve.add(sample.at, state.applications.counts, ordinary, most)
 
     def _watch_the_end(self, at: float, state: State) -> None:
-        if state.outcome not in _TELLING or state.free(Tier.ORDINARY) != 0:
+        if state.outcome not in _TELLING or state.free != 0:
             return
         shortages = self.account.shortages
         if shortages and at - shortages[-1].end <= SAME_SECONDS:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
+from pgheadroom.judge.figures import free_for
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.slots import Slots, Tier
@@ -60,7 +61,7 @@ def as_json(state: State) -> Json:
         "reserved_connections": limits.reserved,
         "provider_reserved_connections": limits.provider_reserved,
         "limit": {str(tier): limits.of(tier) for tier in Tier},
-        "free": {str(tier): state.free(tier) for tier in Tier},
+        "free": {str(tier): free_for(state, tier) for tier in Tier},
         "used": sample.facts.slots.used,
         "hidden": sample.facts.slots.hidden,
         "reserved_used": sample.facts.slots.reserved_used,
@@ -114,7 +115,7 @@ def _slots(state: State, slots: Slots) -> Table:
         column.justify = "right"
     table.add_row("limit", *(str(slots.limits.of(tier)) for tier in Tier))
     table.add_row("used", *(str(slots.used) for _ in Tier))
-    table.add_row("free", *(Text(str(state.free(tier)), "bold") for tier in Tier))
+    table.add_row("free", *(Text(str(free_for(state, tier)), "bold") for tier in Tier))
     if slots.hidden:
         table.add_row("logins under way", *(str(slots.hidden) for _ in Tier))
     if slots.reserved_used:

@@ -10,11 +10,12 @@ from pgheadroom.state import State
 
 
 class Evaluation(NamedTuple):
-    """A state that has a sample, and the limit of ordinary slots by that sample."""
+    """A state whose newest reading is a sample, and the limit of its main capacity."""
 
     state: State
     sample: Sample
     limit: int
+    """What ordinary clients may take."""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -23,5 +24,10 @@ class Evaluation(NamedTuple):
 
     @property
     def used(self) -> int:
-        """Slots in use, by the sample."""
+        """What is used of the main capacity, by the sample."""
         return self.sample.main.used
+
+    @property
+    def free(self) -> int:
+        """What is left of it; below 0 by as much as reserves are used."""
+        return self.limit - self.sample.main.used

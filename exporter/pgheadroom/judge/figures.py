@@ -1,4 +1,4 @@
-"""Computes figures for people: time left, growth rates, and each application's verdict.
+"""Computes figures for people: slots and time left, growth rates, each application's verdict.
 
 Worked out from a state when somebody looks; nothing of it is remembered.
 """
@@ -15,8 +15,37 @@ from pgheadroom.judge.blame import (
     grew,
     grown_since,
 )
+from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+
+
+def free_for(state: State, tier: Tier) -> int | None:
+    """Return how many slots a role of *tier* can still get now; None when never known."""
+    if state.outcome is Outcome.FULL:
+        return 0
+    if state.outcome is Outcome.RESERVED_ONLY:
+        return _free_of_reserve(state, tier)
+    return None if state.sample is None else state.sample.facts.slots.free(tier)
+
+
+def _free_of_reserve(state: State, tier: Tier) -> int | None:
+    """Return what is free for *tier* when we were told that only reserved slots are left.
+
+    Our own role decides how much that tells: refused as an ordinary one, nothing is known of the
+    reserve but that some of it is left; refused as a member of pg_use_reserved_connections, that
+    too is gone (postinit.c, InitPostgres).
+    """
+    if state.sample is None:
+        return 0 if tier is Tier.ORDINARY else None
+    facts = state.sample.facts
+    refused = [Tier.ORDINARY]
+    if facts.server.reserve:
+        refused.append(Tier.RESERVED)
+    if tier in refused:
+        return 0
+    limits = facts.slots.limits
+    return min(facts.slots.free(tier), limits.of(tier) - limits.of(refused[-1]))
 
 
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
@@ -26,14 +55,14 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
     """
     sample = state.sample
     if sample is None:
-        return {tier: 0.0 for tier in Tier if state.free(tier) == 0}
+        return {tier: 0.0 for tier in Tier if free_for(state, tier) == 0}
     used, seconds = sample.facts.slots.used, {}
     for tier in Tier:
         limit = sample.facts.slots.limits.of(tier)
         ahead = state.usage.forecasts
         if ahead and limit != state.usage.limit:
             ahead = forecasts_for(state.usage, limit, sample.at)
-        seconds[tier] = 0.0 if state.free(tier) == 0 else seconds_left(ahead, limit, used)
+        seconds[tier] = 0.0 if free_for(state, tier) == 0 else seconds_left(ahead, limit, used)
     return seconds
 
 

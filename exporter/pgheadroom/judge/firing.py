@@ -30,10 +30,10 @@ class Moment(NamedTuple):
     """Alerts that nothing can be said of now: they stay as they are."""
 
 
-def judged(
+def evaluated(
     before: Mapping[Key, ActiveAlert], findings: Iterable[Finding], moment: Moment
 ) -> dict[Key, ActiveAlert]:
-    """Return what is remembered after *findings*, the most telling of each key first."""
+    """Return the active alerts after *findings*, of which the most telling of each key is first."""
     after: dict[Key, ActiveAlert] = {}
     for finding in findings:
         key = finding.key

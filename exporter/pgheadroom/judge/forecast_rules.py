@@ -8,6 +8,7 @@ from functools import partial
 from pgheadroom.durations import duration
 from pgheadroom.forecast.application_trends import ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
+from pgheadroom.forecast.exhaustion import SLOW
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
 from pgheadroom.judge.evaluation import Evaluation
@@ -32,7 +33,12 @@ _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 
 
 def expected(one: Evaluation) -> Iterator[Finding]:
-    """Yield what of the forecasts is worth a ticket."""
+    """Yield what of the forecasts is worth a ticket.
+
+    What takes hours is looked at when a coarse rung of the history shows something new.
+    """
+    if one.state.usage.touched <= SLOW:
+        return
     yield from _expected(one)
     if one.state.usage.trends.leaks:
         yield from _leaking(one)
@@ -40,6 +46,8 @@ def expected(one: Evaluation) -> Iterator[Finding]:
 
 def imminent(one: Evaluation) -> Iterator[Finding]:
     """Yield the page that the forecasts are worth, given how many slots are in use already."""
+    if not one.state.usage.forecasts:
+        return
     fires = _fires(one.state, AlertName.IMMINENT, Severity.CRITICAL)
     used, limit = one.used, one.limit
     if fires and limit - used <= least_rise(limit):
@@ -65,7 +73,7 @@ def imminent(one: Evaluation) -> Iterator[Finding]:
 
 
 def _come_true(one: Evaluation) -> Words:
-    return blaming(one.state, f"{one.state.target}: {slots(one.sample.facts.slots)}.")
+    return blaming(one.state, f"{one.state.target}: {slots(one.sample.main)}.")
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
@@ -205,7 +213,7 @@ def _expected_words(one: Evaluation, forecast: Forecast) -> Words:
 
 
 def _how(one: Evaluation, forecast: Forecast) -> str:
-    words = f"{one.state.target}: {slots(one.sample.facts.slots)}"
+    words = f"{one.state.target}: {slots(one.sample.main)}"
     if forecast.pattern in _AT_A_PACE:
         return f"{words}."
     if forecast.pattern is Pattern.JUMPS:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from pgheadroom.forecast.exhaustion import SLOW, forecast
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
-from pgheadroom.judge.firing import Moment, judged
-from pgheadroom.judge.forecast_rules import expected, imminent
-from pgheadroom.judge.slot_rules import NO_SLOT, shortage
+from pgheadroom.judge.firing import Moment, evaluated
+from pgheadroom.judge.refusal_rules import NO_SLOT
+from pgheadroom.judge.rules import RULES
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
 from pgheadroom.model.reading import Outcome
-from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
 _NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
@@ -26,33 +25,35 @@ _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, Alert
 
 
 def judge(state: State, now: float) -> State:
-    """Return *state* with its outlook and its alerts as they are at *now*."""
-    thresholds = state.thresholds
+    """Return *state* with its forecasts and its alerts as they are at *now*."""
     sample = state.sample
     usage = state.usage._replace(forecasts=()) if sample is None else forecast(state.usage, now)
-    limit = usage.limit
     if usage is not state.usage:
         state = state._replace(usage=usage)  # before words are made of it
-    findings = [*shortage(state, limit, thresholds, now)]
-    blind = state.outcome is not Outcome.OK
-    if not blind and sample is not None:
-        evaluation = Evaluation(state, sample, limit)
-        if usage.forecasts:
-            findings += imminent(evaluation)
-        if usage.touched > SLOW:
-            findings += expected(evaluation)
+    findings = [*_findings(state, now)]
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
     unseen = _blind_to(state)
     if not findings and all(key[0] in unseen for key in state.active):
         return state
-    free = state.free(Tier.ORDINARY) or 0
-    moment = Moment(now, free, limit, thresholds.resolve_hold_seconds, unseen)
-    active = judged(state.active, findings, moment)
+    hold = state.thresholds.resolve_hold_seconds
+    moment = Moment(now, state.free or 0, usage.limit, hold, unseen)
+    active = evaluated(state.active, findings, moment)
     alerts = tuple(one.alert for one in active.values() if one.alert is not None)
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts
     return state._replace(active=active, alerts=state.alerts if same else alerts)
+
+
+def _findings(state: State, now: float) -> Iterator[Finding]:
+    rules = RULES[state.kind]
+    for of_reading in rules.of_every_reading:
+        yield from of_reading(state, now)
+    sample = state.sample
+    if state.outcome is Outcome.OK and sample is not None and sample.main.limit is not None:
+        evaluation = Evaluation(state, sample, sample.main.limit)
+        for of_sample in rules.of_a_sample:
+            yield from of_sample(evaluation)
 
 
 def _by_estimate(state: State, finding: Finding) -> Finding:

@@ -28,7 +28,7 @@ def worst_first(states: Iterable[State]) -> list[State]:
 
     def badness(state: State) -> tuple[int, float, float, str]:
         left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
-        limit, free = state.usage.limit, state.free(Tier.ORDINARY)
+        limit, free = state.usage.limit, state.free
         room = 1.0 if free is None or not limit else free / limit
         return _WORST.index(severity(state)), left, room, state.target
 

@@ -6,7 +6,6 @@ import enum
 
 from pgheadroom.judge.blame import rising
 from pgheadroom.model.reading import Outcome
-from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
 
@@ -34,7 +33,7 @@ def standing(state: State) -> Standing:
     if state.outcome is None:
         return Standing.WAITING
     refused = state.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY)
-    if refused or (state.outcome is Outcome.OK and state.free(Tier.ORDINARY) == 0):
+    if refused or (state.outcome is Outcome.OK and state.free == 0):
         return Standing.FULL
     if state.outcome is not Outcome.OK:
         return Standing.BLIND

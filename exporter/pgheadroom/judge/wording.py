@@ -6,23 +6,22 @@ from pgheadroom.durations import moment
 from pgheadroom.forecast.growth import Culprit
 from pgheadroom.judge.blame import taker
 from pgheadroom.judge.finding import Words
+from pgheadroom.model.capacity import Capacity
 from pgheadroom.model.reading import Sample
-from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 
 
-def slots(known: Slots) -> str:
+def slots(main: Capacity) -> str:
     """Return how many ordinary slots are free, of how many, and what else is known of them."""
-    limit = known.limits.of(Tier.ORDINARY)
-    words = f"{known.free(Tier.ORDINARY)} of {limit} ordinary slots are free"
-    if known.hidden:
-        words += f", {known.hidden} are held by logins under way"
+    words = f"{main.free} of {main.limit} ordinary slots are free"
+    if main.logins:
+        words += f", {main.logins} are held by logins under way"
     return words
 
 
 def last_known(sample: Sample) -> str:
     """Return what *sample* told, with when that was, as a sentence that follows another."""
-    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.facts.slots)}."
+    return f" Last known, at {moment(sample.at)} UTC: {slots(sample.main)}."
 
 
 def took(who: Culprit, seconds: str) -> str:

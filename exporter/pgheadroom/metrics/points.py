@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.rolling_max import WINDOWS
-from pgheadroom.judge.figures import exhaustion_seconds, verdicts
+from pgheadroom.judge.figures import exhaustion_seconds, free_for, verdicts
 from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.capacity import CapacityKind
@@ -76,7 +76,7 @@ def limits(state: State) -> Iterator[Point]:
 def free(state: State) -> Iterator[Point]:
     """Yield the free slots of each tier."""
     for tier in Tier:
-        free = state.free(tier)
+        free = free_for(state, tier)
         if free is not None:
             yield (str(tier),), free
 

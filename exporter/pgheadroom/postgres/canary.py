@@ -13,7 +13,6 @@ from functools import partial
 from typing import NamedTuple
 
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind
-from pgheadroom.model.slots import Tier
 from pgheadroom.net.backoff import delay_seconds
 from pgheadroom.net.pending import Arrived, PendingByAddress
 from pgheadroom.postgres import libpq
@@ -62,7 +61,7 @@ class Canary:
         that there was none for ordinary roles, and then that there is one again.
         """
         if self._starved:
-            free = state.free(Tier.ORDINARY)
+            free = state.free
             if free == 0 or state.outcome in _OUT_OF_SLOTS:
                 self._seen_starved = True
             elif self._seen_starved and free and state.outcome is Outcome.OK:

@@ -10,7 +10,7 @@ from rich.text import Text
 from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency
 from pgheadroom.judge.blame import taker
-from pgheadroom.judge.figures import exhaustion_seconds
+from pgheadroom.judge.figures import exhaustion_seconds, free_for
 from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.reading import Outcome
@@ -48,7 +48,7 @@ def headline(state: State, now: float, width: int) -> list[Text]:
         if stands is Standing.FULL:
             waiting = "FULL: no slot is free for applications; no sample yet"
         return [Text(f" {waiting} ".ljust(width), style)]
-    free, limit = state.free(Tier.ORDINARY), state.sample.main.limit
+    free, limit = state.free, state.sample.main.limit
     first = f" {free} of {limit} ordinary slots are free"
     if stands is Standing.FULL:
         first = f" FULL: no slot of {limit} is free for applications"
@@ -97,7 +97,7 @@ def tiers(state: State) -> list[Text]:
     """Say for whom slots are left."""
     if state.sample is None:
         return []
-    free = {tier: str(state.free(tier)) for tier in Tier}
+    free = {tier: str(free_for(state, tier)) for tier in Tier}
     line = Text.assemble("free for applications ", (free[Tier.ORDINARY], "bold"))
     if state.sample.facts.slots.limits.reserved:
         line.append(", pg_use_reserved_connections ")

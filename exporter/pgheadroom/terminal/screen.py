@@ -82,7 +82,7 @@ def screen(state: State, now: float, look: Look) -> Group:
 def _gauge(state: State, look: Look) -> list[Text]:
     if state.sample is None:
         return []
-    slots, free = state.sample.facts.slots, state.free(Tier.ORDINARY) or 0
+    slots, free = state.sample.facts.slots, state.free or 0
     style = _LOOKS[severity(state)]
     reserve = slots.limits.max_connections - slots.limits.of(Tier.ORDINARY)
     legend = Text.assemble((bars.USED, style), f" used {slots.visible}  ")

@@ -13,7 +13,13 @@ from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.judge.blame import foremost, taker
-from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
+from pgheadroom.judge.figures import (
+    climbing_seconds,
+    exhaustion_seconds,
+    free_for,
+    growth_rates,
+    verdicts,
+)
 from pgheadroom.judge.severity import severity
 from pgheadroom.judge.standing import standing
 from pgheadroom.model.alert import Alert
@@ -115,7 +121,7 @@ def _slots(state: State, slots: Slots, at: float) -> View:
         "hidden": slots.hidden,
         "reserved_used": slots.reserved_used,
         "limit": {str(tier): limits.of(tier) for tier in Tier},
-        "free": {str(tier): state.free(tier) for tier in Tier},
+        "free": {str(tier): free_for(state, tier) for tier in Tier},
         "reserve": {
             "superuser": limits.superuser_reserved,
             "reserved": limits.reserved,

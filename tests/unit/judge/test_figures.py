@@ -22,7 +22,13 @@ from tests.support.histories import (
 )
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.judge.figures import climbing_seconds, exhaustion_seconds, growth_rates, verdicts
+from pgheadroom.judge.figures import (
+    climbing_seconds,
+    exhaustion_seconds,
+    free_for,
+    growth_rates,
+    verdicts,
+)
 from pgheadroom.model.reading import Failure, Outcome, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
@@ -134,7 +140,7 @@ def test_all_of_it_holds_together(found: list[tuple[float, int, int]]) -> None:
     assert list(seconds) == list(Tier)
     for tier in Tier:
         assert seconds[tier] >= 0
-        assert seconds[tier] == 0 or state.free(tier)
+        assert seconds[tier] == 0 or free_for(state, tier)
     assert set(growth_rates(state)) in (present, set())
     assert all(math.isfinite(rate) for rate in growth_rates(state).values())
     assert set(verdicts(state)) == set(climbing_seconds(state)) == present

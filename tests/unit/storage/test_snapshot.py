@@ -17,6 +17,7 @@ from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
 from pgheadroom.forecast.rolling_max import RollingMax
+from pgheadroom.judge.figures import free_for
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.reading import (
     FAILURES,
@@ -173,7 +174,7 @@ def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None
     assert anew.sample is not None
     assert (anew.sample.at, anew.sample.facts.slots) == (LEAK.sample.at, LEAK.sample.facts.slots)
     assert anew.applications == before.applications
-    assert [anew.free(tier) for tier in Tier] == [0, 0, 0]
+    assert [free_for(anew, tier) for tier in Tier] == [0, 0, 0]
     told = {alert.name: alert.description for alert in anew.alerts}
     assert told[AlertName.EXHAUSTED] == next(
         alert.description for alert in before.alerts if alert.name is AlertName.EXHAUSTED

@@ -1,0 +1,100 @@
+"""Finds what readings say without a count: refusals, silence, and that the server is full.
+
+Each rule yields what it finds; how long that must hold before anybody is told, and when it is over,
+is for others to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from pgheadroom.durations import duration
+from pgheadroom.judge.finding import Finding, Words
+from pgheadroom.judge.wording import blaming, last_known
+from pgheadroom.model.alert import AlertName, Severity
+from pgheadroom.model.reading import Outcome
+from pgheadroom.state import State
+
+NO_SLOT = (Outcome.FULL, Outcome.RESERVED_ONLY)
+_TURNED_AWAY = (Outcome.FULL, Outcome.POOLER_FULL)
+_UNANSWERED_HOLD_SECONDS = 30.0
+"""A login that goes unanswered may be a lost packet; one that is refused is not."""
+_OVER_A_LIMIT = (
+    *(Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL),
+    *(Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT),
+)
+_OF_THE_CANARY = (Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN)
+"""What is wrong with the canary's own settings tells nothing of applications."""
+
+
+def refused(state: State, _now: float) -> Iterator[Finding]:
+    """Yield that new clients are refused: first what fires first, for all of it is one alert."""
+    findings = [*_refused_canary(state), *_refused_knock(state)]
+    yield from sorted(findings, key=lambda one: one.for_seconds)
+
+
+def _refused_canary(state: State) -> Iterator[Finding]:
+    login = state.canary.newest
+    if login is None or login.outcome in (Outcome.OK, *_OF_THE_CANARY):
+        return
+    over_a_limit = login.outcome in _OVER_A_LIMIT
+    if not over_a_limit and state.outcome is not Outcome.OK:
+        return  # the server is not there at all; that is another alert's news
+    words = f"The canary, which logs in as applications do, was not let in on {state.target}"
+    words += f": {login.outcome}" + (f" ({login.detail})" if login.detail else "")
+    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
+    hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
+
+
+def _refused_knock(state: State) -> Iterator[Finding]:
+    knock = state.knocks.newest
+    if knock is None or knock.outcome is Outcome.OK:
+        return
+    turned_away = knock.outcome in _TURNED_AWAY
+    if not turned_away and state.outcome is not Outcome.OK:
+        return  # the server is not there at all; that is another alert's news
+    words = f"A login that has just been tried on {state.target} was turned away"
+    words += f" ({knock.detail or knock.outcome})"
+    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
+    hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
+    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
+
+
+def unknown(state: State, now: float) -> Iterator[Finding]:
+    """Yield that there was no sample for long, and no refusal for want of a slot either."""
+    if state.outcome in (None, Outcome.OK, *NO_SLOT):
+        return
+    # What was seen before a restart is no measure of how long nothing has been seen since.
+    seen = state.since if state.sample is None or state.restored else state.sample.at
+    if seen is None:
+        return
+    thresholds, blind = state.thresholds, now - seen
+    for severity, seconds in (
+        (Severity.WARNING, thresholds.blind_warning_seconds),
+        (Severity.CRITICAL, thresholds.blind_critical_seconds),
+    ):
+        if blind >= seconds:
+            yield Finding(AlertName.UNKNOWN, severity, partial(_unknown_words, state, blind))
+
+
+def _unknown_words(state: State, blind: float) -> Words:
+    words = f"No sample of {state.target} for {duration(blind)}: {state.outcome}"
+    words += f" ({state.detail})." if state.detail else "."
+    if state.sample is not None:
+        words += last_known(state.sample)
+    return words, None
+
+
+def full(state: State, _now: float) -> Iterator[Finding]:
+    """Yield that no slot is left, when the server says so by refusing us."""
+    if state.outcome in NO_SLOT:
+        yield Finding(AlertName.EXHAUSTED, Severity.CRITICAL, partial(_full_words, state))
+
+
+def _full_words(state: State) -> Words:
+    words = f"No slot is free for an ordinary role on {state.target}: the server refuses us"
+    words += f" ({state.detail})."
+    words += "" if state.sample is None else last_known(state.sample)
+    return blaming(state, words)

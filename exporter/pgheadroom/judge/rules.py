@@ -1,0 +1,34 @@
+"""Lists the rules that are evaluated for each kind of target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from pgheadroom.judge.evaluation import Evaluation
+from pgheadroom.judge.finding import Finding
+from pgheadroom.judge.forecast_rules import expected, imminent
+from pgheadroom.judge.refusal_rules import full, refused, unknown
+from pgheadroom.judge.slot_rules import exhausted, limits, logins, low, reserve
+from pgheadroom.model.target_kind import TargetKind
+from pgheadroom.state import State
+
+ReadingRule = Callable[[State, float], Iterator[Finding]]
+"""Takes a state and the time, and needs no sample."""
+SampleRule = Callable[[Evaluation], Iterator[Finding]]
+"""Evaluated while the newest reading is a sample whose main capacity has a limit."""
+
+
+class Rules(NamedTuple):
+    """The rules of one kind of target, in the order in which their alerts are told."""
+
+    of_every_reading: tuple[ReadingRule, ...]
+    of_a_sample: tuple[SampleRule, ...]
+
+
+RULES: Mapping[TargetKind, Rules] = {
+    TargetKind.POSTGRES: Rules(
+        of_every_reading=(refused, unknown, full),
+        of_a_sample=(exhausted, reserve, low, logins, limits, imminent, expected),
+    ),
+}

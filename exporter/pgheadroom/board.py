@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from pgheadroom.model.identity import Identity
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 
 Listener = Callable[[State], None]
 GoneListener = Callable[[str], None]
-Targets = Iterable[str] | Mapping[str, str]
-"""Names of targets; those whose address is known by their address, see ``State.address``."""
+Targets = Iterable[str] | Mapping[str, Identity]
+"""Names of targets, with what else their settings say of them."""
 
 
 class Board:
@@ -34,10 +35,10 @@ class Board:
         listens for that is told.
         """
         before = self._states
-        addresses = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, "")
+        known = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, Identity())
         self._states = {
-            target: (before.get(target) or State(target, self._thresholds)).at(address)
-            for target, address in addresses.items()
+            target: (before.get(target) or State(target, self._thresholds)).of(identity)
+            for target, identity in known.items()
         }
         for target in before.keys() - self._states.keys():
             for listener in self._gone_listeners:

@@ -89,8 +89,7 @@ async def running(
     """
     web_config, tls = load_web(settings.web_config_file)
     policy = resolve.policy(settings)
-    addresses = {name: target.address for name, target in targets.items()}
-    board = Board(addresses, policy.thresholds)
+    board = Board(resolve.identities(targets), policy.thresholds)
     exposition = Exposition(board)
     own = SelfMetrics()
     own.configured(time.time())
@@ -101,9 +100,9 @@ async def running(
         await jobs.guarded("state", saver.recall)()
 
     def sampler(name: str, target: TargetSettings) -> Sampler:
-        return Sampler(resolve.connect_options(settings, name, target), policy, board)
+        return Sampler(name, resolve.sources(settings, name, target), policy, board)
 
-    fleet = Fleet(settings, sampler, board, saver, own)
+    fleet = Fleet(sampler, board, saver, own)
     stuck = stuck_seconds(settings)
     systemd = SystemdNotifier(board, lambda: fleet.longest_seconds("sample") < stuck)
     reloader = Reloader(settings, reread, fleet, own, systemd)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
-from pgheadroom.model.target_kind import TargetKind
 from pgheadroom.model.thresholds import Thresholds
 
 _NOT_PROBED = ProbeLog()
@@ -68,9 +68,12 @@ class State(NamedTuple):
         """What the canary's logins have shown."""
         return self.probed(ProbeKind.CANARY)
 
-    def at(self, address: str) -> State:
-        """Return the state when the server is at *address*; of another one, nothing is kept."""
-        return self if address == self.address else self._replace(address=address, identifier="")
+    def of(self, identity: Identity) -> State:
+        """Return the state of the target of *identity*; of another one, nothing is kept."""
+        address, kind = identity
+        if (address, kind) == (self.address, self.kind):
+            return self
+        return self._replace(address=address, kind=kind, identifier="")
 
     @property
     def free(self) -> int | None:

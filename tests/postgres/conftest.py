@@ -9,6 +9,7 @@ from pgheadroom.board import Board
 from pgheadroom.model.names import NameFolder
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.postgres.session import Session
+from pgheadroom.postgres.source import CanarySource, SampleSource, postgres_sources
 from pgheadroom.state import State
 from pgheadroom.step import Policy
 from pgheadroom.watch.sampler import OnReading, Sampler
@@ -27,12 +28,15 @@ class Watch:
     ) -> None:
         self._board = Board([options.name])
         policy = policy or Policy(NameFolder().fold)
-        self._sampler = Sampler(options, policy, self._board, on_reading)
+        self.sources = postgres_sources(options)
+        self._sampler = Sampler(TARGET, self.sources, policy, self._board, on_reading)
 
     @property
     def session(self) -> Session:
         """The session beneath, for what the state does not tell."""
-        return self._sampler._session  # noqa: SLF001 - tests may look
+        samples = self.sources[0]
+        assert isinstance(samples, SampleSource)
+        return samples._session  # noqa: SLF001 - tests may look
 
     @property
     def backend_pid(self) -> int:
@@ -44,9 +48,9 @@ class Watch:
     @property
     def canary_let_in_late(self) -> bool:
         """Whether a login of the canary that hung has ended since."""
-        canary = self._sampler._canary  # noqa: SLF001 - tests may look
-        assert canary is not None
-        return canary._doors.answered  # noqa: SLF001 - tests may look
+        logins = self.sources[-1]
+        assert isinstance(logins, CanarySource)
+        return logins._canary._logins.answered  # noqa: SLF001 - tests may look
 
     async def lose_prepared(self) -> None:
         """Have the server forget what our session prepared."""
@@ -61,17 +65,20 @@ class Watch:
 
     async def sample(self) -> State:
         """Take a reading (or none, while a back-off lasts) and return what is known then."""
-        await self._sampler.sample()
-        return self.state
+        return await self._take("sample")
 
     async def knock(self) -> State:
         """Knock, and return what is known then."""
-        await self._sampler.knock()
-        return self.state
+        return await self._take("knock")
 
     async def visit(self) -> State:
         """Send the canary, if it is its time, and return what is known then."""
-        await self._sampler.visit()
+        return await self._take("canary")
+
+    async def _take(self, name: str) -> State:
+        for source in self.sources:
+            if source.name == name:
+                await self._sampler.take(source)
         return self.state
 
     def close(self) -> None:

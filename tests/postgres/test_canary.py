@@ -154,14 +154,14 @@ async def test_the_next_host_is_tried(guest: Postgres, watch: Watcher) -> None:
 async def test_who_proves_nothing(guest: Postgres) -> None:
     """A superuser is known without a statement; a member of the reserve is asked for."""
     superuser = Canary(canary(guest.dsn()))
-    visit = await superuser.visit(was_alive=True)
+    visit = await superuser.log_in(was_alive=True)
     assert visit.privilege == "its role is a superuser"
     ordinary = Canary(canary(guest.dsn(user="canary")))
-    assert (await ordinary.visit(was_alive=True, thorough=True)).privilege == ""
+    assert (await ordinary.log_in(was_alive=True, thorough=True)).privilege == ""
     if guest.major >= 16:
         guest.sql("grant pg_use_reserved_connections to canary")
-        assert (await ordinary.visit(was_alive=True)).privilege == ""
-        visit = await ordinary.visit(was_alive=True, thorough=True)
+        assert (await ordinary.log_in(was_alive=True)).privilege == ""
+        visit = await ordinary.log_in(was_alive=True, thorough=True)
         assert visit.privilege == "its role is a member of pg_use_reserved_connections"
 
 

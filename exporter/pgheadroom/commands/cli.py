@@ -19,7 +19,6 @@ from pgheadroom.commands.check import report
 from pgheadroom.commands.demo import try_out
 from pgheadroom.commands.once import as_json, print_table, read_once
 from pgheadroom.config.load import ConfigurationError, load, load_web
-from pgheadroom.config.resolve import connect_options, policy
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.config.variables import of_platform
 from pgheadroom.daemon import AddressInUseError, run
@@ -212,8 +211,7 @@ def _check(settings: Settings, targets: dict[str, TargetSettings], _as_text: boo
 def _read(settings: Settings, targets: dict[str, TargetSettings]) -> tuple[State, ...]:
     # The findings say it all; a log between them would only say it twice.
     configure(settings.log_format, "error")
-    accesses = [connect_options(settings, name, target) for name, target in targets.items()]
-    return asyncio.run(read_once(accesses, policy(settings)))
+    return asyncio.run(read_once(settings, targets))
 
 
 def _wrong(problems: Sequence[str]) -> int:

@@ -6,20 +6,21 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable
 
 from pgheadroom.board import Board
-from pgheadroom.config.resolve import connect_options, policy
+from pgheadroom.config.resolve import policy, sources
 from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.state import State
 from pgheadroom.terminal.applications import Order
 from pgheadroom.terminal.screen import Look, screen
 from pgheadroom.terminal.terminal import Terminal
-from pgheadroom.watch.fleet import CANARY_SECONDS
+from pgheadroom.watch.fleet import WatchedTarget
+from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
+from pgheadroom.watch.schedule import Schedule
 
 _DRAW_SECONDS = 1.0
-_GRACE_SECONDS = 1.0
 
 
 class Watcher:
@@ -33,6 +34,7 @@ class Watcher:
         self._frozen: State | None = None
         self._news = asyncio.Event()
         self.ended = asyncio.Event()
+        self.bug: Exception | None = None
         board.subscribe(lambda _: self._news.set())
 
     def pressed(self, key: str) -> None:
@@ -57,18 +59,22 @@ class Watcher:
         self._terminal.suspend()
         self.redraw()
 
+    def fail(self, bug: Exception) -> None:
+        """End because of a *bug*, which is raised then."""
+        self.bug = bug
+        self.ended.set()
+
     async def draw(self) -> None:
-        """Draw at every piece of news, and once a second all the same: ages grow."""
-        while True:
-            self._news.clear()
-            width, height = self._terminal.size
-            paused = self._frozen is not None
-            shown = self._frozen or self._board.state(self._name)
-            look = Look(width, height, self._order, paused=paused)
-            self._terminal.draw(screen(shown, time.time(), look))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAW_SECONDS):
-                    await self._news.wait()
+        """Draw, and wait for the next piece of news, a second at most: ages grow."""
+        self._news.clear()
+        width, height = self._terminal.size
+        paused = self._frozen is not None
+        shown = self._frozen or self._board.state(self._name)
+        look = Look(width, height, self._order, paused=paused)
+        self._terminal.draw(screen(shown, time.time(), look))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAW_SECONDS):
+                await self._news.wait()
 
 
 async def watch(settings: Settings, name: str, target: TargetSettings, terminal: Terminal) -> None:
@@ -78,40 +84,28 @@ async def watch(settings: Settings, name: str, target: TargetSettings, terminal:
     server, also end it and are raised.
     """
     rules = policy(settings)
-    board = Board([name], rules.thresholds)
-    sampler = Sampler(connect_options(settings, name, target), rules, board)
+    board = Board({name: target.identity}, rules.thresholds)
     watcher = Watcher(terminal, board, name)
+    jobs = Jobs(SelfMetrics(), watcher.fail)
+    sampler = Sampler(name, sources(settings, name, target), rules, board)
+    watched, schedule = WatchedTarget(target, sampler, jobs), Schedule()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, watcher.ended.set)
     loop.add_signal_handler(signal.SIGWINCH, watcher.redraw)
     loop.add_signal_handler(signal.SIGTSTP, watcher.suspend)
-    work = [watcher.draw(), _every(settings.interval_seconds, sampler.sample)]
-    if settings.knock_interval_seconds:
-        work.append(_every(settings.knock_interval_seconds, sampler.knock))
-    if sampler.has_canary:
-        work.append(_every(CANARY_SECONDS, sampler.visit))
     try:
         with terminal.taken():
             terminal.listen(watcher.pressed)
-            tasks = [asyncio.ensure_future(one) for one in (watcher.ended.wait(), *work)]
+            jobs.repeat("draw", watcher.draw)
+            watched.begin(schedule)
+            schedule.start()
             try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                await watcher.ended.wait()
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
-            for task in done:
-                task.result()
+                schedule.stop()
+                await jobs.end()
     finally:
-        sampler.close()
-
-
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Do *work* every so many *seconds*; turns that were missed are not made up for."""
-    clock = asyncio.get_running_loop().time
-    due = clock()
-    while True:
-        await work()
-        due = max(due + seconds, clock())
-        await asyncio.sleep(due - clock())
+        await watched.end()
+    if watcher.bug is not None:
+        raise watcher.bug

@@ -10,33 +10,32 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
+from pgheadroom.config.resolve import identities, policy, sources
+from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.judge.figures import free_for
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.slots import Slots, Tier
-from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.state import State
-from pgheadroom.step import Policy
 from pgheadroom.watch.sampler import Sampler
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
-async def read_once(targets: Iterable[ConnectOptions], policy: Policy) -> tuple[State, ...]:
-    """Read every target once, all at the same time, knock at it and send its canary."""
-    targets = list(targets)
-    board = Board(options.name for options in targets)
-    samplers = [Sampler(options, policy, board) for options in targets]
+async def read_once(settings: Settings, targets: Mapping[str, TargetSettings]) -> tuple[State, ...]:
+    """Ask every source of every target once, all targets at the same time."""
+    rules = policy(settings)
+    board = Board(identities(targets), rules.thresholds)
 
-    async def both(sampler: Sampler) -> None:
+    async def ask(name: str, target: TargetSettings) -> None:
+        sampler = Sampler(name, sources(settings, name, target, thorough=True), rules, board)
         try:
-            await sampler.sample()
-            await sampler.knock()
-            await sampler.visit(thorough=True)
+            for source in sampler.sources:
+                await sampler.take(source)
         finally:
             sampler.close()
 
-    await asyncio.gather(*(both(sampler) for sampler in samplers))
+    await asyncio.gather(*(ask(name, target) for name, target in targets.items()))
     return board.states()
 
 

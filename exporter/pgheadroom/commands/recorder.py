@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
-from pgheadroom.config.resolve import connect_options, policy
+from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.durations import moment
 from pgheadroom.metrics.own import SelfMetrics
@@ -90,21 +90,21 @@ async def record(
     stop = asyncio.Event()
     for signalled in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signalled, stop.set)
-    board = Board(targets)
     rules = policy(settings)
+    board = Board(identities(targets), rules.thresholds)
     listener = RecordingListener(board, tapes, stop)
     schedule, own = Schedule(), SelfMetrics()
     jobs = Jobs(own)
     watched = [
         WatchedTarget(
             target,
-            Sampler(connect_options(settings, name, target), rules, board, listener.note),
-            own,
+            Sampler(name, sources(settings, name, target), rules, board, listener.note),
+            jobs,
         )
         for name, target in targets.items()
     ]
     for number, target in enumerate(watched):
-        target.begin(schedule, settings, number, len(watched))
+        target.begin(schedule, number, len(watched))
     schedule.every(_FLUSH_SECONDS, jobs.guarded("flush", listener.flush))
     if sys.stderr.isatty():
         progress = jobs.guarded("progress", listener.tell)
@@ -114,6 +114,6 @@ async def record(
         await stop.wait()
     finally:
         schedule.stop()
-        await asyncio.gather(jobs.end(), *(target.end() for target in watched))
+        await asyncio.gather(*(target.end() for target in watched))
         for tape in tapes.values():
             tape.close()

@@ -8,12 +8,14 @@ from pgheadroom.board import Board
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.judge.slot_rules import least_share
 from pgheadroom.metrics.own import SelfMetrics
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder
 from pgheadroom.net.http import Credentials
 from pgheadroom.notify.alertmanager import Notifier
 from pgheadroom.notify.notification import NotificationOptions
 from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
 from pgheadroom.postgres.login import ConnectOptions
+from pgheadroom.postgres.source import PostgresSource, postgres_sources
 from pgheadroom.step import Policy
 from pgheadroom.storage.directory import StateDirectory
 from pgheadroom.storage.saver import SnapshotSaver
@@ -34,6 +36,28 @@ def connect_options(settings: Settings, name: str, target: TargetSettings) -> Co
         backoff_longest_seconds=settings.backoff_longest_seconds,
         canary=_canary_options(settings, name, target),
     )
+
+
+def identities(targets: Mapping[str, TargetSettings]) -> dict[str, Identity]:
+    """Return which targets they are, by name."""
+    return {name: target.identity for name, target in targets.items()}
+
+
+def sources(
+    settings: Settings, name: str, target: TargetSettings, *, thorough: bool = False
+) -> tuple[PostgresSource, ...]:
+    """Return the ways in which *target*, which is called *name*, is asked.
+
+    *thorough* has a canary ask, too, whether its role may use the reserved slots.
+    """
+    match target.kind:
+        case TargetKind.POSTGRES:
+            return postgres_sources(
+                connect_options(settings, name, target),
+                interval_seconds=settings.interval_seconds,
+                knock_interval_seconds=settings.knock_interval_seconds,
+                thorough=thorough,
+            )
 
 
 def _canary_options(settings: Settings, name: str, target: TargetSettings) -> ConnectOptions | None:

@@ -27,6 +27,7 @@ from pydantic import (
 from pgheadroom.config.alerting import AlertSettings
 from pgheadroom.config.connection_strings import canary_string, connection_string
 from pgheadroom.config.strict import Strict
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import DEFAULT_RULES, Rule
 from pgheadroom.model.slots import RdsReserve
 from pgheadroom.postgres.whereabouts import address
@@ -50,6 +51,10 @@ class TargetSettings(Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: TargetKind = Field(
+        default=TargetKind.POSTGRES,
+        description="what the target is: postgres, a PostgreSQL server, is the only kind so far",
+    )
     dsn: SecretStr = Field(
         default=SecretStr(""),
         description="libpq connection string or URI; what it leaves out comes from libpq's"
@@ -86,6 +91,11 @@ class TargetSettings(Strict):
     def address(self) -> str:
         """Where the server is, in a few characters without a secret; see ``whereabouts``."""
         return address(self.dsn.get_secret_value())
+
+    @property
+    def identity(self) -> Identity:
+        """Which target it is."""
+        return Identity(self.address, self.kind)
 
     @model_validator(mode="after")
     def _has_a_canary(self) -> Self:
@@ -141,7 +151,7 @@ class WatchSettings(Strict):
     )
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
-        description="servers to watch: a name each, and a connection string or a mapping of dsn,"
+        description="servers to watch: a name each, and a connection string or a mapping of kind, dsn,"
         " password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
     )
     canary_dsn: SecretStr | None = Field(

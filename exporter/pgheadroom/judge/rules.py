@@ -10,7 +10,7 @@ from pgheadroom.judge.finding import Finding
 from pgheadroom.judge.forecast_rules import expected, imminent
 from pgheadroom.judge.refusal_rules import full, refused, unknown
 from pgheadroom.judge.slot_rules import exhausted, limits, logins, low, reserve
-from pgheadroom.model.target_kind import TargetKind
+from pgheadroom.model.identity import TargetKind
 from pgheadroom.state import State
 
 ReadingRule = Callable[[State, float], Iterator[Finding]]

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind
+from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.net.backoff import delay_seconds
 from pgheadroom.net.pending import Arrived, PendingByAddress
 from pgheadroom.postgres import libpq
 from pgheadroom.postgres.login import ConnectOptions, enter
-from pgheadroom.state import State
 
 APPLICATION_NAME = "pgheadroom canary"
 
@@ -48,37 +47,42 @@ class Canary:
         self._failed = 0
         self._not_before = 0.0
         self._starved = self._seen_starved = False
-        self._doors: PendingByAddress[_Inside] = PendingByAddress()
+        self._logins: PendingByAddress[_Inside] = PendingByAddress()
         self.retry_seconds: float | None = None
         """How long the next login waits after one that failed; None while they succeed."""
         self.retry_seconds_at_most: float | None = None
         """What that may grow to while they go on failing."""
 
-    def due(self, state: State) -> bool:
-        """Say whether it is time for the next login; to be asked every second.
-
-        After a refusal for want of a slot, that is also as soon as samples have shown by *state*
-        that there was none for ordinary roles, and then that there is one again.
-        """
-        if self._starved:
-            free = state.free
-            if free == 0 or state.outcome in _OUT_OF_SLOTS:
-                self._seen_starved = True
-            elif self._seen_starved and free and state.outcome is Outcome.OK:
-                return True
+    def due(self) -> bool:
+        """Say whether it is time for the next login; to be asked every second."""
         return time.monotonic() >= self._not_before
 
-    async def visit(self, *, was_alive: bool, thorough: bool = False) -> Probe:
+    def notice(self, reading: Sample | Failure) -> None:
+        """Take note of what is read beside it; a login may be due earlier for that.
+
+        After a refusal for want of a slot, the next login is due as soon as readings have shown
+        that there was none for ordinary roles, and then that there is one again.
+        """
+        if not self._starved:
+            return
+        if isinstance(reading, Failure):
+            self._seen_starved |= reading.outcome in _OUT_OF_SLOTS
+        elif reading.main.free == 0:
+            self._seen_starved = True
+        elif self._seen_starved:
+            self._not_before = time.monotonic()
+
+    async def log_in(self, *, was_alive: bool, thorough: bool = False) -> Probe:
         """Log in once and leave.
 
         *was_alive* tells a server that shuts down from one that starts (see ``refusal``). Only a
-        *thorough* visit asks a statement: whether the role may use the reserved slots.
+        *thorough* login asks a statement: whether the role may use the reserved slots.
         """
         began = time.monotonic()
-        self._doors.forget()
+        self._logins.forget()
         work = partial(self._in_and_out, thorough=thorough)
         entered = await enter(
-            self._options, self._doors, work, was_alive=was_alive, clock=self._clock
+            self._options, self._logins, work, was_alive=was_alive, clock=self._clock
         )
         if isinstance(entered, Failure):
             seconds = time.monotonic() - began
@@ -95,7 +99,7 @@ class Canary:
 
     def close(self) -> None:
         """Give up a login that hangs."""
-        self._doors.give_up()
+        self._logins.give_up()
 
     async def _in_and_out(self, conninfo: str, arrived: Arrived, *, thorough: bool) -> _Inside:
         connection = await libpq.connect(conninfo, arrived)

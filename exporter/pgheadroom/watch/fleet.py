@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from pgheadroom.board import Board
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import TargetSettings
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.storage.saver import SnapshotSaver
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
-from pgheadroom.watch.schedule import End, Job, Schedule
+from pgheadroom.watch.schedule import End, Schedule
 
 MakeSampler = Callable[[str, TargetSettings], Sampler]
 
-_KNOCKS_APART_SECONDS = 1.0
-CANARY_SECONDS = 1.0
-"""How often the canary is asked whether it is due."""
+_APART_SECONDS = 1.0
+"""Turns of two targets are further apart than this for no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +49,22 @@ def difference(
 class WatchedTarget:
     """One target that is being watched: its sampler, its turns, and what of it runs now."""
 
-    def __init__(self, target: TargetSettings, sampler: Sampler, own: SelfMetrics) -> None:
+    def __init__(self, target: TargetSettings, sampler: Sampler, jobs: Jobs) -> None:
         self.target = target
-        self.jobs = Jobs(own)
+        self.jobs = jobs
         self._sampler = sampler
         self._turns: list[End] = []
 
-    def begin(self, schedule: Schedule, settings: Settings, number: int, of: int) -> None:
+    def begin(self, schedule: Schedule, number: int = 0, of: int = 1) -> None:
         """Have turns on *schedule*, as *number* (from 0) *of* so many that begin together."""
-        # Spread over the interval, so that many targets do not all have their turn at once.
-        share = number / of
-        every, knock_every = settings.interval_seconds, settings.knock_interval_seconds
-        turns: list[tuple[str, Job, float, float]] = [
-            ("sample", self._sampler.sample, every, every * share)
-        ]
-        if knock_every:
-            # A knock costs a server a process: the knocks of many targets are spread further.
-            apart = min(_KNOCKS_APART_SECONDS, knock_every / of)
-            turns.append(("knock", self._sampler.knock, knock_every, number * apart))
-        if self._sampler.has_canary:
-            turns.append(("canary", self._sampler.visit, CANARY_SECONDS, share))
-        for name, work, seconds, first in turns:
-            job = self.jobs.guarded(name, work)
-            self._turns.append(schedule.every(seconds, job, first_after_seconds=first))
+        for source in self._sampler.sources:
+            every = source.every_seconds
+            if not every:
+                continue
+            # Spread over the interval, so that many targets do not all have their turn at once.
+            first = min(every * number / of, number * _APART_SECONDS)
+            job = self.jobs.guarded(source.name, partial(self._sampler.take, source))
+            self._turns.append(schedule.every(every, job, first_after_seconds=first))
 
     def leave(self) -> None:
         """Have no more turns."""
@@ -88,23 +80,18 @@ class WatchedTarget:
 
 
 class Fleet:
-    """All targets that are being watched, with those of *settings* that they share.
-
-    *keeper* has what was remembered of those that are added.
-    """
+    """All targets that are being watched; *saver* has the snapshots of those that are added."""
 
     def __init__(
         self,
-        settings: Settings,
         make_sampler: MakeSampler,
         board: Board,
-        keeper: SnapshotSaver | None,
+        saver: SnapshotSaver | None,
         own: SelfMetrics,
     ) -> None:
-        self._settings = settings
         self._make_sampler = make_sampler
         self._board = board
-        self._keeper = keeper
+        self._saver = saver
         self._own = own
         self._schedule: Schedule | None = None
         self._watches: dict[str, WatchedTarget] = {}
@@ -130,11 +117,11 @@ class Fleet:
         # Ended before another begins: a target has one connection at the most.
         await asyncio.gather(*(watch.end() for watch in leaving))
         jobs = Jobs(self._own)
-        if self._keeper is not None and found.removed:
-            await jobs.guarded("state", partial(self._keeper.keep, found.removed))()
-        self._board.follow({name: target.address for name, target in targets.items()})
-        if self._keeper is not None and found.added:
-            await jobs.guarded("state", partial(self._keeper.recall, found.added))()
+        if self._saver is not None and found.removed:
+            await jobs.guarded("state", partial(self._saver.keep, found.removed))()
+        self._board.follow({name: target.identity for name, target in targets.items()})
+        if self._saver is not None and found.added:
+            await jobs.guarded("state", partial(self._saver.recall, found.added))()
         self._watch({name: targets[name] for name in (*found.added, *found.changed)})
         return found
 
@@ -152,6 +139,6 @@ class Fleet:
         if self._schedule is None:
             return  # the end came while this was on its way
         for number, (name, target) in enumerate(targets.items()):
-            watch = WatchedTarget(target, self._make_sampler(name, target), self._own)
-            watch.begin(self._schedule, self._settings, number, len(targets))
+            watch = WatchedTarget(target, self._make_sampler(name, target), Jobs(self._own))
+            watch.begin(self._schedule, number, len(targets))
             self._watches[name] = watch

@@ -14,12 +14,18 @@ log = structlog.get_logger("pgheadroom.daemon")
 
 _GRACE_SECONDS = 1.0
 
+OnBug = Callable[[Exception], None]
+
 
 class Jobs:
-    """The jobs that run: a bug ends one of them loudly, and the daemon can end them all."""
+    """The jobs that run: a bug ends one of them loudly, and all of them can be ended.
 
-    def __init__(self, own: SelfMetrics) -> None:
+    A bug is logged and counted in *own*; *on_bug* is called with it too.
+    """
+
+    def __init__(self, own: SelfMetrics, on_bug: OnBug | None = None) -> None:
         self._own = own
+        self._on_bug = on_bug
         self._running: dict[asyncio.Task[None], tuple[str, float]] = {}
         self._repeating: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -67,6 +73,9 @@ class Jobs:
     async def _logged(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
-        except Exception:  # the one place where a bug is caught: it must not stop the other targets
+        # The one place where a bug is caught: it must not stop the other targets.
+        except Exception as bug:
             self._own.bug(name)
             log.exception("unexpected exception", job=name)
+            if self._on_bug is not None:
+                self._on_bug(bug)

@@ -16,6 +16,7 @@ from pgheadroom.board import Board
 from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.own import NAMES, SelfMetrics
 from pgheadroom.metrics.table import TABLE, Metric
+from pgheadroom.model.identity import Identity
 from pgheadroom.model.names import NameFolder
 from pgheadroom.model.postgres import Sessions
 from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind
@@ -162,7 +163,7 @@ def test_what_is_rendered_bit_by_bit_is_what_is_rendered_at_once() -> None:
 @pytest.mark.parametrize("format_", list(Format))
 def test_every_series_says_which_server_it_is_of(format_: Format) -> None:
     """By its address from the beginning, and by its identifier as soon as that is known."""
-    board = Board({"db": "db1:5433"})
+    board = Board({"db": Identity("db1:5433")})
     exposition = Exposition(board)
     reading = rich_state().sample
     assert reading is not None
@@ -183,7 +184,7 @@ def test_every_series_says_which_server_it_is_of(format_: Format) -> None:
         assert all('server="' in line for line in series)
     whole = "db1:5433#7301234567890123456"
     assert servers == [{"db1:5433"}, {"db1:5433"}, {whole}, {whole}, {whole}]
-    board.follow({"db": "db2"})
+    board.follow({"db": Identity("db2")})
     board.publish(board.state("db"))
     assert 'server="db2"' in exposition.page(format_).decode()
     assert "db1" not in exposition.page(format_).decode()

@@ -1,6 +1,6 @@
 """Is a session that is ended again and again told once, and that it is over?"""
 
-from pgheadroom.postgres.endings import Endings
+from pgheadroom.postgres.source import Endings
 
 
 def after(*times: float) -> tuple[Endings, list[str]]:

@@ -19,6 +19,7 @@ from pgheadroom.forecast.history import RUNGS
 from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.judge.figures import free_for
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
+from pgheadroom.model.identity import Identity
 from pgheadroom.model.reading import (
     FAILURES,
     Failure,
@@ -485,7 +486,9 @@ def test_which_server_it_was_is_remembered() -> None:
     """So that an alert goes on as the same one while a full server keeps us out."""
     state = LEAK._replace(identifier="7301234567890123456")
     snapshot = unpack(pack(taken(state, 1e7), "db"), "db", 1e7)
-    assert restored(State("db").at("db1"), snapshot, 1e7).server == "db1#7301234567890123456"
+    assert (
+        restored(State("db").of(Identity("db1")), snapshot, 1e7).server == "db1#7301234567890123456"
+    )
 
 
 def test_what_was_kept_before_servers_were_identified_counts() -> None:

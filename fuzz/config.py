@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fuzz.harness import Harness, file_of
+from pgheadroom.config.flags import flag_called
+from pgheadroom.config.given import Given
 from pgheadroom.config.load import ConfigurationError, load, load_web
 from pgheadroom.config.settings import Settings, split_address
 
@@ -27,8 +29,8 @@ def _told(work: Callable[[], object]) -> None:
 def configuration(data: bytes) -> None:
     """The file of --config."""
     with file_of(data) as path:
-        arguments = ["--config", str(path)]
-        _told(lambda: load(arguments, program="pgheadroom", description="", environment={}))
+        flags = Given({"config": str(path)}, flag_called)
+        _told(lambda: load(flags, environment={}))
 
 
 def web_configuration(data: bytes) -> None:

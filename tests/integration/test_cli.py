@@ -43,14 +43,14 @@ def test_without_a_target_it_says_how_to_name_one(words: tuple[str, ...]) -> Non
     done = run(*words)
     assert done.returncode == 2
     assert "no target is configured" in done.stderr
-    for way in ("--dsn", "--config", "PGHEADROOM_DSN", "PGSERVICE", "--demo"):
+    for way in ("--dsn", "--config", "PGHEADROOM_DSN", "PGSERVICE", "pgheadroom demo"):
         assert way in done.stderr
 
 
 def test_an_unknown_command() -> None:
     done = run("watch")
     assert done.returncode == 2
-    known = "serve, once, check, top, demo, record, backtest, rules, dashboards"
+    known = "serve, once, check, top, record, demo, backtest, rules, dashboards"
     assert done.stderr == f"pgheadroom: no such command: watch; there are {known}\n"
 
 
@@ -79,9 +79,38 @@ def test_once_is_a_table_and_json(pg: Postgres, clients: Clients) -> None:
     assert rows["free"][0] == str(ordinary - 4)
     assert rows["reports"] == ["3", "4"]
     found = json.loads(run("once", "--json", "--dsn", pg.dsn()).stdout)
-    assert found[0]["free"] == {"ordinary": ordinary - 4, "reserved": 13, "superuser": 16}
-    assert ["[bold]nightly[/bold]", "idle", 3] in found[0]["connections"]
-    assert found[0]["state"] == found[0]["knock"] == "ok"
+    slots, applications = found[0]["slots"], found[0]["applications"]
+    assert slots["free"] == {"ordinary": ordinary - 4, "reserved": 13, "superuser": 16}
+    nightly = next(one for one in applications if one["application_name"].startswith("[bold]"))
+    assert (nightly["application_name"], nightly["states"]) == ("[bold]nightly[/bold]", {"idle": 3})
+    assert found[0]["state"] == found[0]["knock"]["state"] == "ok"
+    assert found[0]["limits"]["roles"] == [{"name": "reports", "limit": 4, "used": 3}]
+
+
+@pytest.mark.majors(17)
+def test_check_in_json(pg: Postgres) -> None:
+    (found,) = json.loads(run("check", "--dsn", pg.dsn(), "--json").stdout)
+    assert found["works"]
+    assert {check["grade"] for check in found["checks"]} <= {"good", "missing"}
+    assert any("ordinary slots free" in check["words"] for check in found["checks"])
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("postgresql://u:gar-nicht-geheim-4711@h/d",), "no such command; there are serve, once"),
+        (("--interval-seconds", "2", "once"), "the command stands first: pgheadroom once ..."),
+        (("once", "host=db1"), "unexpected argument; use --dsn CONNINFO"),
+        (("rules", "x"), "unexpected argument\n"),
+        (("once", "--jso"), "no such flag: --jso"),
+        (("dashboards",), "missing: DIR"),
+    ],
+)
+def test_what_nothing_takes_is_told(words: tuple[str, ...], complaint: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert SECRET not in done.stderr
 
 
 @pytest.mark.majors(17)

@@ -236,9 +236,15 @@ def test_the_standard_output(pg: Postgres) -> None:
 @pytest.mark.parametrize(
     ("words", "complaints"),
     [
-        (["x", "--keep", "0"], ["--keep: 0 is not allowed: from 1 to 1000", "no target is"]),
-        (["x", "--rotate-bytes", "12"], ["--rotate-bytes: 12 is less than 4096", "no target is"]),
-        (["x", "--rotate-bytes", "big"], ["argument --rotate-bytes: invalid int value: 'big'"]),
+        (
+            ["x", "--keep", "0"],
+            ["--keep: 0 is not allowed: a number from 1", "no target"],
+        ),
+        (
+            ["x", "--rotate-bytes", "12"],
+            ["--rotate-bytes: 12 is not allowed", "no target"],
+        ),
+        (["x", "--rotate-bytes", "big"], ["--rotate-bytes: big is not allowed"]),
         (["x", "--targets", "a=host=a", "--targets", "b=host=b"], ["a FILE with {target} in its"]),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--no-such-flag"], ["no such flag: --no-such-flag"]),

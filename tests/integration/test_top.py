@@ -218,7 +218,7 @@ def test_one_of_several_targets(pg: Postgres) -> None:
         ([], ["no target is configured", "top needs a terminal"]),
         (["--dsn", "host=x"], ["top needs a terminal to draw on; `pgheadroom once` prints"]),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
-        (["--target"], ["argument --target: expected one argument"]),
+        (["--target"], ["--target: no value is given"]),
     ],
 )
 def test_wrong_arguments_and_a_pipe(words: list[str], complaints: list[str]) -> None:

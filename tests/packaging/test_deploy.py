@@ -18,9 +18,9 @@ from tests.support.servers import http
 from tests.support.servers.alertmanager import Alertmanager
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import until
+from tests.support.settings import settings_from
 
 from pgheadroom.commands.dashboards import NAMES as DASHBOARDS
-from pgheadroom.config.load import load
 from pgheadroom.config.settings import PREFIX, Settings
 from pgheadroom.demo.binaries import newest_install
 
@@ -71,7 +71,7 @@ def settings_of_compose(monkeypatch: pytest.MonkeyPatch) -> Settings:
         if name == f"{PREFIX}CONFIG":
             given = str(on_disk("pgheadroom", value))
         monkeypatch.setenv(name, given)
-    return load([], program="pgheadroom", description="")
+    return settings_from()
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -8,8 +8,7 @@ from typing import Final
 import pytest
 from tests.support.needs import need
 from tests.support.servers.headroom import run
-
-from pgheadroom.config.load import load
+from tests.support.settings import settings_from
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT: Final = FOLDER / "pgheadroom.service"
@@ -62,9 +61,7 @@ def test_a_reload_is_what_the_daemon_reloads_on() -> None:
 
 def test_the_settings_beside_it_are_allowed() -> None:
     """And they name the password where systemd puts it."""
-    settings = load(
-        ["--config", str(FOLDER / "pgheadroom.yaml")], program="pgheadroom", description=""
-    )
+    settings = settings_from("--config", str(FOLDER / "pgheadroom.yaml"))
     (target,) = settings.all_targets({}).values()
     credential, _, source = value("LoadCredential").partition(":")
     assert target.password_file == Path("/run/credentials", UNIT.name, credential)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 
@@ -17,38 +17,61 @@ from pgheadroom.backtest.prometheus import NO_CONNECTIONS, KnownServer, historie
 from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
-from pgheadroom.commands.backtest_options import Options, PrometheusOptions, options
+from pgheadroom.commands.arguments import ExitStatus, stop_writing
+from pgheadroom.commands.backtest_options import (
+    Options,
+    PrometheusOptions,
+    add_arguments,
+    options,
+)
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.resolve import policy
 from pgheadroom.step import Policy
 from pgheadroom.storage.recording_reader import Playback, PlaybackError
 
-_QUIET, _PAGED, _WRONG = 0, 1, 2
-_UNWRAPPED = 10_000  # columns: who reads a pipe wraps lines as he likes
+__all__ = ["DESCRIPTION", "EPILOG", "HELP", "USAGE", "add_arguments", "run"]
+
+HELP = "tell what would have paged, and when, over recordings or a Prometheus's history"
+USAGE = """pgheadroom backtest FILE ... [--format text|jsonl] [--html REPORT]
+       pgheadroom backtest --prometheus URL --since 30d [--until TIME] [--step 15s] [...]"""
+DESCRIPTION = """\
+Tells what would have paged, and when, had pgheadroom watched: the very same judgement as the
+daemon's, over recordings or over the history that a Prometheus already has.
+
+FILE is a recording of `pgheadroom record` (plain or gzip; - is the standard input); each is a
+history of its own. Prometheus is asked for pgheadroom's own series and for postgres_exporter's
+(pg_stat_activity_count, pg_settings_*), so nothing has to be installed to try it."""
+EPILOG = """\
+examples:
+  pgheadroom backtest orders.jsonl.gz
+  pgheadroom backtest --html report.html recordings/*.jsonl
+  pgheadroom backtest --format jsonl --paging-horizon-seconds 1800 orders.jsonl
+  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d --html report.html
+
+Exits 1 if something critical would have fired, 0 if not, 2 if the arguments, a file or
+Prometheus's answer are of no use."""
+
+_UNWRAPPED = 10_000  # columns: whoever reads a pipe wraps lines as it likes
 _TICK = 1024  # readings
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the backtest that *arguments* ask for; return the exit status.
-
-    1 if something critical fired, 0 if not, 2 if the arguments or a history cannot be used.
-    """
+def run(parsed: argparse.Namespace) -> ExitStatus:
+    """Replay the histories that are asked for and tell what would have fired."""
+    asked = options(parsed)
+    rules = policy(asked.settings)
     try:
-        asked = options(arguments)
-        decided = policy(asked.settings)
         if asked.prometheus is not None:
-            chapters = asyncio.run(_from_prometheus(asked.prometheus, decided, asked))
+            chapters = asyncio.run(_from_prometheus(asked.prometheus, rules, asked))
         else:
-            chapters = _from_files(decided, asked)
-        _tell(chapters, asked)
-    except ConfigurationError as error:
-        return _wrong(error.problems)
+            chapters = _from_files(rules, asked)
     except (PlaybackError, PrometheusError) as error:
-        return _wrong([str(error)])
-    return _PAGED if any(chapter.account.paged for chapter in chapters) else _QUIET
+        raise ConfigurationError([str(error)]) from error
+    _tell(chapters, asked)
+    paged = any(chapter.account.paged for chapter in chapters)
+    return ExitStatus.NOT_OK if paged else ExitStatus.OK
 
 
-def _from_files(decided: Policy, asked: Options) -> list[Chapter]:
+def _from_files(rules: Policy, asked: Options) -> list[Chapter]:
     recordings = [Playback(path) for path in asked.files]
     names = [recording.name for recording in recordings]
     sizes = [recording.size or 0 for recording in recordings]
@@ -57,7 +80,7 @@ def _from_files(decided: Policy, asked: Options) -> list[Chapter]:
         for number, recording in enumerate(recordings):
             unique = names.count(recording.name) == 1
             name = recording.name if unique else recording.shown
-            replay, curve = _replay(name, decided, asked)
+            replay, curve = _replay(name, rules, asked)
             for count, reading in enumerate(recording):
                 replay.add(reading)
                 if count % _TICK == 0:
@@ -68,7 +91,7 @@ def _from_files(decided: Policy, asked: Options) -> list[Chapter]:
 
 
 async def _from_prometheus(
-    asked: PrometheusOptions, decided: Policy, options_: Options
+    asked: PrometheusOptions, rules: Policy, options_: Options
 ) -> list[Chapter]:
     replays: dict[str, tuple[Replay, UsageSeries]] = {}
     with ProgressBar("asking Prometheus") as bar:
@@ -77,7 +100,7 @@ async def _from_prometheus(
             for name in found.left_out:
                 sys.stderr.write(f"pgheadroom: {name} is left out: {NO_CONNECTIONS}\n")
             for history in found.histories:
-                replays[history.name] = _replay(history.name, decided, options_)
+                replays[history.name] = _replay(history.name, rules, options_)
                 replays[history.name][0].account.notes = history.notes
             await _play(api, found.histories, asked, replays, bar)
     empty = [name for name, (replay, _) in replays.items() if replay.account.first is None]
@@ -106,9 +129,9 @@ async def _play(
             bar.at((number + share) / len(found), history.name)
 
 
-def _replay(name: str, decided: Policy, asked: Options) -> tuple[Replay, UsageSeries]:
+def _replay(name: str, rules: Policy, asked: Options) -> tuple[Replay, UsageSeries]:
     curve = UsageSeries()
-    return Replay(name, decided, curve if asked.html is not None else None), curve
+    return Replay(name, rules, curve if asked.html is not None else None), curve
 
 
 def _tell(chapters: Sequence[Chapter], asked: Options) -> None:
@@ -131,11 +154,4 @@ def _tell(chapters: Sequence[Chapter], asked: Options) -> None:
             text.tell(accounts, console)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads on; Python would complain again when it closes what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _wrong(problems: Sequence[str]) -> int:
-    for problem in problems:
-        sys.stderr.write(f"pgheadroom: {problem}\n")
-    return _WRONG
+        stop_writing()

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pgheadroom.backtest.prometheus_api import Login
-from pgheadroom.config.alerting import AlertSettings
-from pgheadroom.config.load import ConfigurationError, load
-from pgheadroom.config.settings import Settings, allowed_range
+from pgheadroom.commands.configured import settings_of
+from pgheadroom.config.flags import add_flags
+from pgheadroom.config.load import ConfigurationError
+from pgheadroom.config.settings import Settings
 from pgheadroom.durations import seconds_of, time_of
 from pgheadroom.model.thresholds import Thresholds
-
-PROGRAM = "pgheadroom backtest"
-
-_USAGE = """pgheadroom backtest FILE ... [--format text|jsonl] [--html REPORT]
-       pgheadroom backtest --prometheus URL --since 30d [--until TIME] [--step 15s] [...]"""
-
-_DESCRIPTION = """\
-Tells what would have paged, and when, had pgheadroom watched: the very same judgement as the
-daemon's, over recordings or over the history that a Prometheus already has.
-
-FILE is a recording of `pgheadroom record` (plain or gzip; - is the standard input); each is a
-history of its own. Prometheus is asked for pgheadroom's own series and for postgres_exporter's
-(pg_stat_activity_count, pg_settings_*), so nothing has to be installed to try it."""
-
-_EPILOG = """\
-examples:
-  pgheadroom backtest orders.jsonl.gz
-  pgheadroom backtest --html report.html recordings/*.jsonl
-  pgheadroom backtest --format jsonl --paging-horizon-seconds 1800 orders.jsonl
-  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d --html report.html
-
-Exits 1 if something critical would have fired, 0 if not, 2 if the arguments, a file or
-Prometheus's answer are of no use."""
 
 _THRESHOLDS = tuple(field.name for field in fields(Thresholds))
 _MOST_DAYS = 400.0 * 86_400
@@ -66,48 +44,8 @@ class Options:
     settings: Settings
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError([message])
-
-
-def options(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> Options:
-    """Return what *arguments* ask for; thresholds may be set in the environment or a file too.
-
-    Raises ConfigurationError with everything that is wrong; ends the process for ``--help``.
-    """
-    given = _parser().parse_args(arguments)
-    problems: list[str] = []
-    settings: Settings | None = None
-    try:
-        settings = load(_settings_flags(given), program=PROGRAM, description=_DESCRIPTION)
-    except ConfigurationError as error:
-        problems += error.problems
-    prometheus = _prometheus(given, problems, clock)
-    if bool(given.files) is (given.prometheus is not None):
-        problems.append("give FILE ..., or --prometheus URL and --since 30d; --help tells more")
-    if given.files.count("-") > 1:
-        problems.append("the standard input (-) can be read only once")
-    if problems or settings is None:
-        raise ConfigurationError(problems)
-    return Options(
-        files=tuple(given.files),
-        prometheus=prometheus,
-        as_jsonl=given.format == "jsonl",
-        html=given.html,
-        settings=settings,
-    )
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog=PROGRAM,
-        usage=_USAGE,
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take recordings or a Prometheus, the form of the report, and the thresholds."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="a recording; - is stdin")
     parser.add_argument(
         "--format",
@@ -116,9 +54,6 @@ def _parser() -> _Parser:
         help="an account to read (default), or an object a line for each change of an alert",
     )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with curves")
-    parser.add_argument(
-        "--config", metavar="FILE", help="the daemon's configuration file, for its thresholds"
-    )
     past = parser.add_argument_group("history from Prometheus")
     past.add_argument("--prometheus", metavar="URL", help="its address: http://prometheus:9090")
     past.add_argument("--since", metavar="WHEN", help="how far back (30d, 12h), or a date or time")
@@ -128,23 +63,35 @@ def _parser() -> _Parser:
     past.add_argument("--username", metavar="NAME", help="log in to it by name and password")
     past.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password")
     past.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with a token")
-    thresholds = parser.add_argument_group("thresholds, as of the daemon")
-    for name in _THRESHOLDS:
-        field = AlertSettings.model_fields[name]
-        words = f"{field.description} ({allowed_range(name)}, default: {field.default:g})"
-        unit = name.rpartition("_")[2].upper()
-        thresholds.add_argument(_flag(name), metavar=unit, help=words)
-    return parser
+    thresholds = parser.add_argument_group("thresholds, as of the daemon, and where they stand")
+    add_flags(thresholds, ("config", *_THRESHOLDS))
+
+
+def options(given: argparse.Namespace, clock: Callable[[], float] = time.time) -> Options:
+    """Return what the command line asks for; thresholds may be set in the environment or a file.
+
+    Raises ConfigurationError with everything that is wrong.
+    """
+    problems: list[str] = []
+    prometheus = _prometheus(given, problems, clock)
+    if bool(given.files) is (given.prometheus is not None):
+        problems.append("give FILE ..., or --prometheus URL and --since 30d; --help tells more")
+    if given.files.count("-") > 1:
+        problems.append("the standard input (-) can be read only once")
+    settings = settings_of(given, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Options(
+        settings=settings,
+        files=tuple(given.files),
+        prometheus=prometheus,
+        as_jsonl=given.format == "jsonl",
+        html=given.html,
+    )
 
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _settings_flags(given: argparse.Namespace) -> list[str]:
-    names = ["config", *_THRESHOLDS]
-    values = {name: getattr(given, name) for name in names}
-    return [f"{_flag(name)}={value}" for name, value in values.items() if value is not None]
 
 
 def _prometheus(

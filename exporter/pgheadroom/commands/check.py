@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import enum
-from collections.abc import Iterable, Iterator
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
+from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.commands.configured import add_settings, settings_of, targets_of
+from pgheadroom.commands.once import read_once
+from pgheadroom.config.load import load_web
 from pgheadroom.judge.advice import REMEDIES
 from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+
+HELP = "look at the settings, connect to every target, say what works and what is missing"
+USAGE = "%(prog)s [--json] [SETTING ...]"
+DESCRIPTION = """\
+Look at the settings, connect to every target, say what works and what is missing; with --json as
+JSON. Exits 0 if all of it works, 1 if a target does not, 2 if the settings are not allowed."""
+EPILOG = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the settings, and the form of what is printed."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Try every target and print what was found."""
+    settings = settings_of(options)
+    targets = targets_of(settings)
+    load_web(settings.web_config_file)
+    states = asyncio.run(read_once(settings, targets))
+    checks = {state.target: [*findings(state)] for state in states}
+    if options.json:
+        sys.stdout.write(json.dumps([*map(_as_json, checks, checks.values())], indent=2) + "\n")
+    else:
+        report(checks, Console(soft_wrap=True))
+    return ExitStatus.OK if all(map(_works, checks.values())) else ExitStatus.NOT_OK
 
 
 class Grade(enum.Enum):
@@ -107,13 +142,20 @@ def _about(sample: Sample) -> Iterator[Check]:
         )
 
 
-def report(states: Iterable[State], console: Console) -> bool:
-    """Print the findings of every target; return whether each of them can be sampled."""
-    works = True
-    for state in states:
-        console.print(Text(state.target, "bold"))
-        for finding in findings(state):
-            pattern, style = finding.grade.value
-            console.print(Text.assemble("  ", (pattern, style), " ", finding.words))
-            works &= finding.grade is not Grade.BROKEN
-    return works
+def report(checks: Mapping[str, Sequence[Check]], console: Console) -> None:
+    """Print what was looked at, by target."""
+    console.print("settings are allowed")
+    for target, found in checks.items():
+        console.print(Text(target, "bold"))
+        for check in found:
+            sign, style = check.grade.value
+            console.print(Text.assemble("  ", (sign, style), " ", check.words))
+
+
+def _works(checks: Sequence[Check]) -> bool:
+    return not any(check.grade is Grade.BROKEN for check in checks)
+
+
+def _as_json(target: str, checks: Sequence[Check]) -> dict[str, object]:
+    found = [{"grade": check.grade.name.lower(), "words": check.words} for check in checks]
+    return {"target": target, "works": _works(checks), "checks": found}

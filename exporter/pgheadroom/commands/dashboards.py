@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
+from pgheadroom.commands.arguments import ExitStatus, fail
+from pgheadroom.config.load import ConfigurationError
+
 NAMES: Final = ("fleet", "server", "leak", "self")
 """Each is in a file of its own, ``pgheadroom-NAME.json``."""
 
-_OK, _TROUBLE = 0, 1
-
-_DESCRIPTION = """\
+DESCRIPTION = """\
 Writes dashboards for Grafana 11 and 12 into a directory, which is made if it is missing: all
 servers, one server, the hunt for a leak, and pgheadroom itself. Files of those names are replaced.
 They ask any Prometheus that scrapes pgheadroom, and need no editing."""
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   pgheadroom dashboards /var/lib/grafana/dashboards
   pgheadroom dashboards . && ls pgheadroom-*.json      # to import them by hand
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the dashboards where *arguments* say, and print each file's name.
+HELP = "write the dashboards for Grafana into a directory"
+USAGE = "%(prog)s DIR"
 
-    0 when all are written, 1 when one cannot be. A wrong argument ends the program with 2 and says
-    why, as argparse does.
-    """
-    folder: Path = _parser().parse_args(arguments).directory
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the directory."""
+    parser.add_argument("directory", type=Path, metavar="DIR", help="where to write them")
+
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Write the dashboards, and print each file's name."""
+    if options.problems:
+        raise ConfigurationError(options.problems)
+    folder: Path = options.directory
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in NAMES:
@@ -42,10 +49,8 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.write(f"{file}\n")
     except OSError as error:
         # The system's words, without the errno and the quotes around the name.
-        reason = f"{error.filename}: {error.strerror}"
-        sys.stderr.write(f"pgheadroom: the dashboards cannot be written: {reason}\n")
-        return _TROUBLE
-    return _OK
+        return fail(f"the dashboards cannot be written: {error.filename}: {error.strerror}")
+    return ExitStatus.OK
 
 
 def text(name: str) -> str:
@@ -62,15 +67,3 @@ def _source() -> Traversable:
     # Called otherwise than this module, so that no two things have one name.
     installed = files("pgheadroom") / "grafana"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "dashboards"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pgheadroom dashboards",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where to write them")
-    return parser

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
 from functools import partial
 
-from pgheadroom.config.load import ConfigurationError, load, load_web
+from pgheadroom.commands.arguments import ExitStatus, fail
+from pgheadroom.commands.configured import add_settings, settings_of
+from pgheadroom.config.load import ConfigurationError, load_web
 from pgheadroom.config.settings import Settings, TargetSettings
-from pgheadroom.daemon import AddressInUseError, run
+from pgheadroom.daemon import AddressInUseError
+from pgheadroom.daemon import run as run_daemon
 from pgheadroom.demo.load import CALM, Script, play
 from pgheadroom.demo.scripts import SCRIPTS
 from pgheadroom.demo.server import EmbeddedServer, EmbeddedUnavailable, embedded_server
@@ -18,9 +21,10 @@ from pgheadroom.log import configure
 from pgheadroom.model.alert import AlertName
 
 TARGET = "demo"
-_OK, _TROUBLE, _WRONG, _INTERRUPTED = 0, 1, 2, 130
 
-_DESCRIPTION = """\
+HELP = "play an incident on an embedded server: calm, leak, storm or rolling"
+USAGE = "%(prog)s [NAME] [SETTING ...]"
+DESCRIPTION = """\
 Starts an embedded PostgreSQL, watches it like `serve` does, and plays an incident on it, again and
 again, so that one sees the page, the metrics and the alerts do their work. It says what happens
 when. Ctrl-C ends it and leaves nothing behind.
@@ -34,47 +38,34 @@ A round takes about ten minutes. Needs the extra pgheadroom[demo]. Servers of yo
 alone: libpq's variables do not count here, and --dsn or targets are refused.
 
   pgheadroom demo leak --listen 127.0.0.1:10187 --alertmanager-urls http://localhost:9093"""
+EPILOG = ""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Play until a signal; return the exit status.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the name of the incident, and the settings."""
+    parser.add_argument("name", nargs="?", default=CALM.name, metavar="NAME", help="what to play")
+    add_settings(parser)
 
-    0 after a signal, 1 when there is no server or no address to listen at, 2 when the arguments
-    are not allowed, 130 when it was interrupted before it began.
-    """
-    rest = list(arguments)
-    name = rest.pop(0) if rest and not rest[0].startswith("-") else CALM.name
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Play until a signal."""
     problems: list[str] = []
-    script = SCRIPTS.get(name)
+    script = SCRIPTS.get(options.name)
     if script is None:
-        problems.append(f"no such demo: {name}; there are {', '.join(SCRIPTS)}")
-    try:
-        settings = load(
-            rest, program="pgheadroom demo", description=_DESCRIPTION, operands=("[NAME]",)
-        )
-    except ConfigurationError as error:
-        return _wrong([*problems, *error.problems])
+        problems.append(f"no such demo: {options.name}; there are {', '.join(SCRIPTS)}")
+    settings = settings_of(options, problems)
     if settings.dsn is not None or settings.targets:
         problems.append("a demo has a server of its own: dsn and targets are not allowed with it")
     if script is None or problems:
-        return _wrong(problems)
+        raise ConfigurationError(problems)
     configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(try_out(settings, script))
-    except ConfigurationError as error:
-        return _wrong(error.problems)
     except (AddressInUseError, EmbeddedUnavailable) as error:
-        sys.stderr.write(f"pgheadroom: {error}\n")
-        return _TROUBLE
+        return fail(str(error))
     except asyncio.CancelledError:
-        return _INTERRUPTED
-    return _OK
-
-
-def _wrong(problems: Sequence[str]) -> int:
-    for problem in problems:
-        sys.stderr.write(f"pgheadroom: {problem}\n")
-    return _WRONG
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.OK
 
 
 async def try_out(settings: Settings, script: Script = CALM) -> None:
@@ -95,7 +86,7 @@ async def try_out(settings: Settings, script: Script = CALM) -> None:
         load = asyncio.create_task(play(server, script=script))
         try:
             target = TargetSettings.model_validate({"dsn": server.dsn("pgheadroom")})
-            await run(settings, {TARGET: target}, partial(_explain, server, script))
+            await run_daemon(settings, {TARGET: target}, partial(_explain, server, script))
         finally:
             load.cancel()
             await asyncio.wait([load])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
+import sys
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group
@@ -10,20 +13,49 @@ from rich.table import Table
 from rich.text import Text
 
 from pgheadroom.board import Board
+from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.judge.figures import free_for
+from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
-from pgheadroom.model.reading import Outcome, ProbeKind, Sample
+from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.watch.sampler import Sampler
+from pgheadroom.web.view import target_view
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+HELP = "read every target once and print it as a table; with --json as JSON"
+USAGE = "%(prog)s [--json] [SETTING ...]"
+DESCRIPTION = """\
+Read every target once and print it as a table; with --json as a list of what the API says of each
+target (/api/v1/targets/NAME). Exits 0 if every target could be sampled, else 1."""
+EPILOG = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the settings, and the form of what is printed."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Read every target once and print what it says."""
+    settings = settings_of(options)
+    states = asyncio.run(read_once(settings, targets_of(settings)))
+    if options.json:
+        sys.stdout.write(json.dumps([target_view(state) for state in states], indent=2) + "\n")
+    else:
+        print_table(states, Console(soft_wrap=True))
+    sampled = all(state.sample is not None for state in states)
+    return ExitStatus.OK if sampled else ExitStatus.NOT_OK
 
 
 async def read_once(settings: Settings, targets: Mapping[str, TargetSettings]) -> tuple[State, ...]:
     """Ask every source of every target once, all targets at the same time."""
+    # What is printed says it all; a log between would only say it twice.
+    configure(settings.log_format, "error")
     rules = policy(settings)
     board = Board(identities(targets), rules.thresholds)
 
@@ -37,43 +69,6 @@ async def read_once(settings: Settings, targets: Mapping[str, TargetSettings]) -
 
     await asyncio.gather(*(ask(name, target) for name, target in targets.items()))
     return board.states()
-
-
-def as_json(state: State) -> Json:
-    """Return what is known of one target, in JSON's own types."""
-    known: dict[str, Json] = {
-        "target": state.target,
-        "state": str(state.outcome),
-        "reason": state.detail or None,
-        "knock": _outcome(state, ProbeKind.KNOCK),
-        "canary": _outcome(state, ProbeKind.CANARY),
-    }
-    sample = state.sample
-    if sample is None:
-        return known
-    limits = sample.facts.slots.limits
-    return known | {
-        "time": sample.at,
-        "version": sample.facts.server.version_text,
-        "max_connections": limits.max_connections,
-        "superuser_reserved_connections": limits.superuser_reserved,
-        "reserved_connections": limits.reserved,
-        "provider_reserved_connections": limits.provider_reserved,
-        "limit": {str(tier): limits.of(tier) for tier in Tier},
-        "free": {str(tier): free_for(state, tier) for tier in Tier},
-        "used": sample.facts.slots.used,
-        "hidden": sample.facts.slots.hidden,
-        "reserved_used": sample.facts.slots.reserved_used,
-        "exact": sample.exact,
-        "pooled": sample.facts.server.pooled,
-        "connections": [
-            [name, kind, count] for (name, kind), count in sorted(state.applications.counts.items())
-        ],
-        "roles": {use.name: [use.used, use.limit] for use in sample.limits_of(CapacityKind.ROLE)},
-        "databases": {
-            use.name: [use.used, use.limit] for use in sample.limits_of(CapacityKind.DATABASE)
-        },
-    }
 
 
 def print_table(states: Iterable[State], console: Console) -> None:
@@ -146,12 +141,3 @@ def _limits(sample: Sample) -> list[Table]:
                 table.add_row(Text(use.name), str(use.used), str(use.limit))
             tables.append(table)
     return tables
-
-
-def _outcome(state: State, kind: ProbeKind) -> str | None:
-    newest = state.probed(kind).newest
-    return None if newest is None else str(newest.outcome)
-
-
-def _uses(sample: Sample, kind: CapacityKind) -> dict[str, Json]:
-    return {use.name: [use.used, use.limit] for use in sample.limits_of(kind)}

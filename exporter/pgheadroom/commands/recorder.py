@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
+from pgheadroom.commands.arguments import stop_writing
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.durations import moment
@@ -38,9 +38,7 @@ class Output:
             sys.stdout.write(line_of(reading) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
-            # What is still held back would fail again at the interpreter's end, and change the
-            # exit status (docs.python.org, library/signal, note on SIGPIPE).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            stop_writing()
             raise
         self.readings += 1
 
@@ -55,36 +53,38 @@ class RecordingListener:
     """Writes every reading, as it comes, to the recording of its target."""
 
     def __init__(
-        self, board: Board, tapes: Mapping[str, RecordingWriter], stop: asyncio.Event
+        self, board: Board, recordings: Mapping[str, RecordingWriter], stop: asyncio.Event
     ) -> None:
         self._board = board
-        self._tapes = tapes
+        self._recordings = recordings
         self._stop = stop
 
     def note(self, target: str, reading: Reading) -> None:
         """Write *reading* of *target*; ask for the end when nobody reads on."""
         try:
-            self._tapes[target].write(reading)
+            self._recordings[target].write(reading)
         except BrokenPipeError:
             self._stop.set()
 
     async def flush(self) -> None:
         """Have every recording write what it holds back."""
-        for tape in self._tapes.values():
-            tape.flush()
+        for recording in self._recordings.values():
+            recording.flush()
 
     async def tell(self) -> None:
         """Tell the person at the terminal that it goes on."""
         now = moment(time.time())
         for state in self._board.states():
             used = "" if state.sample is None else f", {state.sample.main.used} slots in use"
-            readings = self._tapes[state.target].readings
+            readings = self._recordings[state.target].readings
             words = f"{state.target}: {readings:,} readings; {state.outcome or 'none yet'}{used}"
             sys.stderr.write(f"{now}  {words}\n")
 
 
 async def record(
-    settings: Settings, targets: Mapping[str, TargetSettings], tapes: Mapping[str, RecordingWriter]
+    settings: Settings,
+    targets: Mapping[str, TargetSettings],
+    recordings: Mapping[str, RecordingWriter],
 ) -> None:
     """Sample *targets* and write each reading to its recording, until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -92,7 +92,7 @@ async def record(
         asyncio.get_running_loop().add_signal_handler(signalled, stop.set)
     rules = policy(settings)
     board = Board(identities(targets), rules.thresholds)
-    listener = RecordingListener(board, tapes, stop)
+    listener = RecordingListener(board, recordings, stop)
     schedule, own = Schedule(), SelfMetrics()
     jobs = Jobs(own)
     watched = [
@@ -115,5 +115,5 @@ async def record(
     finally:
         schedule.stop()
         await asyncio.gather(*(target.end() for target in watched))
-        for tape in tapes.values():
-            tape.close()
+        for recording in recordings.values():
+            recording.close()

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import yaml
 
+from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.alert import RUNBOOKS
 
 _FILE = "pgheadroom.rules.yml"
 
-_DESCRIPTION = """\
+DESCRIPTION = """\
 Prints alerting and recording rules for Prometheus. They need no editing: thresholds are settings
 of the daemon, which exports them beside what it counts."""
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   pgheadroom rules > /etc/prometheus/rules/pgheadroom.rules.yml
   pgheadroom rules --format prometheusrule | kubectl apply -n monitoring -f -
@@ -51,16 +53,43 @@ _TAKEN = frozenset(
 _URL = re.compile(r"https?://[A-Za-z0-9\[][A-Za-z0-9._~:/!$&()*+,;=%\[\]-]*")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the rules as *arguments* ask; return the exit status.
+HELP = "print the alerting rules for Prometheus"
+USAGE = "%(prog)s [--format FORMAT] [--runbooks URL] [--labels NAME,NAME]"
 
-    0 when they are printed. A wrong argument ends the program with 2 and says why, as argparse
-    does.
-    """
-    given = _parser().parse_args(arguments)
-    text = plain(given.runbooks, given.labels)
-    sys.stdout.write(text if given.format == "prometheus" else prometheus_rule(text))
-    return 0
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the format, and what is put in place of the defaults."""
+    parser.add_argument(
+        "--format",
+        choices=("prometheus", "prometheusrule"),
+        default="prometheus",
+        help="a rule file of Prometheus, or a PrometheusRule of its Kubernetes operator"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runbooks",
+        type=_url,
+        default=RUNBOOKS,
+        metavar="URL",
+        help="where the runbooks are: alerts link to URL/<AlertName>.md (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=_labels,
+        default=(),
+        metavar="NAME,NAME",
+        help="more labels of the scrape that go along into alerts and tell servers apart, beside"
+        f" {', '.join(LABELS)}; none by which the daemons of a pair differ",
+    )
+
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Print the rules."""
+    if options.problems:
+        raise ConfigurationError(options.problems)
+    text = plain(options.runbooks, options.labels)
+    sys.stdout.write(text if options.format == "prometheus" else prometheus_rule(text))
+    return ExitStatus.OK
 
 
 def plain(runbooks: str = RUNBOOKS, labels: Sequence[str] = ()) -> str:
@@ -122,36 +151,3 @@ def _labels(given: str) -> tuple[str, ...]:
                 " series of pgheadroom have; several are parted by commas"
             )
     return tuple(name for name in names if name not in LABELS)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pgheadroom rules",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--format",
-        choices=("prometheus", "prometheusrule"),
-        default="prometheus",
-        help="a rule file of Prometheus, or a PrometheusRule of its Kubernetes operator"
-        " (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--runbooks",
-        type=_url,
-        default=RUNBOOKS,
-        metavar="URL",
-        help="where the runbooks are: alerts link to URL/<AlertName>.md (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--labels",
-        type=_labels,
-        default=(),
-        metavar="NAME,NAME",
-        help="more labels of the scrape that go along into alerts and tell servers apart, beside"
-        f" {', '.join(LABELS)}; none by which the daemons of a pair differ",
-    )
-    return parser

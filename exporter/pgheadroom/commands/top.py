@@ -6,24 +6,22 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 from rich.console import Console
 
+from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
 from pgheadroom.commands.live import watch
-from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings, TargetSettings
 from pgheadroom.log import configure
 from pgheadroom.terminal.terminal import Terminal
 
-_OK, _WRONG = 0, 2
-
-_DESCRIPTION = """\
+HELP = "watch one server live in a terminal, without a daemon"
+USAGE = "%(prog)s [--target NAME] [SETTING ...]"
+DESCRIPTION = """\
 Watches one server live in a terminal, without a daemon: how many slots are left, for whom, until
 when and who takes them, sampled and judged as `serve` does it. Nothing is served, posted or kept.
-
-  --target NAME   which of several targets that are configured
 
 Keys: q ends it, p pauses what is shown, s sorts by connections, growth or name. Ctrl-C ends it too.
 While the server refuses or is gone, the screen says why, and how old its figures are. The log goes
@@ -31,65 +29,45 @@ to standard error when that is a file. It needs a terminal: for a pipe there is 
 
   pgheadroom top --dsn postgresql://pgheadroom@db1/postgres
   PGSERVICE=orders pgheadroom top"""
+EPILOG = ""
 
-_NO_TARGET = "no target is configured: give --dsn, --config, or PGHOST and the like"
 _NO_TERMINAL = "top needs a terminal to draw on; `pgheadroom once` prints one reading"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Watch until somebody ends it; return the exit status.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the settings, and which target."""
+    parser.add_argument("--target", metavar="NAME", help="which of several configured targets")
+    add_settings(parser)
 
-    0 however it was ended, 2 when the arguments are not allowed or there is no terminal.
-    """
+
+def run(options: argparse.Namespace) -> ExitStatus:
+    """Watch until somebody ends it."""
+    settings = settings_of(options)
     problems: list[str] = []
-    wanted, rest = _own(list(arguments), problems)
-    try:
-        settings = load(
-            rest, program="pgheadroom top", description=_DESCRIPTION, operands=("[--target NAME]",)
-        )
-    except ConfigurationError as error:
-        return _wrong([*problems, *error.problems])
-    chosen = _chosen(settings.all_targets(), wanted, problems)
+    chosen = _chosen(settings.all_targets(), options.target, problems)
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal:
         problems.append(_NO_TERMINAL)
     if chosen is None or problems:
-        return _wrong(problems)
+        raise ConfigurationError(problems)
     _log(settings)
     asyncio.run(watch(settings, *chosen, Terminal(console)))
-    return _OK
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError([message])
-
-
-def _own(arguments: list[str], problems: list[str]) -> tuple[str | None, list[str]]:
-    """Take what is no setting out of *arguments*."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--target")
-    try:
-        given, rest = parser.parse_known_args(arguments)
-    except ConfigurationError as error:
-        problems += error.problems
-        return None, [word for word in arguments if word != "--target"]
-    return given.target, rest
+    return ExitStatus.OK
 
 
 def _chosen(
-    targets: dict[str, TargetSettings], wanted: str | None, problems: list[str]
+    targets: dict[str, TargetSettings], name: str | None, problems: list[str]
 ) -> tuple[str, TargetSettings] | None:
     """Return the one target to watch; what is wrong with that is added to *problems*."""
     names = ", ".join(targets)
     if not targets:
-        problems.append(_NO_TARGET)
-    elif wanted is None and len(targets) > 1:
+        problems += NO_TARGET
+    elif name is None and len(targets) > 1:
         problems.append(f"several targets are configured; choose one with --target: {names}")
-    elif wanted is not None and wanted not in targets:
-        problems.append(f"--target: no such target: {wanted}; there are {names}")
+    elif name is not None and name not in targets:
+        problems.append(f"--target: no such target: {name}; there are {names}")
     else:
-        name = wanted or next(iter(targets))
+        name = name or next(iter(targets))
         return name, targets[name]
     return None
 
@@ -99,9 +77,3 @@ def _log(settings: Settings) -> None:
     configure(settings.log_format, settings.log_level)
     if sys.stderr.isatty():
         logging.getLogger().handlers[:] = [logging.NullHandler()]
-
-
-def _wrong(problems: Sequence[str]) -> int:
-    for problem in problems:
-        sys.stderr.write(f"pgheadroom: {problem}\n")
-    return _WRONG

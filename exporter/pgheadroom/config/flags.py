@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
@@ -32,42 +32,25 @@ _BY_UNIT = {
     "_url": "URL",
     "_urls": "URL,URL",
 }
+Flags = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001 - a group has no other type
 _ALSO = {"web_config_file": ("--web.config.file",)}  # as the exporters of Prometheus call it
 
-_STRAY = "unexpected argument; use --dsn CONNINFO to give a connection string"
+
+def add_flags(parser: Flags, names: Iterable[str]) -> None:
+    """Have *parser* take the settings *names* as flags."""
+    for name in names:
+        _add(parser, name, Settings.model_fields[name])
 
 
-def read_flags(
-    arguments: Sequence[str],
-    *,
-    program: str,
-    description: str,
-    operands: Sequence[str] = (),
-    epilog: str = "",
-) -> tuple[Given, list[str]]:
-    """Return the settings that *arguments* say, and what is wrong with their names and forms.
+def flags_given(parsed: Mapping[str, Any]) -> tuple[Given, list[str]]:
+    """Return the settings that a command line says, and what is wrong with their forms.
 
-    Ends the process with the help text for ``--help``.
+    *parsed* has the texts of each flag that `add_flags` added, by the setting's name.
     """
-    parser = _Parser(
-        prog=program,
-        # Each setting is listed below.
-        usage=" ".join(["%(prog)s", *operands, "[SETTING ...]"]),
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    for name, field in Settings.model_fields.items():
-        _add(parser, name, field)
-    try:
-        parsed, unknown = parser.parse_known_args(list(arguments))
-    except _UsageError as error:
-        return Given({}, flag_called), [str(error)]
-    problems = _unknown(unknown)
+    problems: list[str] = []
     values: dict[str, Any] = {}
     for name in Settings.model_fields:
-        texts = getattr(parsed, name)
+        texts = parsed.get(name)
         if texts is None:
             continue
         try:
@@ -83,24 +66,7 @@ def flag_called(location: Location) -> str:
     return " ".join(filter(None, ("--" + str(name).replace("_", "-"), dotted(tuple(rest)))))
 
 
-class _UsageError(Exception):
-    """What argparse complains of, in words."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one of several, not the end."""
-
-    def error(self, message: str) -> NoReturn:
-        flag, _, complaint = message.removeprefix("argument ").partition(": ")
-        flag = flag.partition("/")[0]
-        if complaint == "expected one argument":
-            raise _UsageError(f"{flag}: no value is given")
-        if complaint.startswith("ignored explicit argument"):  # and repeats it
-            raise _UsageError(f"{flag}: no value is allowed: it stands alone, or --no-{flag[2:]}")
-        raise _UsageError(message)
-
-
-def _add(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+def _add(parser: Flags, name: str, field: FieldInfo) -> None:
     """Name values by what they are, and leave out defaults that say nothing."""
     options: dict[str, Any] = {"dest": name, "default": None}
     if field.annotation is bool:
@@ -136,9 +102,5 @@ def _together(name: str, texts: Sequence[str]) -> object:
     return listed
 
 
-def _unknown(words: Sequence[str]) -> list[str]:
-    # Of what was given, only flags are repeated: the rest may be a connection string.
-    flags = [word.partition("=")[0] for word in words if word.startswith("-")]
-    if not words:
-        return []
-    return [f"no such flag: {flag}" for flag in flags] or [_STRAY]
+NO_FLAGS = Given({}, flag_called)
+"""Of a command line without settings."""

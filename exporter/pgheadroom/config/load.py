@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pgheadroom.config.flags import read_flags
+from pgheadroom.config.flags import NO_FLAGS
 from pgheadroom.config.given import Given, dotted
 from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_targets, objection
 from pgheadroom.config.settings import Settings
@@ -36,22 +36,15 @@ class ConfigurationError(Exception):
 
 
 def load(
-    arguments: Sequence[str],
-    *,
-    program: str,
-    description: str,
-    operands: Sequence[str] = (),
-    epilog: str = "",
+    flags: Given = NO_FLAGS,
+    problems: Sequence[str] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Return the settings that *arguments*, *environment* and file make; they are valid.
+    """Return the settings that *flags*, *environment* and file make; they are valid.
 
-    Raises ConfigurationError with every problem there is; ends the process with the help text
-    for ``--help``, as a command does; *operands* are what that names besides settings.
+    Raises ConfigurationError with every problem there is, *problems* among them.
     """
-    flags, problems = read_flags(
-        arguments, program=program, description=description, operands=operands, epilog=epilog
-    )
+    problems = [*problems]
     variables, wrong = read_variables(environment)
     problems += wrong
     file = Given({}, dotted, in_text=False)

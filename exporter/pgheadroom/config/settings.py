@@ -151,8 +151,8 @@ class WatchSettings(Strict):
     )
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
-        description="servers to watch: a name each, and a connection string or a mapping of kind, dsn,"
-        " password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
+        description="servers to watch: a name each, and a connection string or a mapping of kind,"
+        " dsn, password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.settings import settings_from
 
-from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
@@ -20,7 +21,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(*arguments: str) -> Settings:
-    return load(arguments, program="pgheadroom", description="")
+    return settings_from(*arguments)
 
 
 def problems(*arguments: str) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.settings import settings_from
 
-from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings, split_address
 from pgheadroom.postgres.whereabouts import address
 
@@ -23,7 +24,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(*arguments: str, environment: dict[str, str] | None = None) -> Settings:
     place = os.environ if environment is None else environment
-    return load(arguments, program="pgheadroom", description="", environment=place)
+    return settings_from(*arguments, environment=place)
 
 
 def problems(*arguments: str, environment: dict[str, str] | None = None) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.settings import settings_from
 
 from pgheadroom.config.connection_strings import CONNECTIONS
 from pgheadroom.config.given import kind_of
-from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings, TargetSettings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
@@ -50,7 +51,7 @@ NAMES = tuple(Settings.model_fields)
 def words(*arguments: str, environment: dict[str, str] | None = None) -> tuple[str, ...]:
     """Return what is said against it; nothing if it is allowed."""
     try:
-        load(arguments, program="pgheadroom", description="", environment=environment or {})
+        settings_from(*arguments, environment=environment or {})
     except ConfigurationError as error:
         return error.problems
     return ()
@@ -138,7 +139,7 @@ def test_what_is_of_a_wrong_kind_is_refused(name: str, kind: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_variable_is_none_at_all(name: str) -> None:
     variables = {f"PGHEADROOM_{name.upper()}": "", "PGHEADROOM_TARGETS__A__DSN": ""}
-    found = load([], program="pgheadroom", description="", environment=variables)
+    found = settings_from(environment=variables)
     assert found == Settings()
 
 

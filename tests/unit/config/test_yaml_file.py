@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.support.settings import settings_from
 
-from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.yaml_file import read_mapping
 
@@ -26,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 def read(file: Path, text: str) -> Settings:
     file.write_text(text)
-    return load(["--config", str(file)], program="pgheadroom", description="", environment={})
+    return settings_from("--config", str(file), environment={})
 
 
 def problems(file: Path, text: str) -> tuple[str, ...]:

@@ -1,0 +1,184 @@
+"""Parses the command line: one parser, with a subparser for each command."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn, Protocol
+
+from pgheadroom import __version__
+from pgheadroom.config.load import ConfigurationError
+
+_PROGRAM = "pgheadroom"
+
+
+class ExitStatus(enum.IntEnum):
+    """How every command ends."""
+
+    OK = 0
+    NOT_OK = 1
+    """A target, an address or a file is not as it should be; a backtest would have paged."""
+    USAGE = 2
+    """The settings, or what a command was given, are not allowed."""
+    INTERRUPTED = 130
+    """As a shell says of a command that SIGINT ended."""
+
+
+EXIT_STATUSES: Mapping[ExitStatus, str] = {
+    ExitStatus.OK: "all is well",
+    ExitStatus.NOT_OK: "a target, an address or a file is not; or a backtest would have paged",
+    ExitStatus.USAGE: "the settings, or what a command was given, are not allowed",
+    ExitStatus.INTERRUPTED: "interrupted (Ctrl-C) before there was a result",
+}
+
+
+class Command(Protocol):
+    """What the module of a command has."""
+
+    HELP: str
+    """One line for the overview."""
+    USAGE: str
+    """What may follow the command's name."""
+    DESCRIPTION: str
+    EPILOG: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Tell *parser* what the command takes."""
+
+    def run(self, options: argparse.Namespace) -> ExitStatus:
+        """Do what *options* ask for; raises ConfigurationError when they are not allowed."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises ConfigurationError, in our words, where argparse would exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ConfigurationError."""
+        flag, _, complaint = message.removeprefix("argument ").partition(": ")
+        flag = flag.partition("/")[0]
+        if complaint == "expected one argument":
+            message = f"{flag}: no value is given"
+        elif complaint.startswith("ignored explicit argument"):  # and repeats it
+            message = f"{flag}: no value is allowed: it stands alone"
+        elif message.startswith("the following arguments are required: "):
+            message = f"missing: {message.partition(': ')[2]}; --help tells more"
+        raise ConfigurationError([message.removeprefix("argument ")])
+
+
+def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse.Namespace:
+    """Return what *arguments* say; its ``command`` is the one of *commands* that was named.
+
+    Without a command that is ``serve``. What nothing takes is listed in ``problems``. Ends the
+    process for ``--help`` and ``--version``; raises ConfigurationError.
+    """
+    words = [*arguments]
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "serve")
+    if not words[0].startswith("-") and words[0] not in commands:
+        # What is no word may be a connection string, which is not repeated.
+        name = f": {words[0]}" if words[0].isalpha() else ""
+        raise ConfigurationError([f"no such command{name}; there are {', '.join(commands)}"])
+    options, stray = _parser(commands).parse_known_args(words)
+    options.problems = [*_unknown(stray, commands, of_settings="dsn" in options)]
+    return options
+
+
+def complain(problems: Iterable[str]) -> ExitStatus:
+    """Write what is wrong with the settings or arguments to standard error."""
+    for problem in problems:
+        sys.stderr.write(f"{_PROGRAM}: {problem}\n")
+    return ExitStatus.USAGE
+
+
+def fail(words: str) -> ExitStatus:
+    """Write why a command could not do its work to standard error."""
+    complain([words])
+    return ExitStatus.NOT_OK
+
+
+def stop_writing() -> None:
+    """Give up standard output, because nobody reads on.
+
+    What is still held back would fail again at the interpreter's end, and change the exit status
+    (docs.python.org, library/signal, note on SIGPIPE).
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parser(commands: Mapping[str, Command]) -> Parser:
+    root = _Root(commands)
+    root.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    subparsers = root.add_subparsers(dest="command", parser_class=Parser)
+    for name, command in commands.items():
+        command.add_arguments(
+            subparsers.add_parser(
+                name,
+                usage=command.USAGE.replace("%(prog)s", f"{_PROGRAM} {name}"),
+                description=command.DESCRIPTION,
+                epilog=command.EPILOG,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                allow_abbrev=False,
+            )
+        )
+    return root
+
+
+class _Root(Parser):
+    """The parser of what stands before a command; its help is an overview of all commands."""
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        super().__init__(prog=_PROGRAM, allow_abbrev=False)
+        self._commands = commands
+
+    def format_help(self) -> str:
+        """Return the overview."""
+        width = max(map(len, self._commands)) + 2
+        lines = (f"  {name:<{width}}{command.HELP}" for name, command in self._commands.items())
+        statuses = (f"  {status:<{width}}{words}" for status, words in EXIT_STATUSES.items())
+        return _OVERVIEW.format(commands="\n".join(lines), statuses="\n".join(statuses))
+
+
+_OVERVIEW = """\
+usage: pgheadroom [COMMAND] [SETTING ...]
+
+Watches PostgreSQL's connection slots and pages before they run out.
+
+commands:
+{commands}
+
+Every setting can be a flag, an environment variable (PGHEADROOM_…) and a key of the YAML file that
+--config or PGHEADROOM_CONFIG names; flags win over variables, variables over the file.
+`pgheadroom COMMAND --help` lists them.
+
+examples:
+  pgheadroom --dsn postgresql://pgheadroom@db1/postgres
+  pgheadroom check --config pgheadroom.yaml
+  PGSERVICE=orders pgheadroom once
+  pgheadroom record orders.jsonl.gz --dsn postgresql://pgheadroom@db1/postgres
+  pgheadroom backtest --html report.html orders.jsonl.gz
+  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d
+
+options:
+  -h, --help   this text
+  --version    the version
+
+exit status:
+{statuses}
+"""
+
+
+def _unknown(
+    words: Sequence[str], commands: Mapping[str, Command], *, of_settings: bool
+) -> list[str]:
+    # Of what was given, only flags and commands are repeated: the rest may be a connection string.
+    flags = [word.partition("=")[0] for word in words if word.startswith("-")]
+    late = [word for word in words if word in commands]
+    if flags:
+        return [f"no such flag: {flag}" for flag in flags]
+    if late:
+        return [f"the command stands first: {_PROGRAM} {late[0]} ..."]
+    instead = "; use --dsn CONNINFO to give a connection string" if of_settings else ""
+    return [f"unexpected argument{instead}"] if words else []

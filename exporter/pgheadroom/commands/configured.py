@@ -1,0 +1,47 @@
+"""Loads the settings that a command was given, by flags, environment and file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from pgheadroom.config.flags import add_flags, flags_given
+from pgheadroom.config.load import ConfigurationError, load
+from pgheadroom.config.settings import Settings, TargetSettings
+
+NO_TARGET = (
+    "no target is configured. Give one of",
+    "  --dsn postgresql://pgheadroom@HOST/postgres",
+    "  --config FILE, with a mapping of targets",
+    "  PGHEADROOM_DSN, or libpq's own PGHOST, PGUSER, PGSERVICE ...",
+    "or, to try it out, `pgheadroom demo`, which starts an embedded PostgreSQL",
+)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Have *parser* take every setting as a flag."""
+    add_flags(parser, Settings.model_fields)
+
+
+def settings_of(options: argparse.Namespace, problems: Sequence[str] = ()) -> Settings:
+    """Return the settings that *options*, environment and file make.
+
+    Raises ConfigurationError with everything that is wrong with them, and what the command line
+    has that nothing takes; *problems*, which the command has found itself, come first then.
+    """
+    flags, wrong = flags_given(vars(options))
+    try:
+        return load(flags, [*options.problems, *wrong])
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+
+
+def targets_of(settings: Settings, problems: Sequence[str] = ()) -> dict[str, TargetSettings]:
+    """Return the targets of *settings*, at least one; raises ConfigurationError.
+
+    It does so for *problems* too, which the command has found itself.
+    """
+    targets = settings.all_targets()
+    if problems or not targets:
+        raise ConfigurationError([*problems, *(() if targets else NO_TARGET)])
+    return targets

@@ -8,7 +8,7 @@ from typing import Any
 from fuzz.harness import Harness
 from fuzz.postgres import done
 from pgheadroom.backtest.prometheus import histories
-from pgheadroom.backtest.prometheus_api import Login, PrometheusApi, PrometheusError
+from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.metrics.exposition import Format
 from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Sample
@@ -34,7 +34,7 @@ class Answered(PrometheusApi):
     """A Prometheus that has two answers: what series there are, and all else."""
 
     def __init__(self, series: bytes, values: bytes) -> None:
-        super().__init__("http://prometheus:9090", Login())
+        super().__init__("http://prometheus:9090")
         self._bodies = {"series": series, "query_range": values}
 
     async def _get(self, path: str, fields: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - it is JSON

@@ -9,6 +9,8 @@ from typing import Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
+from pgheadroom.text import escaped
+
 LogFormat = Literal["logfmt", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -49,13 +51,40 @@ def _last(format_: LogFormat) -> Processor:
 
 
 def _in_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Escape what would end a line or hide in it, whichever library wrote it."""
+    r"""Escape what would end a line or hide in it, whichever library wrote it.
+
+    The lines of a traceback are parted by ``\n``, which is easier to read than ``\u000a``.
+    """
     return {
-        key: _visible(value) if isinstance(value, str) else value for key, value in event.items()
+        key: escaped(value.replace("\n", r"\n")) if isinstance(value, str) else value
+        for key, value in event.items()
     }
 
 
-def _visible(value: str) -> str:
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+class Trouble:
+    """Logs a trouble once when it begins, and once when it is over."""
+
+    def __init__(
+        self,
+        log: structlog.stdlib.BoundLogger,
+        begins: str,
+        ends: str,
+        level: int = logging.WARNING,
+    ) -> None:
+        self._log = log
+        self._begins = begins
+        self._ends = ends
+        self._level = level
+        self.lasts = False
+
+    def begin(self, **fields: object) -> None:
+        """Log that it begins, with *fields*, unless it lasts already."""
+        if not self.lasts:
+            self.lasts = True
+            self._log.log(self._level, self._begins, **fields)
+
+    def end(self, **fields: object) -> None:
+        """Log that it is over, with *fields*, if it lasted."""
+        if self.lasts:
+            self.lasts = False
+            self._log.info(self._ends, **fields)

@@ -28,7 +28,7 @@ from tests.support.servers.wait import auntil, until
 from pgheadroom.board import Board
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import Alert, AlertName, Severity
-from pgheadroom.net.http import Credentials
+from pgheadroom.net.credentials import Credentials
 from pgheadroom.notify.alertmanager import Notifier
 from pgheadroom.notify.notification import NotificationOptions
 from pgheadroom.state import State

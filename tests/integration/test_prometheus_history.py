@@ -15,7 +15,8 @@ from tests.support.servers.headroom import run
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.prometheus import Prometheus
 
-from pgheadroom.backtest.prometheus_api import Login, PrometheusApi, PrometheusError, selector
+from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError, selector
+from pgheadroom.net.credentials import Credentials
 
 pytestmark = pytest.mark.prometheus
 
@@ -235,15 +236,17 @@ def test_a_login(strict: HttpDaemon, tmp_path: Path) -> None:
     assert f"cannot read {tmp_path / 'none'}: No such file or directory" in done.stderr
 
 
-async def test_too_much_at_once_is_told_with_a_cure(strict: HttpDaemon) -> None:
+async def test_too_much_at_once_is_told_with_a_cure(strict: HttpDaemon, tmp_path: Path) -> None:
     now = time.time()
-    async with PrometheusApi(strict.url, Login(USER, PASSWORD)) as api:
-        with pytest.raises(PrometheusError, match=r"too many samples.*a longer --step"):
-            await api.query_range("vector(1) or vector(2)", now - 3600, now, 15)
-        with pytest.raises(PrometheusError, match=r"maximum resolution.*a longer --step"):
-            await api.query_range("vector(1)", now - 86400, now, 1)
-        with pytest.raises(PrometheusError, match="parse error"):
-            await api.query_range("sum by", now - 3600, now, 15)
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    api = PrometheusApi(strict.url, Credentials(USER, password))
+    with pytest.raises(PrometheusError, match=r"too many samples.*a longer --step"):
+        await api.query_range("vector(1) or vector(2)", now - 3600, now, 15)
+    with pytest.raises(PrometheusError, match=r"maximum resolution.*a longer --step"):
+        await api.query_range("vector(1)", now - 86400, now, 1)
+    with pytest.raises(PrometheusError, match="parse error"):
+        await api.query_range("sum by", now - 3600, now, 15)
 
 
 def test_labels_are_quoted() -> None:

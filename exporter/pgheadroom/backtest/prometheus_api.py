@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import aiohttp
-
+from pgheadroom.net.credentials import Credentials
+from pgheadroom.net.http import NOBODY, HttpError, Request, ask
 from pgheadroom.text import printable
 
 Labels = dict[str, str]
@@ -29,25 +28,6 @@ class PrometheusError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """How to log in, if that is needed: by name and password, or by token."""
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The header that carries it."""
-        if self.token is not None:
-            return {"Authorization": f"Bearer {self.token}"}
-        if self.username is not None:
-            basic = aiohttp.encode_basic_auth(self.username, self.password or "", encoding="utf-8")
-            return {"Authorization": basic}
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
     """The values of one series in a range of time."""
 
@@ -57,9 +37,9 @@ class Series:
 
 
 class PrometheusApi:
-    """One Prometheus; use it as an asynchronous context manager. Raises PrometheusError only."""
+    """One Prometheus. Raises PrometheusError only."""
 
-    def __init__(self, url: str, login: Login) -> None:
+    def __init__(self, url: str, credentials: Credentials = NOBODY) -> None:
         parts = _parts(url)
         if parts is None:
             raise PrometheusError("--prometheus: not a URL, such as http://prometheus:9090")
@@ -67,8 +47,7 @@ class PrometheusApi:
             words = "--prometheus: no login in the URL: use --username and --password-file"
             raise PrometheusError(words)
         self._address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._login = login
-        self._session: aiohttp.ClientSession | None = None
+        self._credentials = credentials
 
     async def series(self, selectors: list[str], start: float, end: float) -> list[Labels]:
         """Return the label sets of all series that one of *selectors* finds in that time."""
@@ -88,36 +67,16 @@ class PrometheusApi:
         except (TypeError, KeyError, ValueError, OverflowError):
             raise self._no_prometheus("range of values") from None
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            headers=self._login.headers, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
     async def _get(self, path: str, fields: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - it is JSON
-        if self._session is None:
-            raise RuntimeError("a PrometheusApi is used as an asynchronous context manager")
+        url = f"{self._address}/api/v1/{path}"
+        request = Request(
+            url, fields, credentials=self._credentials, timeout_seconds=_TIMEOUT_SECONDS
+        )
         try:
-            url = f"{self._address}/api/v1/{path}"
-            async with self._session.get(url, params=fields) as response:
-                status, body = response.status, await response.read()
-        except TimeoutError:
-            raise PrometheusError(
-                f"{self._address}: no answer within {_TIMEOUT_SECONDS:g} s"
-            ) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise PrometheusError(f"cannot reach {self._address}: {_why(error)}") from None
-        return self._data(status, body)
+            response = await ask(request)
+        except HttpError as error:
+            raise PrometheusError(f"cannot reach {self._address}: {error}") from None
+        return self._data(response.status, response.body)
 
     def _data(self, status: int, body: bytes) -> Any:  # noqa: ANN401 - it is JSON
         if status in _LOGIN_NEEDED:
@@ -182,9 +141,3 @@ def _labels(found: Any) -> Labels:  # noqa: ANN401 - it is JSON
     if not all(isinstance(value, str) for value in labels.values()):
         raise TypeError
     return labels
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
-    return printable(str(error) or type(error).__name__)

@@ -95,14 +95,14 @@ async def _from_prometheus(
 ) -> list[Chapter]:
     replays: dict[str, tuple[Replay, UsageSeries]] = {}
     with ProgressBar("asking Prometheus") as bar:
-        async with PrometheusApi(asked.url, asked.login) as api:
-            found = await histories(api, asked.start, asked.end, asked.target)
-            for name in found.left_out:
-                sys.stderr.write(f"pgheadroom: {name} is left out: {NO_CONNECTIONS}\n")
-            for history in found.histories:
-                replays[history.name] = _replay(history.name, rules, options_)
-                replays[history.name][0].account.notes = history.notes
-            await _play(api, found.histories, asked, replays, bar)
+        api = PrometheusApi(asked.url, asked.credentials)
+        found = await histories(api, asked.start, asked.end, asked.target)
+        for name in found.left_out:
+            sys.stderr.write(f"pgheadroom: {name} is left out: {NO_CONNECTIONS}\n")
+        for history in found.histories:
+            replays[history.name] = _replay(history.name, rules, options_)
+            replays[history.name][0].account.notes = history.notes
+        await _play(api, found.histories, asked, replays, bar)
     empty = [name for name, (replay, _) in replays.items() if replay.account.first is None]
     if len(empty) == len(replays):
         raise PrometheusError(f"no samples of {', '.join(empty)} in that time")

@@ -9,15 +9,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pgheadroom.backtest.prometheus_api import Login
 from pgheadroom.commands.configured import settings_of
 from pgheadroom.config.flags import add_flags
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 from pgheadroom.durations import seconds_of, time_of
 from pgheadroom.model.thresholds import Thresholds
+from pgheadroom.net.credentials import Credentials, UnusableFileError
 
 _THRESHOLDS = tuple(field.name for field in fields(Thresholds))
+_CREDENTIALS = tuple(field.name for field in fields(Credentials))
 _MOST_DAYS = 400.0 * 86_400
 
 
@@ -30,7 +31,7 @@ class PrometheusOptions:
     end: float
     step_seconds: float
     target: str | None
-    login: Login
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     past.add_argument("--username", metavar="NAME", help="log in to it by name and password")
     past.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password")
     past.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with a token")
+    past.add_argument("--ca-file", type=Path, metavar="FILE", help="who may vouch for it, in PEM")
+    past.add_argument("--cert-file", type=Path, metavar="FILE", help="our certificate, in PEM")
+    past.add_argument("--key-file", type=Path, metavar="FILE", help="our certificate's key")
     thresholds = parser.add_argument_group("thresholds, as of the daemon, and where they stand")
     add_flags(thresholds, ("config", *_THRESHOLDS))
 
@@ -98,7 +102,7 @@ def _prometheus(
     given: argparse.Namespace, problems: list[str], clock: Callable[[], float]
 ) -> PrometheusOptions | None:
     if given.prometheus is None:
-        alone = ("since", "until", "target", "username", "password_file", "bearer_token_file")
+        alone = ("since", "until", "target", *_CREDENTIALS)
         problems += [
             f"{_flag(name)} needs --prometheus URL" for name in alone if getattr(given, name)
         ]
@@ -117,10 +121,10 @@ def _prometheus(
             problems.append("--since: more than 400 days are too many")
         if not 1 <= step <= 3600:  # noqa: PLR2004 - said in the message
             problems.append(f"--step: {given.step!r} is not allowed: from 1s to 1h")
-    login = _told(problems, "", lambda: _login(given))
+    credentials = _told(problems, "", lambda: _credentials(given))
     if len(problems) > known:
         return None
-    return PrometheusOptions(given.prometheus, start, end, step, given.target, login)
+    return PrometheusOptions(given.prometheus, start, end, step, given.target, credentials)
 
 
 def _when(text: str, now: float) -> float:
@@ -130,23 +134,20 @@ def _when(text: str, now: float) -> float:
         return time_of(text)
 
 
-def _login(given: argparse.Namespace) -> Login:
+def _credentials(given: argparse.Namespace) -> Credentials:
     if bool(given.username) is not bool(given.password_file):
         raise ValueError("--username and --password-file go together")
     if given.username and given.bearer_token_file:
         raise ValueError("give --username or --bearer-token-file, not both")
-    return Login(given.username, _secret(given.password_file), _secret(given.bearer_token_file))
-
-
-def _secret(path: Path | None) -> str | None:
-    if path is None:
-        return None
+    if bool(given.cert_file) is not bool(given.key_file):
+        raise ValueError("--cert-file and --key-file go together")
+    credentials = Credentials(**{name: getattr(given, name) for name in _CREDENTIALS})
     try:
-        # A byte-order mark is no part of a secret.
-        return path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ValueError(f"cannot read {path}: {words}") from None
+        credentials.headers()
+        credentials.trust()
+    except UnusableFileError as error:
+        raise ValueError(str(error)) from None
+    return credentials
 
 
 def _told(problems: list[str], flag: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - what *make* makes

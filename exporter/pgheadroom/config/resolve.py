@@ -10,7 +10,7 @@ from pgheadroom.judge.slot_rules import least_share
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder
-from pgheadroom.net.http import Credentials
+from pgheadroom.net.credentials import Credentials
 from pgheadroom.notify.alertmanager import Notifier
 from pgheadroom.notify.notification import NotificationOptions
 from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY

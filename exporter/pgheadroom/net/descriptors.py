@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import resource
 from typing import Any
 
 import structlog
+
+from pgheadroom.log import Trouble
 
 log = structlog.get_logger("pgheadroom.web.site")
 
@@ -26,6 +29,12 @@ class OutOfDescriptors:
 
     def __init__(self) -> None:
         self._end: asyncio.TimerHandle | None = None
+        self._trouble = Trouble(
+            log,
+            "out of file descriptors: no new connection is accepted",
+            "new connections are accepted again",
+            logging.ERROR,
+        )
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle *context*, as a loop's exception handler does."""
@@ -33,16 +42,8 @@ class OutOfDescriptors:
         if not (isinstance(error, OSError) and error.errno in SPENT and "socket" in context):
             loop.default_exception_handler(context)
             return
-        if self._end is None:
-            log.error(
-                "out of file descriptors: no new connection is accepted",
-                reason=error.strerror,
-                most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            )
-        else:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._trouble.begin(reason=error.strerror, most_descriptors=most)
+        if self._end is not None:
             self._end.cancel()
-        self._end = loop.call_later(_QUIET_SECONDS, self._over)
-
-    def _over(self) -> None:
-        self._end = None
-        log.info("new connections are accepted again")
+        self._end = loop.call_later(_QUIET_SECONDS, self._trouble.end)

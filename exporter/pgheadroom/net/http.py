@@ -1,135 +1,85 @@
-"""Posts to an Alertmanager and says how that ended: accepted, refused, or worth another try.
-
-Expected trouble, our own missing files included, is a value and never an exception.
-"""
+"""Asks a server over HTTP once: one request, one deadline, one way to say what went wrong."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import enum
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 
+from pgheadroom.net.credentials import Credentials, UnusableFileError
 from pgheadroom.net.resolver import Resolver
+from pgheadroom.text import printable
 
-_TRY_AGAIN = frozenset({408, 429})
-"""Statuses of the refusing kind that speak of the moment, not of what was posted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who we are and whom we trust; files are read before each post, so that they may rotate."""
-
-    username: str | None = None
-    password_file: Path | None = None
-    bearer_token_file: Path | None = None
-    ca_file: Path | None = None
-    """Who may vouch for the server; None means those whom the system trusts."""
-    cert_file: Path | None = None
-    key_file: Path | None = None
+NOBODY = Credentials()
 
 
-class Verdict(enum.Enum):
-    """What became of a post."""
-
-    ACCEPTED = enum.auto()
-    REFUSED = enum.auto()
-    """The same post will be refused again."""
-    FAILED = enum.auto()
-    """It may go better the next time."""
+class HttpError(Exception):
+    """There is no answer; the message is one line that says why, free of secrets."""
 
 
 @dataclass(frozen=True, slots=True)
-class PostOutcome:
-    """What became of a post, and why; the reason is one line, free of secrets."""
+class Request:
+    """What is asked for: a GET of *url*, or a POST of *json* if there is some."""
 
-    verdict: Verdict
-    reason: str = ""
+    url: str
+    params: Sequence[tuple[str, str]] = ()
+    json: bytes | None = None
+    credentials: Credentials = NOBODY
+    timeout_seconds: float = 5.0
 
 
-class _UnusableFileError(Exception):
-    """One of our files can't be used; the message says which and why, and nothing of its text."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What was answered."""
+
+    status: int
+    body: bytes
 
 
-async def post(
-    url: str, body: bytes, credentials: Credentials, timeout_seconds: float = 5.0
-) -> PostOutcome:
-    """Post *body*, which is JSON, to *url*; return within *timeout_seconds* how it ended."""
+async def ask(request: Request) -> Response:
+    """Return the answer to *request*; raises HttpError when there is none in time."""
     try:
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout(request.timeout_seconds):
             # In a thread, because reading the certificates that the system trusts takes a while.
-            headers, trust = await asyncio.to_thread(_prepare, credentials)
-            return await _post(url, body, headers, trust)
-    except _UnusableFileError as error:
-        return PostOutcome(Verdict.FAILED, str(error))
+            headers, trust = await asyncio.to_thread(_prepared, request.credentials)
+            return await _ask(request, headers, trust)
+    except UnusableFileError as error:
+        raise HttpError(str(error)) from None
     except TimeoutError:
-        return PostOutcome(Verdict.FAILED, f"no answer within {timeout_seconds:g} s")
-    except (aiohttp.ClientError, OSError) as error:
-        return PostOutcome(Verdict.FAILED, str(error) or type(error).__name__)
+        raise HttpError(f"no answer within {request.timeout_seconds:g} s") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise HttpError(_why(error)) from None
 
 
-async def _post(
-    url: str, body: bytes, headers: dict[str, str], trust: ssl.SSLContext | None
-) -> PostOutcome:
-    # A connection for each post: a kept one may be gone when it is needed most.
+def _prepared(credentials: Credentials) -> tuple[dict[str, str], ssl.SSLContext | None]:
+    return credentials.headers(), credentials.trust()
+
+
+async def _ask(request: Request, headers: dict[str, str], trust: ssl.SSLContext | None) -> Response:
+    method = "GET"
+    if request.json is not None:
+        method, headers = "POST", {**headers, "Content-Type": "application/json"}
+    # A connection for each request: a kept one may be gone when it is needed most.
     connector = aiohttp.TCPConnector(force_close=True, resolver=Resolver(), ssl=trust or True)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        # A redirect is not followed: our credentials are for this address only.
-        session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        session.request(
+            method,
+            request.url,
+            params=request.params or None,
+            data=request.json,
+            headers=headers,
+            # Our credentials are for this address only, and a POST would arrive as a GET.
+            allow_redirects=method == "GET" and not request.credentials.secret,
+        ) as response,
     ):
-        return _judged(response.status)
+        return Response(response.status, await response.read())
 
 
-def _judged(status: int) -> PostOutcome:
-    reason = f"it answered with HTTP status {status}"
-    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's statuses of success
-        return PostOutcome(Verdict.ACCEPTED)
-    if status >= 500 or status in _TRY_AGAIN:  # noqa: PLR2004 - HTTP's statuses of the server's trouble
-        return PostOutcome(Verdict.FAILED, reason)
-    return PostOutcome(Verdict.REFUSED, reason)
-
-
-def _prepare(credentials: Credentials) -> tuple[dict[str, str], ssl.SSLContext | None]:
-    headers = {"Content-Type": "application/json"}
-    if credentials.username is not None and credentials.password_file is not None:
-        password = _read(credentials.password_file).rstrip("\r\n")
-        pair = f"{credentials.username}:{password}".encode()
-        headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
-    elif credentials.bearer_token_file is not None:
-        token = _read(credentials.bearer_token_file).strip()
-        if not (token and token.isascii() and token.isprintable()):
-            raise _UnusableFileError(f"{credentials.bearer_token_file} does not hold a token")
-        headers["Authorization"] = f"Bearer {token}"
-    return headers, _trust(credentials)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of a secret
-    except OSError as error:
-        raise _UnusableFileError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise _UnusableFileError(f"{path} is not UTF-8") from None
-
-
-def _trust(credentials: Credentials) -> ssl.SSLContext | None:
-    """Return whom we trust and who we are; None when that is what the system has."""
-    ca, cert, key = credentials.ca_file, credentials.cert_file, credentials.key_file
-    if ca is None and cert is None:
-        return None
-    used = f"{ca}"
-    try:
-        context = ssl.create_default_context(cafile=ca)
-        if cert is not None:
-            used = f"{cert} with {key}"
-            # An empty password, or OpenSSL would ask for one at the terminal and wait.
-            context.load_cert_chain(cert, key, password="")
-    except OSError as error:
-        why = getattr(error, "reason", None) or error.strerror or "not a certificate in PEM form"
-        raise _UnusableFileError(f"cannot use {used}: {why}") from None
-    return context
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return error.os_error.strerror
+    return printable(str(error) or type(error).__name__)

@@ -5,37 +5,56 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from concurrent.futures import Future
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-_Info = tuple[int, int, int, str, tuple[str, int]]
+Info = tuple[int, int, int, str, tuple[str, int]]
+"""As of ``socket.getaddrinfo``: family, type, protocol, name, and address with port."""
+
+
+async def look_up(
+    host: str, port: int | str = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[Info]:
+    """Return the addresses of *host* for TCP; raises OSError when there are none.
+
+    Asked in a thread of its own, by the system's resolver, so that nsswitch.conf and hosts files
+    count. Not in the loop's executor: its threads are few, others need them, and its end waits for
+    them, while a resolver can hang for minutes. A daemon thread may hang as long as it likes.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[Info]] = loop.create_future()
+
+    def settle(infos: list[Info], error: OSError | None) -> None:
+        if answer.done():
+            return  # nobody waits any more
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(infos)
+
+    def work() -> None:
+        infos: list[Info] = []
+        failure: OSError | None = None
+        try:
+            infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)  # type: ignore[assignment] # AF_INET6 tuples are longer
+        except OSError as error:
+            failure = error
+        except UnicodeError as error:
+            failure = OSError(0, f"not a host name: {error}")
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, infos, failure)
+
+    threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
+    return await answer
 
 
 class Resolver(AbstractResolver):
-    """Asks in a thread of its own.
-
-    aiohttp's own one asks in the loop's executor, whose few threads others need and whose end the
-    daemon would wait for, while a resolver can hang for minutes.
-    """
+    """Has aiohttp look names up by `look_up`."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses of *host*; raises OSError when there are none."""
-        asked: Future[list[_Info]] = Future()
-        asked.set_running_or_notify_cancel()  # whoever gives up, the thread may still answer
-
-        def ask() -> None:
-            try:
-                infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-                asked.set_result(infos)  # type: ignore[arg-type] # AF_INET6 tuples are longer
-            except OSError as error:
-                asked.set_exception(error)
-            except UnicodeError:
-                asked.set_exception(OSError(0, "not a host name"))
-
-        threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
         return [
             ResolveResult(
                 hostname=host,
@@ -45,7 +64,7 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, protocol, _, address in await asyncio.wrap_future(asked)
+            for kind, _, protocol, _, address in await look_up(host, port, family)
         ]
 
     async def close(self) -> None:

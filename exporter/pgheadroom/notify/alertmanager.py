@@ -22,7 +22,8 @@ from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.reading import Outcome
 from pgheadroom.net.backoff import delay_seconds
-from pgheadroom.net.http import Credentials, PostOutcome, Verdict, post
+from pgheadroom.net.credentials import Credentials
+from pgheadroom.notify.delivery import Delivery, Verdict, deliver
 from pgheadroom.notify.notification import (
     Key,
     Notices,
@@ -106,7 +107,7 @@ class Alertmanager:
         self._failed += 1
         self._rest()
         body = json.dumps([message(one, now, self._options) for one in notifications]).encode()
-        outcome = await post(self._url, body, self._credentials, timeout_seconds)
+        outcome = await deliver(self._url, body, self._credentials, timeout_seconds)
         self._tell(outcome)
         if outcome.verdict is Verdict.FAILED:
             self._rest()
@@ -126,7 +127,7 @@ class Alertmanager:
             longest_seconds=_BACKOFF_LONGEST_SECONDS,
         )
 
-    def _tell(self, outcome: PostOutcome) -> None:
+    def _tell(self, outcome: Delivery) -> None:
         accepted = outcome.verdict is Verdict.ACCEPTED
         self._own.posted(self.name, accepted=accepted)
         before, self._verdict = self._verdict, outcome.verdict

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 import structlog
 
 from pgheadroom.board import Board
+from pgheadroom.log import Trouble
 from pgheadroom.model.alert import Severity
 from pgheadroom.state import State
 
@@ -42,7 +43,7 @@ class SystemdNotifier:
         self._latest_ready = time.monotonic() + _PATIENCE_SECONDS
         self._ready = False
         self._status = ""
-        self._failed = False
+        self._trouble = Trouble(log, "cannot notify systemd", "systemd is notified again")
         self._sender: socket.socket | None = None
 
     def turns(self) -> Iterator[tuple[float, Callable[[], Awaitable[None]]]]:
@@ -98,10 +99,9 @@ class SystemdNotifier:
                 self._sender.settimeout(0)
             self._sender.sendto(lines.encode(), self._address)
         except OSError as error:
-            if not self._failed:
-                log.warning("cannot notify systemd", reason=error.strerror or str(error))
-            self._failed = True
+            self._trouble.begin(reason=error.strerror or str(error))
             return False
+        self._trouble.end()
         return True
 
 

@@ -7,18 +7,17 @@ leaves to the caller (one deadline per host, ``prefer-standby``).
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import os
 import random
-import socket
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from pgheadroom.net.resolver import look_up
 
 Params = dict[str, str]
 
@@ -162,41 +161,5 @@ async def _addresses(params: Params) -> list[Params]:
     try:
         return [{"hostaddr": str(ipaddress.ip_address(host))}]
     except ValueError:
-        infos = await _look_up(host, params["port"])
+        infos = await look_up(host, params["port"])
     return [{"hostaddr": address} for address in dict.fromkeys(info[4][0] for info in infos)]
-
-
-_Infos = list[tuple[int, int, int, str, tuple[str, int]]]
-
-
-async def _look_up(host: str, port: str) -> _Infos:
-    """Resolve *host* in a thread of its own; raises OSError.
-
-    Not in the loop's executor: its threads are few and its end waits for them, while a resolver
-    can hang for minutes. A daemon thread may hang as long as it likes.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Infos] = loop.create_future()
-
-    def settle(infos: _Infos | None, error: OSError | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(infos or [])
-
-    def work() -> None:
-        infos: _Infos | None = None
-        failure: OSError | None = None
-        try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # type: ignore[assignment] # AF_INET6 tuples are longer; only [0] is used
-        except OSError as error:
-            failure = error
-        except UnicodeError as error:
-            failure = OSError(0, f"not a host name: {error}")
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, infos, failure)
-
-    threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
-    return await future

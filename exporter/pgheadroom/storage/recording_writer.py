@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import logging
 import os
 import stat
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Protocol
 
 import structlog
 
+from pgheadroom.log import Trouble
 from pgheadroom.model.reading import Reading, Sample
 from pgheadroom.storage.recording import TIME_DIGITS, line_of
 from pgheadroom.storage.recording_end import End, TapeError, find_end
@@ -59,7 +61,10 @@ class RecordingFile:
         self._lost = 0
         self._newest = self._newest_sample = -1.0
         self._size = 0
-        self._cannot_rotate = False
+        self._loss = Trouble(
+            log, "cannot write; readings are lost until it can be", "recording again", logging.ERROR
+        )
+        self._stuck = Trouble(log, "cannot rotate", "rotates again", logging.ERROR)
         try:
             self._file = self._open()
             try:
@@ -108,14 +113,11 @@ class RecordingFile:
         try:
             self._append(data)
         except OSError as error:
-            if not self._lost:
-                words = "cannot write; readings are lost until it can be"
-                log.error(words, file=str(self.path), reason=_why(error))  # noqa: TRY400 - no bug, no traceback
+            self._loss.begin(file=str(self.path), reason=_why(error))
             self._lost += len(lines)
             return
-        if self._lost:
-            log.info("recording again", file=str(self.path), readings_lost=self._lost)
-            self._lost = 0
+        self._loss.end(file=str(self.path), readings_lost=self._lost)
+        self._lost = 0
         self.readings += len(lines)
         if self._size >= self._rotate_bytes:
             self._rotate("it is large enough")
@@ -170,11 +172,9 @@ class RecordingFile:
                 self._shift()
             file = self._open()
         except (OSError, TapeError) as error:
-            if not self._cannot_rotate:
-                log.error("cannot rotate", file=str(self.path), reason=_why(error))  # noqa: TRY400 - no bug, no traceback
-            self._cannot_rotate = True
+            self._stuck.begin(file=str(self.path), reason=_why(error))
             return
-        self._cannot_rotate = False
+        self._stuck.end(file=str(self.path))
         os.close(self._file)
         self._file = file
         self._size = 0

@@ -14,6 +14,7 @@ import structlog
 
 from pgheadroom.board import Board
 from pgheadroom.durations import moment
+from pgheadroom.log import Trouble
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.state import State
 from pgheadroom.storage.directory import StateDirectory
@@ -49,7 +50,9 @@ class SnapshotSaver:
         self._due: dict[str, float] = {}
         self._firing: dict[str, object] = {}
         self._failing: set[str] = set()
-        self._said = ""
+        self._trouble = Trouble(
+            log, "cannot save state: a restart would lose it", "state saved again"
+        )
         own.keeps_state()
         board.when_gone(self._gone)
 
@@ -180,22 +183,15 @@ class SnapshotSaver:
             return
         self._own.state_saved(now)
         self._failing -= {state.target, ""}
-        if self._said and not self._failing:
-            self._said = ""
-            log.info("state saved again", directory=str(self._directory.path))
+        if not self._failing:
+            self._trouble.end(directory=str(self._directory.path))
 
     def _write(self, state: State, now: float) -> None:
         self._directory.write(state.target, pack(taken(state, now), state.target))
 
     def _failed(self, target: str, error: OSError) -> None:
         self._failing.add(target)
-        if not self._said:
-            self._said = _why(error)
-            log.warning(
-                "cannot save state: a restart would lose it",
-                directory=str(self._directory.path),
-                reason=self._said,
-            )
+        self._trouble.begin(directory=str(self._directory.path), reason=_why(error))
 
 
 def _firing(state: State) -> object:

@@ -18,9 +18,10 @@ from pgheadroom.config.given import Given, dotted
 from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_targets, objection
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.variables import read_variables
+from pgheadroom.config.web_file import web_config
 from pgheadroom.config.yaml_file import read_mapping
 from pgheadroom.text import escaped
-from pgheadroom.web.config import WebConfig, web_config
+from pgheadroom.web.config import WebConfig
 from pgheadroom.web.tls import server_context
 
 _OF_OTHERS = "x-"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgheadroom.web.config import ClientCertificate, Tls, WebConfig, web_config
+from pgheadroom.config.web_file import web_config
+from pgheadroom.web.config import ClientCertificate, Tls, WebConfig
 
 FOLDER = Path("/etc/pgheadroom")
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
@@ -74,6 +75,25 @@ basic_auth_users: {{prometheus: {HASH}, "12": {HASH}}}
         users={"prometheus": HASH, "12": HASH},
     )
     assert "$2y" not in repr(config)
+
+
+def test_what_is_wrong_is_worded_for_the_file() -> None:
+    _, problems = read(
+        "tls_server_config: {cert_file: 7, key_file: '', client_allowed_sans: [1], 3: x}\n"
+        "http_server_config: {http2: ja, headers: {Server: x}}\n"
+        f"basic_auth_users: {{12: {HASH}}}"
+    )
+    headers = "Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options"
+    headers += ", X-XSS-Protection, Content-Security-Policy"
+    assert sorted(problems) == [
+        "basic_auth_users: each key should be a string; a number is one in quotes",
+        f"http_server_config.headers.Server: no such key; allowed are {headers}",
+        "http_server_config.http2: should be true or false",
+        "tls_server_config.cert_file: should be a string; a number is one in quotes",
+        "tls_server_config.client_allowed_sans: should be a list of strings",
+        "tls_server_config.key_file: is missing",
+        "tls_server_config: each key should be a string; a number is one in quotes",
+    ]
 
 
 def test_a_certificate_may_be_optional() -> None:
@@ -176,7 +196,7 @@ def test_all_of_it_is_told_at_once() -> None:
     _, problems = read(
         "a: 1\nrate_limit: {}\ntls_server_config: {cert: x}\nbasic_auth_users: {a: b, c: d}"
     )
-    assert [problem.split(": ")[0] for problem in problems] == [
-        *("a", "rate_limit", "tls_server_config.cert", "tls_server_config.cert_file"),
-        *("tls_server_config.key_file", "basic_auth_users.a", "basic_auth_users.c"),
+    assert sorted(problem.split(": ")[0] for problem in problems) == [
+        *("a", "basic_auth_users.a", "basic_auth_users.c", "rate_limit"),
+        *("tls_server_config.cert", "tls_server_config.cert_file", "tls_server_config.key_file"),
     ]

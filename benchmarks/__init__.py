@@ -1,1 +1,1 @@
-"""What does pgheadroom cost, and how quickly does it answer, beside another exporter?"""
+"""Measures what pgheadroom costs and how fast it answers, beside another exporter."""

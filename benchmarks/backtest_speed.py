@@ -1,4 +1,4 @@
-"""How long does a backtest take: 100,000 samples with four applications, on one core?
+"""Measures how long a backtest takes: 100,000 samples with four applications, on one core.
 
     python -m benchmarks.backtest_speed
     python -m benchmarks.backtest_speed --help
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.support import machine
 from benchmarks.support.figures import say, spread, table
-from pgheadroom.storage.recording_reader import Playback
+from pgheadroom.storage.recording_reader import RecordingReader
 
 _BAR_SECONDS = 10.0
 _START = 1767225600
@@ -71,7 +71,7 @@ def backtest(file: Path, core: int, *more: str) -> float:
 def reading(file: Path) -> float:
     """Return how many seconds it takes to read the file and make samples of its lines."""
     began = time.perf_counter()
-    for _ in Playback(str(file)):
+    for _ in RecordingReader(str(file)):
         pass
     return time.perf_counter() - began
 

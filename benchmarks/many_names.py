@@ -1,4 +1,4 @@
-"""What do tens of thousands of application names do to the page, the memory and the state?
+"""Measures what tens of thousands of application names do to page, memory and state.
 
     python -m benchmarks.many_names                      50,000 names as fast as they are seen
     python -m benchmarks.many_names --over-seconds 3600  the same in an hour

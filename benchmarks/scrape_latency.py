@@ -1,4 +1,4 @@
-"""How long does a scrape take: pgheadroom's, and postgres_exporter's of the same server?
+"""Measures how long a scrape takes, of pgheadroom and of postgres_exporter on one server.
 
     python -m benchmarks.scrape_latency
     python -m benchmarks.scrape_latency --help

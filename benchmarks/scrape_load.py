@@ -1,4 +1,4 @@
-"""Does the daemon stay on time and in bounds while clients of its pages misbehave?
+"""Measures whether the daemon stays on time while clients of its pages misbehave.
 
     make load                                    about six minutes
     python -m benchmarks.scrape_load --help

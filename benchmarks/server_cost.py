@@ -1,4 +1,4 @@
-"""What does the server pay, per second, for being watched: by pgheadroom, by postgres_exporter?
+"""Measures what being watched costs the server, by pgheadroom and by postgres_exporter.
 
     python -m benchmarks.server_cost --quick          about two minutes
     python -m benchmarks.server_cost                  the whole table, about forty

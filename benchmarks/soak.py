@@ -1,4 +1,4 @@
-"""Does anything grow in an hour of trouble: memory, files, threads, connections?
+"""Measures whether anything grows in an hour of trouble: memory, files, threads, connections.
 
     make soak                                    an hour, 50 targets
     SOAK_SECONDS=120 make soak

@@ -1,4 +1,4 @@
-"""How large is what is remembered of a target, and how long does it take to write and to read it?
+"""Measures how large a target's snapshot is, and how long it takes to write and to read it.
 
     python -m benchmarks.state_size
     python -m benchmarks.state_size --help

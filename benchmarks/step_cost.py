@@ -1,4 +1,4 @@
-"""What does it cost to take in one reading, with 50 applications and a week behind it?
+"""Measures what one reading costs the daemon, with 50 applications and a week of history.
 
     python -m benchmarks.step_cost
     python -m benchmarks.step_cost --profile

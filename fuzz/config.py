@@ -1,4 +1,4 @@
-"""What if a configuration file, or a web configuration file, holds anything?"""
+"""Fuzzes configuration files and web configuration files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which harnesses are there?"""
+"""Lists the harnesses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What if an application calls itself anything: on the page, in a log, in an alert, in JSON?"""
+"""Fuzzes application names: on the page, in a log, in an alert, in JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What if who answers as a server says anything: errors, messages, rows?"""
+"""Fuzzes what a server may answer: errors, messages, rows."""
 
 from __future__ import annotations
 

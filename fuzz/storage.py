@@ -1,4 +1,4 @@
-"""What if a recording, or a file of the state directory, holds anything?"""
+"""Fuzzes recordings and the files of the state directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 from pgheadroom.storage.recording import RecordingError, line_of, parse
-from pgheadroom.storage.recording_end import TapeError, find_end
+from pgheadroom.storage.recording_end import UnusableRecordingError, find_end
 from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack
 
@@ -57,7 +57,7 @@ def end_of_recording(data: bytes) -> None:
             with file_of(bytes_) as path:
                 try:
                     found = find_end(path, gz=gz)
-                except TapeError:
+                except UnusableRecordingError:
                     continue
                 assert 0 <= found.size <= len(bytes_)
                 assert found.size + found.bytes_cut == len(bytes_)

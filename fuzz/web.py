@@ -1,4 +1,4 @@
-"""What if a scraper's headers, or a Prometheus's answers, say anything?"""
+"""Fuzzes a scraper's headers and a Prometheus's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which packages does a file beside this one lock, at which version, with which hashes?"""
+"""Lists the packages of a lock file, with versions and hashes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Does pgheadroom do what it says, against real servers wherever one is involved?"""
+"""Tests pgheadroom, against real servers wherever one is involved."""

@@ -1,4 +1,4 @@
-"""Which fixtures and rules hold for every test?"""
+"""Holds the fixtures and rules of every test."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Does the README say what the code does: every metric, setting, state and command?"""
+"""Tests that the README says what the code does: every metric, setting, state and command."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much processor time has a process, or a whole PostgreSQL server, used so far?
+"""Reads how much processor time a process, or a whole PostgreSQL server, has used.
 
 A process: its clock, as the scheduler keeps it, all threads, in nanoseconds.
 

@@ -1,4 +1,4 @@
-"""What does one watcher cost, and which of two is cheaper?"""
+"""Sums up what one watcher costs, and compares two."""
 
 from __future__ import annotations
 

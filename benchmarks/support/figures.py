@@ -1,4 +1,4 @@
-"""How are measurements summed up and printed?"""
+"""Sums up measurements and prints them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which targets are watched in a soak, and which of them are in trouble at any time?
+"""Defines the targets of a soak, and which of them are in trouble at any time.
 
 A few real servers with many targets each, which differ by role. Steady targets lead to servers that
 are left alone; the session of one target at a time is terminated again and again; one small server

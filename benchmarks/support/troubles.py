@@ -1,4 +1,4 @@
-"""What can befall a real server while it is watched, and how does it end?
+"""Causes trouble on a real server while it is watched, and ends it.
 
 Each trouble is a context: it befalls the server on entry, and on exit the server is well again.
 """

@@ -1,4 +1,4 @@
-"""How is a process, seen from outside: memory, files, threads; and does any of it grow?"""
+"""Reads a process's memory, files and threads from outside, and tells whether they grow."""
 
 from __future__ import annotations
 

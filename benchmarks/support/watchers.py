@@ -1,4 +1,4 @@
-"""How are the two that watch a server run: pgheadroom, and postgres_exporter beside it?"""
+"""Runs the two programs that watch a server: pgheadroom, and postgres_exporter beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do all targets stand, worst first?
+"""Builds the dashboard of all targets, worst first.
 
 It has to serve one target and a thousand: what is drawn is counted, or one of the ten nearest to
 their limit; all of them are in a table.

@@ -1,4 +1,4 @@
-"""What is around the panels of a dashboard: variables, links, marks of alerts, and the grid?"""
+"""Builds what surrounds the panels: variables, links, annotations of alerts, and the grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How did one server come to where it is: who took slots, since when, and what else refuses?"""
+"""Builds the panels on how one server came to where it is: who took slots, and since when."""
 
 from __future__ import annotations
 

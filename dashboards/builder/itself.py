@@ -1,4 +1,4 @@
-"""How is pgheadroom itself: does it sample in time, what does it cost, do its alerts arrive?"""
+"""Builds the dashboard of pgheadroom itself: sampling, cost, deliveries of alerts."""
 
 from __future__ import annotations
 

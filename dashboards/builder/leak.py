@@ -1,4 +1,4 @@
-"""Does one application leak, since when, and from which of its pools?"""
+"""Builds the dashboard that hunts a leak: which application, since when, from which pools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What are panels made of: queries, how fields look, and each kind of panel?
+"""Builds panels: queries, how fields look, and each kind of panel.
 
 Everything is a plain dict in the form that Grafana 11 and 12 read. Nothing here knows a metric's
 meaning.

@@ -1,4 +1,4 @@
-"""How does one server stand: how many slots are left, for whom, until when, who takes them?"""
+"""Builds the dashboard of one server: slots left, for whom, until when, who takes them."""
 
 from __future__ import annotations
 

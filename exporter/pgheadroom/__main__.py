@@ -22,7 +22,7 @@ def _leave(number: int, _frame: object) -> None:
 
 
 # Before the imports, which take a while: the first process of a container ignores a signal that
-# it has no handler for, and would be killed only when the patience of whoever stops it ends.
+# it has no handler for, and would be killed only when the stop timeout ends.
 for _number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(_number, _leave)
 
@@ -40,7 +40,7 @@ def main() -> None:
         try:
             sys.stderr.flush()
         except (OSError, ValueError):
-            # A log that nobody takes any more: Python would try again, and exit with 120.
+            # A log whose reader is gone: Python would try again, and exit with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 

@@ -35,10 +35,10 @@ class Board:
         listens for that is told.
         """
         before = self._states
-        known = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, Identity())
+        identities = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, Identity())
         self._states = {
             target: (before.get(target) or State(target, self._thresholds)).of(identity)
-            for target, identity in known.items()
+            for target, identity in identities.items()
         }
         for target in before.keys() - self._states.keys():
             for listener in self._gone_listeners:

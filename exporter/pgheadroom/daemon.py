@@ -75,7 +75,7 @@ async def run(
 
 
 def _end_at_once(number: int, _frame: object) -> NoReturn:
-    """End without waiting for anything: whoever asks twice means it."""
+    """End without waiting for anything: a second signal means it."""
     os._exit(_SIGNALLED + number)
 
 

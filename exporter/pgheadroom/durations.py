@@ -14,10 +14,10 @@ def duration(seconds: float) -> str:
     """Return *seconds* in the largest two units that say something: ``2 h 46 min``."""
     if seconds < _TENTHS_BELOW:
         return f"{round(seconds, 1):g} s"
-    left = round(seconds)
+    remaining = round(seconds)
     parts: list[str] = []
     for unit, size in _UNITS:
-        number, left = divmod(left, size)
+        number, remaining = divmod(remaining, size)
         if parts:
             # The unit below the largest one is the last that is told.
             return " ".join([*parts, f"{number} {unit}"]) if number else parts[0]
@@ -33,10 +33,10 @@ def moment(at: float) -> str:
 
 def seconds_of(text: str) -> float:
     """Read ``90``, ``15s``, ``30m``, ``12h``, ``30d`` or ``2w``; raises ValueError."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)", text.strip(), re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)", text.strip(), re.ASCII)
+    if match is None:
         raise ValueError(f"{text!r} is no time span, such as 15s, 30m, 12h, 30d")
-    return float(found[1]) * _LETTERS[found[2] or "s"]
+    return float(match[1]) * _LETTERS[match[2] or "s"]
 
 
 def time_of(text: str) -> float:
@@ -47,9 +47,9 @@ def time_of(text: str) -> float:
     if re.fullmatch(r"\d{9,11}(\.\d+)?", text, re.ASCII):
         return float(text)
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
             f"{text!r} is no time, such as 2026-01-31, 2026-01-31T06:30Z, 1767225600"
         ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -47,7 +47,7 @@ class State(NamedTuple):
 
     @property
     def server(self) -> str:
-        """Which server the target is, whatever it is called, for whoever watches it.
+        """Which server the target is, whatever the target is called.
 
         The address alone does not tell: ``db`` is another server in each container's network. Nor
         does the identifier: a standby has that of its primary.

@@ -1,4 +1,4 @@
-"""Is every Alertmanager told, at once and for as long as it matters, whatever the others do?"""
+"""Tests that every Alertmanager is notified at once and as long as needed, each by itself."""
 
 import asyncio
 import socket

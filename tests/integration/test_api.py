@@ -1,4 +1,4 @@
-"""Do programs get what docs/api.md says, and does the stream stay quick whoever listens?"""
+"""Tests the API against docs/api.md, and that the stream stays fast for every reader."""
 
 import asyncio
 import contextlib

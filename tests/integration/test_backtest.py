@@ -1,4 +1,4 @@
-"""Does a backtest say what would have paged, to people and programs, and refuse what is no use?"""
+"""Tests what a backtest tells people and programs, and which input it refuses."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""What does the daemon say, and do, when its own machine fails it: descriptors, disk, port, log?"""
+"""Tests the daemon when its own machine fails it: descriptors, disk, port, log."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""Does the daemon's canary tell whether an application gets in, and cost no slot?"""
+"""Tests that the canary tells whether an application gets in, and costs no slot."""
 
 import json
 import subprocess

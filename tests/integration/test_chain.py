@@ -1,4 +1,4 @@
-"""Does the page come before the first client is refused, along the whole chain of real parts?
+"""Tests that the page comes before the first client is refused, along the whole chain.
 
 One daemon watches three servers: one is leaked full, one is stormed, and one has a large pool that
 never grows. Three Alertmanagers page: one hears of it by the rules alone, one from the daemon

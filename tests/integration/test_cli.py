@@ -1,4 +1,4 @@
-"""Do the commands say what they found, what is wrong and how to mend it, and exit accordingly?"""
+"""Tests what the commands print, what they refuse, and how they exit."""
 
 import json
 import os

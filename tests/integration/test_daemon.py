@@ -1,4 +1,4 @@
-"""Does the daemon serve what it samples, stay up whatever its targets do, and end when told?"""
+"""Tests that the daemon serves what it samples, stays up, and ends when it is asked to."""
 
 import gzip
 import http.client

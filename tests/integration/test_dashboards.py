@@ -1,4 +1,4 @@
-"""Does every query of every dashboard find something, in a real Prometheus, of a real incident?"""
+"""Tests every query of every dashboard in a real Prometheus, of a real incident."""
 
 import math
 import time

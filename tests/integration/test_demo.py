@@ -1,4 +1,4 @@
-"""Does the demo keep its plan on a real server, and does the plan show something?"""
+"""Tests that the demo keeps its plan on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does each incident fill a real server, is it paged before, and does the command say when?"""
+"""Tests that each incident fills a real server and is paged before, as the command says."""
 
 from __future__ import annotations
 

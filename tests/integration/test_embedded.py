@@ -1,4 +1,4 @@
-"""Does the embedded PostgreSQL come up as promised, and leave nothing behind however it ends?"""
+"""Tests that the embedded PostgreSQL starts, and leaves nothing behind however it ends."""
 
 from __future__ import annotations
 

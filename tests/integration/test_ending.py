@@ -1,4 +1,4 @@
-"""Does SIGTERM end the daemon with status 0 in under three seconds, whatever hangs just then?"""
+"""Tests that SIGTERM ends the daemon with status 0 within three seconds, whatever hangs."""
 
 import os
 import signal

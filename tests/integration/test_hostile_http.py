@@ -1,4 +1,4 @@
-"""Does the daemon stand whatever is sent to its port, without a word in its log, and go on?"""
+"""Tests that the daemon stands whatever is sent to its port."""
 
 import re
 import select

@@ -1,4 +1,4 @@
-"""Can a client, a role or a database forge anything by its name, from the server to the pager?"""
+"""Tests that no name of a client, role or database forges anything, from server to pager."""
 
 import http.client
 import re

@@ -1,4 +1,4 @@
-"""Can a server in wrong hands take the daemon, and so the view of the others, away?"""
+"""Tests that a hostile server cannot take the daemon down."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Does the daemon stay small and keep answering while clients misbehave, names swarm, targets fail?
+"""Tests that the daemon stays small and answers under misuse, many names and failing targets.
 
 What the benchmarks do for minutes, for seconds: the bounds are wide, and none is about time.
 """

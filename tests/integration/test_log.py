@@ -1,4 +1,4 @@
-"""Is a line of log one line, whatever is in it, and in the form that was asked for?"""
+"""Tests that a log line is one line, whatever is in it, in the format that was asked for."""
 
 import io
 import json

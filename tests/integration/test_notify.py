@@ -1,4 +1,4 @@
-"""Does systemd hear that the daemon is ready, what fires, that it turns, and that it ends?"""
+"""Tests what systemd is told: ready, alerts, watchdog, stopping."""
 
 import asyncio
 import os

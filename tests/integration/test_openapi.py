@@ -1,4 +1,4 @@
-"""Is docs/openapi.yaml true: does the daemon answer as it says, whatever it is asked?"""
+"""Tests the daemon's answers against docs/openapi.yaml."""
 
 from pathlib import Path
 from typing import Any

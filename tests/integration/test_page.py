@@ -1,4 +1,4 @@
-"""Does the status page show a person what happens, when it happens, and nothing else?"""
+"""Tests that the status page shows what happens, when it happens."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""Does a real Prometheus's past replay: our own series, postgres_exporter's, gaps, refusals?"""
+"""Tests backtests over a real Prometheus: our series, postgres_exporter's, gaps, refusals."""
 
 import json
 import re

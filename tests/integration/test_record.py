@@ -1,4 +1,4 @@
-"""Does `record` keep what is read, whatever happens to it: a kill, a full disk, a size, a clock?"""
+"""Tests that `record` loses nothing to a kill, a full disk, a rotation or a clock step."""
 
 import gzip
 import json
@@ -24,8 +24,8 @@ from tests.support.servers.wait import until
 
 from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.postgres.whereabouts import address
-from pgheadroom.storage.recording_end import TapeError
-from pgheadroom.storage.recording_reader import Playback
+from pgheadroom.storage.recording_end import UnusableRecordingError
+from pgheadroom.storage.recording_reader import RecordingReader
 from pgheadroom.storage.recording_writer import RecordingFile
 
 SECONDS = 20.0
@@ -264,10 +264,10 @@ def test_help() -> None:
         assert words in done.stdout
 
 
-# ---- the tape itself
+# ---- the file itself
 
 
-def tape(path: Path, *, rotate_bytes: int = 10**9, keep: int = 2) -> RecordingFile:
+def recording_file(path: Path, *, rotate_bytes: int = 10**9, keep: int = 2) -> RecordingFile:
     return RecordingFile(path, rotate_bytes=rotate_bytes, keep=keep)
 
 
@@ -287,22 +287,22 @@ def test_a_file_that_is_no_recording_is_left_alone(
 ) -> None:
     file = tmp_path / name
     file.write_bytes(content)
-    with pytest.raises(TapeError, match="no recording"):
-        tape(file)
+    with pytest.raises(UnusableRecordingError, match="no recording"):
+        recording_file(file)
     assert file.read_bytes() == content
 
 
-def test_what_cannot_be_a_tape(tmp_path: Path) -> None:
-    with pytest.raises(TapeError, match="No such file or directory"):
-        tape(tmp_path / "none" / "x")
-    with pytest.raises(TapeError, match="Is a directory"):
-        tape(tmp_path)
+def test_what_cannot_be_recorded_to(tmp_path: Path) -> None:
+    with pytest.raises(UnusableRecordingError, match="No such file or directory"):
+        recording_file(tmp_path / "none" / "x")
+    with pytest.raises(UnusableRecordingError, match="Is a directory"):
+        recording_file(tmp_path)
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(TapeError, match="not a regular file"):
-        tape(tmp_path / "fifo")
-    first = tape(tmp_path / "x")
-    with pytest.raises(TapeError, match="by another process"):
-        tape(tmp_path / "x")
+    with pytest.raises(UnusableRecordingError, match="not a regular file"):
+        recording_file(tmp_path / "fifo")
+    first = recording_file(tmp_path / "x")
+    with pytest.raises(UnusableRecordingError, match="by another process"):
+        recording_file(tmp_path / "x")
     first.close()
 
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_a_tape(tmp_path: Path) -> None:
 def test_every_way_to_be_torn(tmp_path: Path, name: str) -> None:
     """Cut at any byte, the file is mended to the lines that were whole, and goes on."""
     file = tmp_path / name
-    first = tape(file)
+    first = recording_file(file)
     for at in (1000.0, 1001.0):
         first.write(sample(at=at))
         first.flush()
@@ -318,10 +318,10 @@ def test_every_way_to_be_torn(tmp_path: Path, name: str) -> None:
     whole = file.read_bytes()
     for size in range(1, len(whole)):
         file.write_bytes(whole[:size])
-        again = tape(file)
+        again = recording_file(file)
         again.write(sample(at=2000.0))
         again.close()
-        times = [reading.at for reading in Playback(str(file))]
+        times = [reading.at for reading in RecordingReader(str(file))]
         assert times in ([2000.0], [1000.0, 2000.0], [1000.0, 1001.0, 2000.0])
         assert times == [*(t for t in (1000.0, 1001.0) if t in times), 2000.0]
 
@@ -329,7 +329,7 @@ def test_every_way_to_be_torn(tmp_path: Path, name: str) -> None:
 def test_time_never_runs_backwards_in_a_file(tmp_path: Path) -> None:
     """A knock is dated when it began; a clock that was set back begins a new file."""
     file = tmp_path / "x.jsonl"
-    written = tape(file)
+    written = recording_file(file)
     written.write(sample(at=1000.0))
     written.write(Probe(ProbeKind.KNOCK, 999.2, 0.5, Outcome.OK))
     written.write(Failure(1000.4, Outcome.FULL, "full"))
@@ -340,12 +340,12 @@ def test_time_never_runs_backwards_in_a_file(tmp_path: Path) -> None:
     written.write(sample(at=500.0))
     written.close()
     assert [o["time"] for o in objects(file)] == [500.0]
-    assert len(list(Playback(str(tmp_path / "x.jsonl.1")))) == 4
+    assert len(list(RecordingReader(str(tmp_path / "x.jsonl.1")))) == 4
 
 
 def test_gzip_is_rotated_under_names_that_still_say_so(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl.gz"
-    written = tape(file, rotate_bytes=4096, keep=3)
+    written = recording_file(file, rotate_bytes=4096, keep=3)
     for second in range(3000):
         written.write(sample(at=1000.0 + second, groups=(Group(f"n{second}", "idle", 4, None),)))
         if second % 10 == 9:
@@ -353,7 +353,7 @@ def test_gzip_is_rotated_under_names_that_still_say_so(tmp_path: Path) -> None:
     written.close()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["x.jsonl.1.gz", "x.jsonl.2.gz", "x.jsonl.3.gz", "x.jsonl.gz"]
-    newest = [reading.at for reading in Playback(str(tmp_path / "x.jsonl.1.gz"))]
+    newest = [reading.at for reading in RecordingReader(str(tmp_path / "x.jsonl.1.gz"))]
     assert newest == sorted(newest)
 
 
@@ -361,11 +361,11 @@ def test_a_pulse_is_told_from_a_full_reading(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     full = sample(at=1000.0)
     slots = full.facts.slots._replace(visible=full.facts.slots.visible + 2)
-    written = tape(file)
+    written = recording_file(file)
     written.write(full)
     written.write(full.with_slots(slots)._replace(at=1001.0))
     written.close()
-    first, second = Playback(str(file))
+    first, second = RecordingReader(str(file))
     assert isinstance(first, Sample)
     assert isinstance(second, Sample)
     assert (first.full, second.full) == (True, False)

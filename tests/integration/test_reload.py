@@ -1,4 +1,4 @@
-"""Can targets be added, removed and changed without a restart, and do the others notice nothing?"""
+"""Tests that targets are added, removed and changed without a restart or an effect on others."""
 
 import asyncio
 import http.client

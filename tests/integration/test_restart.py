@@ -1,4 +1,4 @@
-"""Does a restart of the daemon forget anything that matters: what fires, since when, what was?"""
+"""Tests that a restart forgets nothing that matters: what fires, since when, what was."""
 
 import json
 import signal

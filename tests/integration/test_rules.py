@@ -1,4 +1,4 @@
-"""Do the real programs accept the rules, and do the rules do what their tests say?"""
+"""Tests the rules with the real programs, and by their own tests."""
 
 import subprocess
 from pathlib import Path

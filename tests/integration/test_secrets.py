@@ -1,4 +1,4 @@
-"""Does a planted password show up anywhere: log, page, API, error, process list?"""
+"""Tests that a planted password shows up nowhere: log, page, API, error, process list."""
 
 import signal
 from functools import partial

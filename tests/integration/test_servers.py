@@ -1,4 +1,4 @@
-"""Are two servers of one name two everywhere, and are two daemons on one server one alert?
+"""Tests that two servers of one name stay two, and that two daemons on one server are one alert.
 
 Three daemons that call their server `main`, scraped by one job: a pair on a server that is full,
 one on a calm one. They post what fires themselves, too.

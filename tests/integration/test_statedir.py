@@ -1,4 +1,4 @@
-"""Is what is remembered whole on disk whatever happens, and is it said when it can't be kept?"""
+"""Tests that snapshots are whole on disk whatever happens, and that a failure is logged."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""Does `top` show a real server on a real terminal, and give that back however it ends?"""
+"""Tests `top` with a real server on a real terminal, which it gives back however it ends."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Does a daemon with a web configuration file let in whom it should, and nobody else, quickly?"""
+"""Tests a daemon with a web configuration file: who gets in, who does not, and how fast."""
 
 import itertools
 import runpy

@@ -1,4 +1,4 @@
-"""Do clients that misbehave stay within their limits, and do the others notice nothing?"""
+"""Tests that clients that misbehave stay within their limits and others notice nothing."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Do the examples in deploy/ fit together, and does each real program accept its own?"""
+"""Tests that the examples in deploy/ fit together and that each real program accepts its own."""
 
 import json
 import os

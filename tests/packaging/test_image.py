@@ -1,4 +1,4 @@
-"""Can the image be made of what its context lets through, and does its health check look well?"""
+"""Tests that the image can be built from its context, and its health check."""
 
 import fnmatch
 import importlib.util

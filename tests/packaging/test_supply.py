@@ -1,4 +1,4 @@
-"""Is it said what pgheadroom is made of, under which licences, and what is unsafe about it?"""
+"""Tests what is said of pgheadroom's parts, their licences and their known flaws."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Does the unit fit the daemon, is it as closed as its README says, and does systemd accept it?"""
+"""Tests the systemd unit: it fits the daemon, is as closed as documented, and is accepted."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What is in the wheel, and does it run where only the wheel is?"""
+"""Tests what is in the wheel, and that it runs where only the wheel is."""
 
 import os
 import re

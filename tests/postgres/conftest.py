@@ -1,4 +1,4 @@
-"""How does a test watch a server: the daemon's own sampler, driven one reading at a time?"""
+"""Watches a server for a test: the daemon's own sampler, driven one reading at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

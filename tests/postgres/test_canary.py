@@ -1,4 +1,4 @@
-"""Is what an application would be told at the door what the canary tells, and does it leave?"""
+"""Tests that the canary tells what an application would be told, and leaves."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What becomes of sampling when the server is killed, restarted, frozen or taken from us?"""
+"""Tests sampling when the server is killed, restarted, frozen or taken away."""
 
 import asyncio
 import time

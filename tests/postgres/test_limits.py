@@ -1,4 +1,4 @@
-"""Is a CONNECTION LIMIT that is full always shown, and counted as the server counts it?"""
+"""Tests that a full CONNECTION LIMIT is always shown, and counted as the server counts it."""
 
 import pytest
 from tests.postgres.conftest import Watch, Watcher
@@ -133,5 +133,5 @@ async def test_a_session_whose_role_was_dropped(
     ((oid,),) = pg.sql("select oid from pg_roles where rolname = 'gone'")
     clients.fill(pg.tcp, 2, user="gone", application_name="api")
     pg.sql("drop role gone")
-    pools = (await watch(pg.dsn()).sample()).applications.pools
+    pools = (await watch(pg.dsn()).sample()).applications.by_holder
     assert pools["api", "postgres", f"oid {oid}"] == 2

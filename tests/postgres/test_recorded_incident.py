@@ -1,4 +1,4 @@
-"""Does a backtest of what was recorded say what the daemon said, at the same seconds?"""
+"""Tests that a backtest of a recording gives the daemon's alerts at the same seconds."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.postgres.canary import APPLICATION_NAME
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.step import Policy
-from pgheadroom.storage.recording_reader import Playback
+from pgheadroom.storage.recording_reader import RecordingReader
 from pgheadroom.storage.recording_writer import RecordingFile
 
 pytestmark = pytest.mark.majors(15, 18)
@@ -71,11 +71,11 @@ async def test_a_live_incident_is_played_back(
     assert fired == set()
     assert any(
         isinstance(reading, Probe) and reading.kind is ProbeKind.CANARY
-        for reading in Playback(str(file))
+        for reading in RecordingReader(str(file))
     )
 
     replay = Replay(TARGET, policy)
-    for reading in Playback(str(file)):
+    for reading in RecordingReader(str(file)):
         replay.add(reading)
     changes = replay.account.changes
     again = [(change.firing, change.alert.key, round(change.at)) for change in changes]

@@ -1,4 +1,4 @@
-"""Is each way of not being let in its own state, whatever language the server speaks?"""
+"""Tests that each way of being refused is its own state, in every language of the server."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Does what the runbooks have people paste find the trouble, and end what it says, no more?"""
+"""Tests that the SQL of the runbooks finds the trouble and ends what it says, no more."""
 
 import csv
 import io

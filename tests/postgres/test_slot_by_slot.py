@@ -1,4 +1,4 @@
-"""Do the exported free counts say exactly whom the server lets in, slot by slot?"""
+"""Tests that the exported free counts say exactly who is let in, slot by slot."""
 
 import random
 from functools import partial
@@ -187,7 +187,7 @@ async def test_pools_are_told_apart_by_database_and_role(
     clients.fill(pg.tcp, 2, user="app", database="template1", application_name="api")
     clients.fill(pg.tcp, 1, user="o'brien", application_name="api")
     state = await watched.sample()
-    assert state.applications.pools == {
+    assert state.applications.by_holder == {
         ("api", "postgres", "app"): 3,
         ("api", "template1", "app"): 2,
         ("api", "postgres", "o'brien"): 1,

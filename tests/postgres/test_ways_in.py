@@ -1,4 +1,4 @@
-"""Does every way to a server that libpq knows lead us there too, and a pooler, and odd names?"""
+"""Tests every way to a server that libpq knows, a pooler, and odd names."""
 
 from pathlib import Path
 from shutil import copyfile

@@ -1,4 +1,4 @@
-"""Which faults is pgheadroom shown to survive, and how is each one made?"""
+"""Lists the faults that pgheadroom is shown to survive, and how each is made."""
 
 from dataclasses import dataclass
 from typing import Final

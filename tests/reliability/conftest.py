@@ -1,4 +1,4 @@
-"""How does a test of reliability get its daemon, its servers, and a network to break?"""
+"""Gives tests of reliability a daemon, servers, and a network to break."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How do the figures of a long run become the table of docs/reliability.md?
+"""Makes the table of docs/reliability.md from the figures of a long run.
 
 python -m tests.reliability.document FIGURES    what `make reliability` ends with
 """

@@ -1,4 +1,4 @@
-"""What can be seen of the daemon while its server is in trouble: its pages, its connections?"""
+"""Observes the daemon while its server is in trouble: its pages, its connections."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""Where do the figures of a trial go, and how do they become the table of the document?"""
+"""Collects the figures of a trial for the table of the document."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What do these tests say to a server by SQL about our own session?"""
+"""Holds what these tests ask a server by SQL about our own session."""
 
 from typing import Final
 

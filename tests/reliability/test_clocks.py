@@ -1,4 +1,4 @@
-"""Does the daemon go on sampling when its own clock, or its server's, is stepped by an hour?"""
+"""Tests that sampling goes on when the daemon's or the server's clock is stepped by an hour."""
 
 from pathlib import Path
 

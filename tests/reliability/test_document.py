@@ -1,4 +1,4 @@
-"""Does docs/reliability.md have a row for every fault, and is every fault made by a test?"""
+"""Tests that docs/reliability.md has a row for every fault, and that a test makes each fault."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Does the daemon follow a primary to its standby, and notice that a standby is one no more?"""
+"""Tests that the daemon follows a primary to its standby, and notices a promotion."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Does the daemon come back when a password, a certificate or a name is no good for a while?"""
+"""Tests that the daemon comes back when a password, a certificate or a name was bad for a while."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Does the daemon survive a network that drops, cuts and delays what it sends?"""
+"""Tests that the daemon survives a network that drops, cuts and delays."""
 
 from collections.abc import Callable
 

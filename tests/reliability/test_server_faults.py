@@ -1,4 +1,4 @@
-"""Does the daemon survive what becomes of its server: full, frozen, killed, locked, restarted?"""
+"""Tests that the daemon survives a server that is full, frozen, killed, locked or restarted."""
 
 import os
 import signal

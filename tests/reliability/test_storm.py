@@ -1,4 +1,4 @@
-"""Does a role that may use a reserve get back in while 120 clients fight for every slot?"""
+"""Tests that a role with a reserve gets back in while 120 clients fight for every slot."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""How does the whole daemon stand a fault of one of its two servers, and is that good enough?"""
+"""Runs the whole daemon through a fault of one of its two servers, and judges it."""
 
 import json
 import os

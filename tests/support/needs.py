@@ -1,4 +1,4 @@
-"""Which real part does a test need, and what happens to the test without it?
+"""Says which real part a test needs, and skips or fails the test without it.
 
 It is skipped with the part's name and the reason; with REQUIRE_ALL=1 in the environment it fails.
 """

@@ -1,4 +1,4 @@
-"""Which readings do the unit tests begin with?"""
+"""Makes the readings that the unit tests begin with."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Are the libraries of an unpacked program found, also in a package's private folder?"""
+"""Tests that the libraries of an unpacked program are found, also in a private folder."""
 
 from pathlib import Path
 

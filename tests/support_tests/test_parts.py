@@ -1,4 +1,4 @@
-"""Is a fetched part whole or missing with a reason, and what becomes of the tests that need it?"""
+"""Tests that a fetched part is whole or missing with a reason, and what tests do then."""
 
 from pathlib import Path
 

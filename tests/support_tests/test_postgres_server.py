@@ -1,4 +1,4 @@
-"""Does a test server do what is done to it, and is nothing of it left afterwards?"""
+"""Tests that a test server does what is done to it, and leaves nothing behind."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Do the other real programs start, answer, and end with their test?"""
+"""Tests that the other real programs start, answer, and end with their test."""
 
 import os
 import subprocess

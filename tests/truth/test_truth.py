@@ -1,4 +1,4 @@
-"""Is every number that the daemon publishes true, whatever comes and goes on the server?
+"""Tests that every published number is true, whatever comes and goes on the server.
 
 A real server under a random mixed load, the whole daemon beside it, and an oracle that asks the
 server for its own count a hundred times a second. In `.ci/run` each case takes seconds; `make

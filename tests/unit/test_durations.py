@@ -1,4 +1,4 @@
-"""Are times told as people say them, and understood as people write them?"""
+"""Tests that times are written as people say them, and read as people write them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Is the application that an alert speaks of named, and shown, however many others there are?"""
+"""Tests that the application that an alert names is shown, however many others there are."""
 
 from tests.support.histories import (
     HOUR,
@@ -76,7 +76,7 @@ def test_the_pools_of_an_application_that_leaks_are_shown() -> None:
     assert known.sample is not None
     holders = known.sample.holders._replace(at=START + 4 * HOUR, groups=(*found, leaky))
     newest = known.sample._replace(at=START + 4 * HOUR, holders=holders)
-    pools = step(known, newest, POLICY).applications.pools
+    pools = step(known, newest, POLICY).applications.by_holder
     assert pools["leaky", "shop", "leaky"] == 1
     assert len(pools) == 200
     assert sum(pools.values()) == 501

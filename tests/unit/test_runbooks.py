@@ -1,4 +1,4 @@
-"""Is there a runbook for every alert, in the one shape that all of them have, and whole?"""
+"""Tests that there is a runbook for every alert, in one shape, and whole."""
 
 import re
 from pathlib import Path

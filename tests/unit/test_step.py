@@ -1,4 +1,4 @@
-"""What is known of a target after this reading and that?"""
+"""Tests what is known of a target after one reading and another."""
 
 from dataclasses import replace
 

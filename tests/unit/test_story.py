@@ -1,4 +1,4 @@
-"""Do all outputs of one moment tell one story: slots, time left, severity, and who it is?
+"""Tests that all outputs of one moment agree: slots, time left, severity, culprit.
 
 Incidents are played reading by reading, and everything that is shown of the states in between is
 read: the API, the words of the page, the screen of `top`, what an alert says, the metrics.

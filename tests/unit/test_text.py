@@ -1,4 +1,4 @@
-"""Does somebody else's text stay readable, and is nothing left in it that a chat acts upon?"""
+"""Tests that foreign text stays readable, and that nothing in it makes a chat act."""
 
 import re
 

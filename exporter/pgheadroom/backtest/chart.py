@@ -144,7 +144,7 @@ def _areas(picture: Picture, scale: _Scale) -> Iterator[str]:
 
 
 def _edge(run: Sequence[Point], applications: int, scale: _Scale) -> list[str]:
-    """Return the corners of the sum of the first so many *applications*."""
+    """Return the corners of the sum of the first *applications* of them."""
     corners = [(scale.x(point.at), scale.y(sum(point.counts[:applications]))) for point in run]
     if len(corners) == 1:  # a sample all alone is as wide as a line
         corners.append((corners[0][0] + 1, corners[0][1]))
@@ -188,7 +188,7 @@ def _shortages(shortages: Sequence[FullPeriod], scale: _Scale) -> Iterator[str]:
 
 
 def _pages(lanes: Sequence[Lane], scale: _Scale) -> Iterator[str]:
-    """Draw a line through the plot where somebody would have been paged."""
+    """Draw a line through the plot at which a page would have fired."""
     pages = [e for lane in lanes for e in lane.episodes if e.pages]
     for episode in [e for e in pages if e.start >= scale.start][:_MOST_MARKS]:
         yield f'<path class="page" d="M{scale.x(episode.start)} {_TOP - 4}v{_PLOT + 4}"/>'

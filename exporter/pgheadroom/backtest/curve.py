@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 REST = "all others"
 
-_GAP_BEATS = 5  # a pause of more than so many times the usual one is a gap
+_GAP_BEATS = 5  # a pause longer than this many usual ones is a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ class UsageSeries:
         """
         first, last = bisect_left(self.times, start), bisect_right(self.times, end)
         spans = {n: _span(column[first:last]) for n, column in self.counts.items()}
-        shown = sorted((n for n in spans if spans[n][1]), key=lambda n: (-spans[n][1], n))
-        told = shown if len(shown) <= names else shown[: names - 1]
-        summed = len(told) < len(shown)
+        drawn = sorted((n for n in spans if spans[n][1]), key=lambda n: (-spans[n][1], n))
+        named = drawn if len(drawn) <= names else drawn[: names - 1]
+        summed = len(named) < len(drawn)
         # Who moves least lies at the bottom, so that who grows is seen to grow.
-        told.sort(key=lambda n: (spans[n][1] - spans[n][0], n))
+        named.sort(key=lambda n: (spans[n][1] - spans[n][0], n))
         if like is not None:
-            summed, told = like.summed, list(like.names[like.summed :])
+            summed, named = like.summed, list(like.names[like.summed :])
         runs: list[list[Point]] = []
         starts = iter([*self._starts(first, last), last])
         next_start = first
@@ -114,11 +114,11 @@ class UsageSeries:
                 runs.append([])
                 while next_start <= index:
                     next_start = next(starts, last + 1)
-            runs[-1].append(self._point(index, told, summed=summed))
+            runs[-1].append(self._point(index, named, summed=summed))
         return Picture(
             start=start,
             end=end,
-            names=(*([REST] if summed else []), *told),
+            names=(*([REST] if summed else []), *named),
             summed=summed,
             runs=tuple(tuple(run) for run in runs),
         )
@@ -145,8 +145,8 @@ class UsageSeries:
             )
             index = until
 
-    def _point(self, index: int, told: list[str], *, summed: bool) -> Point:
-        columns = [self.counts[name] for name in told]
+    def _point(self, index: int, names: list[str], *, summed: bool) -> Point:
+        columns = [self.counts[name] for name in names]
         counts = [column[index] if index < len(column) else 0 for column in columns]
         if summed:
             counts.insert(0, self.used[index] - sum(counts))

@@ -15,7 +15,7 @@ def lines(account: BacktestResult) -> Iterator[str]:
     """Yield the changes of a history in order of time, each a line without its end."""
     for change in account.changes:
         alert = change.alert
-        said: dict[str, str | float | None] = {
+        fields: dict[str, str | float | None] = {
             "time": change.at,
             "target": account.name,
             "alert": str(alert.name),
@@ -25,4 +25,4 @@ def lines(account: BacktestResult) -> Iterator[str]:
             "summary": alert.summary,
             "description": alert.description,
         }
-        yield json.dumps(said | dict(alert.about))
+        yield json.dumps(fields | dict(alert.about))

@@ -98,11 +98,11 @@ class KnownServer:
             states = selector("pgheadroom_target_state", self.identity)
             return [selector(_OWN_NAMES, self.identity), f"{states} == 1"]
         # Before it told kinds of backends apart, postgres_exporter had no such label.
-        counted = selector(_ACTIVITY, self.activity or {}, 'backend_type=~"client backend|"')
+        backends = selector(_ACTIVITY, self.activity or {}, 'backend_type=~"client backend|"')
         instance = {name: value for name, value in self.identity.items() if name != "server"}
         return [
             selector(_PEER_NAMES, self.identity),
-            f"sum by ({self.told_by}, state) ({counted})",
+            f"sum by ({self.told_by}, state) ({backends})",
             f"{selector('pg_up', instance)} == 0",
         ]
 
@@ -123,33 +123,33 @@ async def histories(
 
     Raises PrometheusError when there is none.
     """
-    found = await api.series([_OWN, _PEER], start, end)
-    if not found:
+    series = await api.series([_OWN, _PEER], start, end)
+    if not series:
         raise PrometheusError(
             f"Prometheus has neither {_OWN} (of pgheadroom) nor {_PEER} (of postgres_exporter)"
             f" from {moment(start)} to {moment(end)} UTC"
         )
     servers: list[tuple[bool, Labels]] = []
-    for labels in found:
+    for labels in series:
         one = labels.get("__name__") == _OWN, _identity(labels)
         if one not in servers:
             servers.append(one)
     names = _names(servers)
-    wanted = [
+    chosen = [
         (name, own, labels)
         for name, (own, labels) in sorted(zip(names, servers, strict=True), key=lambda one: one[0])
         if target is None or target in (name, *(labels.get(key) for key in _NAMING))
     ]
-    if not wanted:
+    if not chosen:
         raise PrometheusError(f"no target {target}; there are: {', '.join(sorted(names))}")
-    known = [
+    own_servers = [
         KnownServer(name, labels) if own else await _of_peer(api, name, labels, start, end)
-        for name, own, labels in wanted
+        for name, own, labels in chosen
     ]
-    found_all = [history for history in known if isinstance(history, KnownServer)]
+    found_all = [history for history in own_servers if isinstance(history, KnownServer)]
     if not found_all:
         raise PrometheusError(f"{', '.join(sorted(names))}: {NO_CONNECTIONS}")
-    return Found(found_all, [name for name in known if isinstance(name, str)])
+    return Found(found_all, [name for name in own_servers if isinstance(name, str)])
 
 
 _NAMING = ("target", "server", "instance")
@@ -230,8 +230,8 @@ def _own(at: float, frame: Frame) -> Reading | None:
     states = (key[1] for key in frame if key[0] == "pgheadroom_target_state" and len(key) > 1)
     state = next(states, "ok")
     if state != Outcome.OK:
-        known = state in list(Outcome)
-        return Failure(at, Outcome(state) if known else Outcome.ERROR, "as Prometheus has it")
+        recognized = state in list(Outcome)
+        return Failure(at, Outcome(state) if recognized else Outcome.ERROR, "as Prometheus has it")
     most = frame.get((_OWN,))
     if most is None:
         return None
@@ -242,7 +242,7 @@ def _own(at: float, frame: Frame) -> Reading | None:
             # Logins under way are among them, under this name; a sample has them apart.
             under_way = hidden if labels == [UNNAMED, "starting"] else 0
             groups.append(Group(labels[0], labels[1], max(0, _whole(value) - under_way), None))
-    counted = sum(group.count for group in groups)
+    connections = sum(group.count for group in groups)
     used = frame.get(("pgheadroom_slots_used",))
     return recorded_sample(
         at,
@@ -252,7 +252,7 @@ def _own(at: float, frame: Frame) -> Reading | None:
         ),
         tuple(group for group in groups if group.count),
         hidden=hidden,
-        visible=counted if used is None else max(0, _whole(used) - hidden),
+        visible=connections if used is None else max(0, _whole(used) - hidden),
         others=(*_uses(frame, CapacityKind.ROLE), *_uses(frame, CapacityKind.DATABASE)),
         started_at=frame.get(("pgheadroom_server_start_time_seconds",), 0.0),
     )

@@ -52,18 +52,18 @@ class PrometheusApi:
     async def series(self, selectors: list[str], start: float, end: float) -> list[Labels]:
         """Return the label sets of all series that one of *selectors* finds in that time."""
         fields = [("match[]", selector) for selector in selectors]
-        found = await self._get("series", [*fields, ("start", f"{start}"), ("end", f"{end}")])
+        data = await self._get("series", [*fields, ("start", f"{start}"), ("end", f"{end}")])
         try:
-            return [_labels(labels) for labels in found]
+            return [_labels(labels) for labels in data]
         except (TypeError, ValueError):
             raise self._no_prometheus("list of series") from None
 
     async def query_range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Return the values of *query* at *start*, every *step* seconds, up to *end*."""
         fields = [("query", query), ("start", f"{start}"), ("end", f"{end}"), ("step", f"{step}")]
-        found = await self._get("query_range", fields)
+        data = await self._get("query_range", fields)
         try:
-            return [_series(one) for one in found["result"]]
+            return [_series(one) for one in data["result"]]
         except (TypeError, KeyError, ValueError, OverflowError):
             raise self._no_prometheus("range of values") from None
 
@@ -126,18 +126,18 @@ def _parts(url: str) -> SplitResult | None:
     return parts if usable and url.isprintable() else None
 
 
-def _series(found: Any) -> Series:  # noqa: ANN401 - it is JSON
-    values = [(float(at), float(value)) for at, value in found["values"]]
+def _series(result: Any) -> Series:  # noqa: ANN401 - it is JSON
+    values = [(float(at), float(value)) for at, value in result["values"]]
     if not all(0 <= at < math.inf for at, _ in values):
         raise ValueError
     return Series(
-        labels=_labels(found["metric"]),
+        labels=_labels(result["metric"]),
         values=tuple((at, value) for at, value in values if math.isfinite(value)),
     )
 
 
-def _labels(found: Any) -> Labels:  # noqa: ANN401 - it is JSON
-    labels = dict(found)
+def _labels(result: Any) -> Labels:  # noqa: ANN401 - it is JSON
+    labels = dict(result)
     if not all(isinstance(value, str) for value in labels.values()):
         raise TypeError
     return labels

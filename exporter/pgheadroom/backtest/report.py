@@ -130,12 +130,12 @@ def _ahead(account: BacktestResult) -> tuple[float, float] | None:
 
 
 def _lanes(account: BacktestResult) -> list[Lane]:
-    found: dict[object, list[Episode]] = {}
+    episodes_of: dict[object, list[Episode]] = {}
     for episode in account.episodes:
-        found.setdefault(episode.alert.key, []).append(episode)
+        episodes_of.setdefault(episode.alert.key, []).append(episode)
     return [
         Lane(f"{title(episodes[0])} ({severity})", severity, tuple(episodes))
-        for episodes in found.values()
+        for episodes in episodes_of.values()
         for severity in (str(episodes[0].alert.severity),)
     ]
 

@@ -100,7 +100,7 @@ def fail(words: str) -> ExitStatus:
 
 
 def stop_writing() -> None:
-    """Give up standard output, because nobody reads on.
+    """Give up standard output, because its reader is gone.
 
     What is still held back would fail again at the interpreter's end, and change the exit status
     (docs.python.org, library/signal, note on SIGPIPE).

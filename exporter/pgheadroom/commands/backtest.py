@@ -22,12 +22,12 @@ from pgheadroom.commands.backtest_options import (
     Options,
     PrometheusOptions,
     add_arguments,
-    options,
+    read_options,
 )
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.resolve import policy
 from pgheadroom.step import Policy
-from pgheadroom.storage.recording_reader import Playback, PlaybackError
+from pgheadroom.storage.recording_reader import RecordingReader, UnreadableRecordingError
 
 __all__ = ["DESCRIPTION", "EPILOG", "HELP", "USAGE", "add_arguments", "run"]
 
@@ -39,7 +39,7 @@ Tells what would have paged, and when, had pgheadroom watched: the very same jud
 daemon's, over recordings or over the history that a Prometheus already has.
 
 FILE is a recording of `pgheadroom record` (plain or gzip; - is the standard input); each is a
-history of its own. Prometheus is asked for pgheadroom's own series and for postgres_exporter's
+history of its own. Prometheus is options for pgheadroom's own series and for postgres_exporter's
 (pg_stat_activity_count, pg_settings_*), so nothing has to be installed to try it."""
 EPILOG = """\
 examples:
@@ -51,28 +51,28 @@ examples:
 Exits 1 if something critical would have fired, 0 if not, 2 if the arguments, a file or
 Prometheus's answer are of no use."""
 
-_UNWRAPPED = 10_000  # columns: whoever reads a pipe wraps lines as it likes
+_UNWRAPPED = 10_000  # columns: the reader of a pipe wraps lines itself
 _TICK = 1024  # readings
 
 
 def run(parsed: argparse.Namespace) -> ExitStatus:
-    """Replay the histories that are asked for and tell what would have fired."""
-    asked = options(parsed)
-    rules = policy(asked.settings)
+    """Replay the histories that are options for and tell what would have fired."""
+    options = read_options(parsed)
+    rules = policy(options.settings)
     try:
-        if asked.prometheus is not None:
-            chapters = asyncio.run(_from_prometheus(asked.prometheus, rules, asked))
+        if options.prometheus is not None:
+            chapters = asyncio.run(_from_prometheus(options.prometheus, rules, options))
         else:
-            chapters = _from_files(rules, asked)
-    except (PlaybackError, PrometheusError) as error:
+            chapters = _from_files(rules, options)
+    except (UnreadableRecordingError, PrometheusError) as error:
         raise ConfigurationError([str(error)]) from error
-    _tell(chapters, asked)
+    _tell(chapters, options)
     paged = any(chapter.account.paged for chapter in chapters)
     return ExitStatus.NOT_OK if paged else ExitStatus.OK
 
 
-def _from_files(rules: Policy, asked: Options) -> list[Chapter]:
-    recordings = [Playback(path) for path in asked.files]
+def _from_files(rules: Policy, options: Options) -> list[Chapter]:
+    recordings = [RecordingReader(path) for path in options.files]
     names = [recording.name for recording in recordings]
     sizes = [recording.size or 0 for recording in recordings]
     chapters: list[Chapter] = []
@@ -80,7 +80,7 @@ def _from_files(rules: Policy, asked: Options) -> list[Chapter]:
         for number, recording in enumerate(recordings):
             unique = names.count(recording.name) == 1
             name = recording.name if unique else recording.shown
-            replay, curve = _replay(name, rules, asked)
+            replay, curve = _replay(name, rules, options)
             for count, reading in enumerate(recording):
                 replay.add(reading)
                 if count % _TICK == 0:
@@ -91,18 +91,18 @@ def _from_files(rules: Policy, asked: Options) -> list[Chapter]:
 
 
 async def _from_prometheus(
-    asked: PrometheusOptions, rules: Policy, options_: Options
+    prometheus: PrometheusOptions, rules: Policy, options: Options
 ) -> list[Chapter]:
     replays: dict[str, tuple[Replay, UsageSeries]] = {}
     with ProgressBar("asking Prometheus") as bar:
-        api = PrometheusApi(asked.url, asked.credentials)
-        found = await histories(api, asked.start, asked.end, asked.target)
-        for name in found.left_out:
+        api = PrometheusApi(prometheus.url, prometheus.credentials)
+        servers = await histories(api, prometheus.start, prometheus.end, prometheus.target)
+        for name in servers.left_out:
             sys.stderr.write(f"pgheadroom: {name} is left out: {NO_CONNECTIONS}\n")
-        for history in found.histories:
-            replays[history.name] = _replay(history.name, rules, options_)
+        for history in servers.histories:
+            replays[history.name] = _replay(history.name, rules, options)
             replays[history.name][0].account.notes = history.notes
-        await _play(api, found.histories, asked, replays, bar)
+        await _play(api, servers.histories, prometheus, replays, bar)
     empty = [name for name, (replay, _) in replays.items() if replay.account.first is None]
     if len(empty) == len(replays):
         raise PrometheusError(f"no samples of {', '.join(empty)} in that time")
@@ -115,37 +115,39 @@ async def _from_prometheus(
 
 async def _play(
     api: PrometheusApi,
-    found: Sequence[KnownServer],
-    asked: PrometheusOptions,
+    servers: Sequence[KnownServer],
+    prometheus: PrometheusOptions,
     replays: dict[str, tuple[Replay, UsageSeries]],
     bar: ProgressBar,
 ) -> None:
-    span = asked.end - asked.start
-    for number, history in enumerate(found):
+    span = prometheus.end - prometheus.start
+    for number, history in enumerate(servers):
         replay, _ = replays[history.name]
-        async for reading in history.readings(api, asked.start, asked.end, asked.step_seconds):
+        async for reading in history.readings(
+            api, prometheus.start, prometheus.end, prometheus.step_seconds
+        ):
             replay.add(reading)
-            share = (reading.at - asked.start) / span
-            bar.at((number + share) / len(found), history.name)
+            share = (reading.at - prometheus.start) / span
+            bar.at((number + share) / len(servers), history.name)
 
 
-def _replay(name: str, rules: Policy, asked: Options) -> tuple[Replay, UsageSeries]:
+def _replay(name: str, rules: Policy, options: Options) -> tuple[Replay, UsageSeries]:
     curve = UsageSeries()
-    return Replay(name, rules, curve if asked.html is not None else None), curve
+    return Replay(name, rules, curve if options.html is not None else None), curve
 
 
-def _tell(chapters: Sequence[Chapter], asked: Options) -> None:
+def _tell(chapters: Sequence[Chapter], options: Options) -> None:
     accounts = [chapter.account for chapter in chapters]
-    if asked.html is not None:
+    if options.html is not None:
         try:
             made = f"pgheadroom {__version__}"
-            asked.html.write_text(report.page(chapters, made), encoding="utf-8")
+            options.html.write_text(report.page(chapters, made), encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(
-                [f"--html: cannot write {asked.html}: {error.strerror}"]
+                [f"--html: cannot write {options.html}: {error.strerror}"]
             ) from None
     try:
-        if asked.as_jsonl:
+        if options.as_jsonl:
             for account in accounts:
                 sys.stdout.writelines(line + "\n" for line in jsonl.lines(account))
         else:

@@ -71,26 +71,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(thresholds, ("config", *_THRESHOLDS))
 
 
-def options(given: argparse.Namespace, clock: Callable[[], float] = time.time) -> Options:
+def read_options(parsed: argparse.Namespace, clock: Callable[[], float] = time.time) -> Options:
     """Return what the command line asks for; thresholds may be set in the environment or a file.
 
     Raises ConfigurationError with everything that is wrong.
     """
     problems: list[str] = []
-    prometheus = _prometheus(given, problems, clock)
-    if bool(given.files) is (given.prometheus is not None):
+    prometheus = _prometheus(parsed, problems, clock)
+    if bool(parsed.files) is (parsed.prometheus is not None):
         problems.append("give FILE ..., or --prometheus URL and --since 30d; --help tells more")
-    if given.files.count("-") > 1:
+    if parsed.files.count("-") > 1:
         problems.append("the standard input (-) can be read only once")
-    settings = settings_of(given, problems)
+    settings = settings_of(parsed, problems)
     if problems:
         raise ConfigurationError(problems)
     return Options(
         settings=settings,
-        files=tuple(given.files),
+        files=tuple(parsed.files),
         prometheus=prometheus,
-        as_jsonl=given.format == "jsonl",
-        html=given.html,
+        as_jsonl=parsed.format == "jsonl",
+        html=parsed.html,
     )
 
 
@@ -99,32 +99,32 @@ def _flag(name: str) -> str:
 
 
 def _prometheus(
-    given: argparse.Namespace, problems: list[str], clock: Callable[[], float]
+    parsed: argparse.Namespace, problems: list[str], clock: Callable[[], float]
 ) -> PrometheusOptions | None:
-    if given.prometheus is None:
+    if parsed.prometheus is None:
         alone = ("since", "until", "target", *_CREDENTIALS)
         problems += [
-            f"{_flag(name)} needs --prometheus URL" for name in alone if getattr(given, name)
+            f"{_flag(name)} needs --prometheus URL" for name in alone if getattr(parsed, name)
         ]
         return None
-    known = len(problems)
+    problems_before = len(problems)
     now = clock()
-    if given.since is None:
+    if parsed.since is None:
         problems.append("--prometheus needs --since, such as --since 30d")
-    start = _told(problems, "--since", lambda: _when(given.since or "1d", now))
-    end = _told(problems, "--until", lambda: now if not given.until else _when(given.until, now))
-    step = _told(problems, "--step", lambda: seconds_of(given.step))
-    if len(problems) == known:
+    start = _told(problems, "--since", lambda: _when(parsed.since or "1d", now))
+    end = _told(problems, "--until", lambda: now if not parsed.until else _when(parsed.until, now))
+    step = _told(problems, "--step", lambda: seconds_of(parsed.step))
+    if len(problems) == problems_before:
         if not start < end:
             problems.append("--since must lie before --until, and before now")
         elif end - start > _MOST_DAYS:
             problems.append("--since: more than 400 days are too many")
         if not 1 <= step <= 3600:  # noqa: PLR2004 - said in the message
-            problems.append(f"--step: {given.step!r} is not allowed: from 1s to 1h")
-    credentials = _told(problems, "", lambda: _credentials(given))
-    if len(problems) > known:
+            problems.append(f"--step: {parsed.step!r} is not allowed: from 1s to 1h")
+    credentials = _told(problems, "", lambda: _credentials(parsed))
+    if len(problems) > problems_before:
         return None
-    return PrometheusOptions(given.prometheus, start, end, step, given.target, credentials)
+    return PrometheusOptions(parsed.prometheus, start, end, step, parsed.target, credentials)
 
 
 def _when(text: str, now: float) -> float:
@@ -134,14 +134,14 @@ def _when(text: str, now: float) -> float:
         return time_of(text)
 
 
-def _credentials(given: argparse.Namespace) -> Credentials:
-    if bool(given.username) is not bool(given.password_file):
+def _credentials(parsed: argparse.Namespace) -> Credentials:
+    if bool(parsed.username) is not bool(parsed.password_file):
         raise ValueError("--username and --password-file go together")
-    if given.username and given.bearer_token_file:
+    if parsed.username and parsed.bearer_token_file:
         raise ValueError("give --username or --bearer-token-file, not both")
-    if bool(given.cert_file) is not bool(given.key_file):
+    if bool(parsed.cert_file) is not bool(parsed.key_file):
         raise ValueError("--cert-file and --key-file go together")
-    credentials = Credentials(**{name: getattr(given, name) for name in _CREDENTIALS})
+    credentials = Credentials(**{name: getattr(parsed, name) for name in _CREDENTIALS})
     try:
         credentials.headers()
         credentials.trust()

@@ -145,9 +145,9 @@ def _about(sample: Sample) -> Iterator[Check]:
 def report(checks: Mapping[str, Sequence[Check]], console: Console) -> None:
     """Print what was looked at, by target."""
     console.print("settings are allowed")
-    for target, found in checks.items():
+    for target, target_checks in checks.items():
         console.print(Text(target, "bold"))
-        for check in found:
+        for check in target_checks:
             sign, style = check.grade.value
             console.print(Text.assemble("  ", (sign, style), " ", check.words))
 
@@ -157,5 +157,5 @@ def _works(checks: Sequence[Check]) -> bool:
 
 
 def _as_json(target: str, checks: Sequence[Check]) -> dict[str, object]:
-    found = [{"grade": check.grade.name.lower(), "words": check.words} for check in checks]
-    return {"target": target, "works": _works(checks), "checks": found}
+    rows = [{"grade": check.grade.name.lower(), "words": check.words} for check in checks]
+    return {"target": target, "works": _works(checks), "checks": rows}

@@ -55,7 +55,7 @@ class Watcher:
         self._news.set()
 
     def suspend(self) -> None:
-        """Stop as Ctrl-Z does, and draw anew when it goes on."""
+        """Stop as Ctrl-Z does, and redraw when it goes on."""
         self._terminal.suspend()
         self.redraw()
 
@@ -69,16 +69,16 @@ class Watcher:
         self._news.clear()
         width, height = self._terminal.size
         paused = self._frozen is not None
-        shown = self._frozen or self._board.state(self._name)
+        state = self._frozen or self._board.state(self._name)
         look = Look(width, height, self._order, paused=paused)
-        self._terminal.draw(screen(shown, time.time(), look))
+        self._terminal.draw(screen(state, time.time(), look))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAW_SECONDS):
                 await self._news.wait()
 
 
 async def watch(settings: Settings, name: str, target: TargetSettings, terminal: Terminal) -> None:
-    """Sample *target* as the daemon does and draw it on *terminal*, until somebody ends it.
+    """Sample *target* as the daemon does and draw it on *terminal*, until it is ended.
 
     That is the key q, SIGINT, SIGTERM or SIGHUP. Errors of our own, not of the
     server, also end it and are raised.

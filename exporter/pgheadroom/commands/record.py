@@ -12,7 +12,7 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.recorder import Output, record
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.log import configure
-from pgheadroom.storage.recording_end import TapeError
+from pgheadroom.storage.recording_end import UnusableRecordingError
 from pgheadroom.storage.recording_writer import RecordingFile, RecordingWriter
 
 HELP = "sample every target like serve does, and append what was read to a file"
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> ExitStatus:
     configure(settings.log_format, settings.log_level)
     try:
         recordings = _recordings(options.file, targets, rotate_bytes, keep)
-    except TapeError as error:
+    except UnusableRecordingError as error:
         return fail(str(error))
     asyncio.run(record(settings, targets, recordings))
     return ExitStatus.OK

@@ -33,7 +33,7 @@ class Output:
         self.readings = 0
 
     def write(self, reading: Reading) -> None:
-        """Write *reading* at once; raises BrokenPipeError when nobody reads on."""
+        """Write *reading* at once; raises BrokenPipeError when the reader of a pipe is gone."""
         try:
             sys.stdout.write(line_of(reading) + "\n")
             sys.stdout.flush()
@@ -60,7 +60,7 @@ class RecordingListener:
         self._stop = stop
 
     def note(self, target: str, reading: Reading) -> None:
-        """Write *reading* of *target*; ask for the end when nobody reads on."""
+        """Write *reading* of *target*; ask for the end when the reader of a pipe is gone."""
         try:
             self._recordings[target].write(reading)
         except BrokenPipeError:

@@ -134,16 +134,16 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _url(given: str) -> str:
-    if not _URL.fullmatch(given):
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text):
         raise argparse.ArgumentTypeError(
             "allowed is http:// or https://, a host and a path, without user, query and fragment"
         )
-    return given
+    return text
 
 
-def _labels(given: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(given.split(",")))
+def _labels(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
     for name in names:
         if not _NAME.fullmatch(name) or name in _TAKEN:
             raise argparse.ArgumentTypeError(

@@ -83,8 +83,9 @@ def _reread(options: argparse.Namespace) -> tuple[Settings, dict[str, TargetSett
 def _announce(names: Sequence[str], address: str) -> None:
     """Tell a person at a terminal where to look; a log needs no such screen."""
     if sys.stdout.isatty():
-        shown = ", ".join(names[:_NAMES_SHOWN]) + (" ..." if len(names) > _NAMES_SHOWN else "")
+        listed = ", ".join(names[:_NAMES_SHOWN]) + (" ..." if len(names) > _NAMES_SHOWN else "")
         sys.stdout.write(
-            f"\n  watching {shown}\n  the page     {address}/\n  the metrics  {address}/metrics\n\n"
+            f"\n  watching {listed}\n"
+            f"  the page     {address}/\n  the metrics  {address}/metrics\n\n"
         )
         sys.stdout.flush()

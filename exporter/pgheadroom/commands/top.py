@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
-    """Watch until somebody ends it."""
+    """Watch until it is ended by a key or a signal."""
     settings = settings_of(options)
     problems: list[str] = []
     chosen = _chosen(settings.all_targets(), options.target, problems)

@@ -250,25 +250,25 @@ def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
             own = ", ".join(_OWN_LABELS)
             yield f"{name!r} is not allowed: an alert has {own} of its own"
         elif not _LABEL_NAME.fullmatch(name):
-            shown = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
+            quoted = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
             yield (
-                f"{shown} is not allowed as a name: letters, digits and _ make one, no digit"
+                f"{quoted} is not allowed as a name: letters, digits and _ make one, no digit"
                 " first and not two _"
             )
         elif not value:
             yield f"{name}: '' is not allowed: Alertmanager drops a label without a value"
 
 
-def _wrong_credentials(given: AlertSettings) -> Iterator[str]:
+def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
     for one, other in (
         ("alertmanager_username", "alertmanager_password_file"),
         ("alertmanager_cert_file", "alertmanager_key_file"),
     ):
-        if (getattr(given, one) is None) != (getattr(given, other) is None):
-            present, missing = (one, other) if getattr(given, other) is None else (other, one)
+        if (getattr(settings, one) is None) != (getattr(settings, other) is None):
+            present, missing = (one, other) if getattr(settings, other) is None else (other, one)
             yield f"{present} is given without {missing}; allowed are both or neither"
-    if given.alertmanager_bearer_token_file and (
-        given.alertmanager_username or given.alertmanager_password_file
+    if settings.alertmanager_bearer_token_file and (
+        settings.alertmanager_username or settings.alertmanager_password_file
     ):
         yield (
             "alertmanager_bearer_token_file is given and alertmanager_username or"

@@ -47,7 +47,7 @@ def connection_string(value: SecretStr) -> SecretStr:
 def canary_string(value: SecretStr | None) -> SecretStr | None:
     """Return a canary's *value* as `connection_string` does; raises ValueError.
 
-    An empty one is refused, too: the canary would log in as whoever we are, and prove nothing.
+    An empty one is refused, too: the canary would log in as our own user, and prove nothing.
     """
     if value is None:
         return None

@@ -86,16 +86,16 @@ def _add(parser: Flags, name: str, field: FieldInfo) -> None:
 
 def _together(name: str, texts: Sequence[str]) -> object:
     """Return what a flag says that is given again and again, each time some more."""
-    found = [from_text(name, text) for text in texts]
+    values = [from_text(name, text) for text in texts]
     if kind_of(name) is dict:
         merged: dict[str, object] = {}
-        for value in found:
+        for value in values:
             if not isinstance(value, dict):
                 return value  # which is refused
             merged |= value
         return merged
     listed: list[object] = []
-    for value in found:
+    for value in values:
         if isinstance(value, str):
             return value
         listed += value if isinstance(value, list) else [value]  # one rule need be no list

@@ -33,11 +33,11 @@ class Given:
 
     def says(self, location: Location) -> bool:
         """Tell whether what is at *location* comes from here."""
-        held: object = self.values
+        value: object = self.values
         for part in location[:2] if location[:1] == ("targets",) else location[:1]:
-            if not isinstance(held, Mapping) or part not in held:
+            if not isinstance(value, Mapping) or part not in value:
                 return False
-            held = held[part]
+            value = value[part]
         return bool(location)
 
 
@@ -51,7 +51,7 @@ def from_text(name: str, text: str) -> object:
     """Return what *text* says for the setting *name*, as a flag or a variable has it.
 
     A list or a mapping is JSON, or in short ``URL,URL`` and ``NAME=VALUE,NAME=VALUE``. What is
-    neither stays text, for whoever judges it. Raises ValueError with what is wrong with the JSON.
+    neither stays text, to be validated later. Raises ValueError with what is wrong with the JSON.
     """
     kind = kind_of(name)
     if kind is None:
@@ -78,26 +78,26 @@ def from_json(text: str) -> object:
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         message = "JSON with a key that stands twice"
         raise ValueError(message)
-    for text in (*found, *found.values()):
+    for text in (*mapping, *mapping.values()):
         if isinstance(text, str) and "\0" in text:
             message = "JSON with a NUL character, which no name, path or address can hold"
             raise ValueError(message)
-    return found
+    return mapping
 
 
 def _pairs(items: list[str]) -> dict[str, str] | None:
     """Return *items* as a mapping; None if one is no NAME=VALUE, or a name stands twice."""
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for item in items:
         name, equals, value = item.partition("=")
-        if not equals or name.strip() in found:
+        if not equals or name.strip() in pairs:
             return None
-        found[name.strip()] = value
-    return found
+        pairs[name.strip()] = value
+    return pairs
 
 
 def repeatable(text: str) -> bool:

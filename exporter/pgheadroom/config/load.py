@@ -72,8 +72,8 @@ def load_web(path: Path | None) -> tuple[WebConfig, ssl.SSLContext | None]:
     """
     if path is None:
         return WebConfig(), None
-    given, problems = read_mapping(path, "sections, such as tls_server_config")
-    config = web_config(given, path.parent, problems)
+    content, problems = read_mapping(path, "sections, such as tls_server_config")
+    config = web_config(content, path.parent, problems)
     context = None if config.tls is None else server_context(config.tls, problems)
     if problems:
         raise ConfigurationError([f"web_config_file: {problem}" for problem in problems])
@@ -103,10 +103,10 @@ def _merged(layers: Sequence[Given], problems: list[str]) -> dict[str, Any]:
     targets: dict[Any, Any] = {}
     for layer in layers:
         merged |= layer.values
-        given = layer.values.get("targets", {})
-        if isinstance(given, dict):
-            targets |= given
+        layer_targets = layer.values.get("targets", {})
+        if isinstance(layer_targets, dict):
+            targets |= layer_targets
         else:
-            problems.append(not_a_mapping_of_targets(given, layer))
+            problems.append(not_a_mapping_of_targets(layer_targets, layer))
     merged["targets"] = targets
     return merged

@@ -67,8 +67,8 @@ def objection(detail: ErrorDetails, layers: Sequence[Given]) -> str:
     if not location:
         return in_their_words(_own_words(detail), layers)
     if detail["type"] == "extra_forbidden":
-        known = Settings if len(location) == 1 else _PARTS[str(location[0])]
-        return f"{no_such(place.called(location))}{meant(location[-1], known.model_fields)}"
+        model = Settings if len(location) == 1 else _PARTS[str(location[0])]
+        return f"{no_such(place.called(location))}{meant(location[-1], model.model_fields)}"
     if location[-1] == "[key]":
         name = _given(detail["input"], secret=False)
         allowed = TARGET_NAMES if location[0] == "targets" else _TEXT
@@ -84,10 +84,10 @@ def objection(detail: ErrorDetails, layers: Sequence[Given]) -> str:
     return f"{where}: {_given(detail['input'], secret=secret)} is not allowed: {allowed}"
 
 
-def not_a_mapping_of_targets(given: object, place: Given) -> str:
+def not_a_mapping_of_targets(value: object, place: Given) -> str:
     """Return the line for what is said for `targets`, all of it, and is no mapping."""
     allowed = _allowed(("targets",), in_text=place.in_text)
-    return f"{place.called(('targets',))}: {_given(given, secret=True)} is not allowed: {allowed}"
+    return f"{place.called(('targets',))}: {_given(value, secret=True)} is not allowed: {allowed}"
 
 
 def in_their_words(text: str, layers: Sequence[Given]) -> str:
@@ -106,9 +106,9 @@ def no_such(where: str) -> str:
     return f"{where}: no such setting"
 
 
-def meant(given: object, known: Collection[str]) -> str:
-    """Return what to add when one of *known* is nearly *given*; else nothing."""
-    close = difflib.get_close_matches(str(given), sorted(known), n=1)
+def meant(word: object, names: Collection[str]) -> str:
+    """Return what to add when one of *names* is nearly *word*; else nothing."""
+    close = difflib.get_close_matches(str(word), sorted(names), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -120,19 +120,19 @@ def _given(value: object, *, secret: bool) -> str:
     """Return what was given as far as it may be told."""
     match value:
         case None | bool():
-            told = {None: "null", True: "true", False: "false"}[value]
+            literal = {None: "null", True: "true", False: "false"}[value]
         case list() | set() | tuple():
-            told = "a list"
+            literal = "a list"
         case dict():
-            told = "a mapping"
+            literal = "a mapping"
         case str():
-            shown = repr(value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…")
-            told = shown if repeatable(value) and not secret else "what is given"
+            quoted = repr(value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…")
+            literal = quoted if repeatable(value) and not secret else "what is given"
         case int() | float():
-            told = "a number" if secret else repr(value)
+            literal = "a number" if secret else repr(value)
         case _:
-            told = "a date"  # all else that YAML knows
-    return told
+            literal = "a date"  # all else that YAML knows
+    return literal
 
 
 def _allowed(location: Location, *, in_text: bool) -> str:

@@ -278,17 +278,17 @@ class WatchSettings(Strict):
 
     def all_targets(self, environment: Mapping[str, str] = os.environ) -> dict[str, TargetSettings]:
         """Return the configured targets by name; with none, the one libpq's variables lead to."""
-        found = dict(self.targets)
+        targets = dict(self.targets)
         if self.dsn is not None:
             unnamed = TargetSettings(
                 dsn=self.dsn,
                 canary_dsn=self.canary_dsn,
                 canary_password_file=self.canary_password_file,
             )
-            found[unnamed.address] = unnamed
-        if not found and any(environment.get(name) for name in _LIBPQ_VARIABLES):
-            found[TargetSettings().address] = TargetSettings()
-        return found
+            targets[unnamed.address] = unnamed
+        if not targets and any(environment.get(name) for name in _LIBPQ_VARIABLES):
+            targets[TargetSettings().address] = TargetSettings()
+        return targets
 
     def directory_of_state(self, environment: Mapping[str, str] = os.environ) -> Path | None:
         """Return where to remember over a restart; None if nowhere."""

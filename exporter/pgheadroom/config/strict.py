@@ -1,4 +1,4 @@
-"""Refuses values that pydantic would convert and nobody means, such as true for a number."""
+"""Refuses values that pydantic would convert by mistake, such as true for a number."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _BETWEEN = "__"
 def read_variables(environment: Mapping[str, str]) -> tuple[Given, list[str]]:
     """Return the settings that *environment* says, and what is wrong with their names and forms.
 
-    A variable that is empty says nothing: whoever fills in templates cannot leave one out.
+    An empty variable counts as not set: a template that is filled in cannot leave one out.
     """
     problems: list[str] = []
     names: dict[Location, str] = {}
@@ -53,7 +53,8 @@ def of_platform(environment: Mapping[str, str]) -> tuple[str, ...]:
         name
         for name in ours
         if any(
-            pattern.fullmatch(name) and told(environment[name]) for pattern, told in _OF_PLATFORM
+            pattern.fullmatch(name) and is_platforms(environment[name])
+            for pattern, is_platforms in _OF_PLATFORM
         )
         or any(name == f"{one}NAME" or name.startswith(f"{one}ENV_") for one in linked)
     )
@@ -119,14 +120,14 @@ def _put(
     except ValueError as error:
         problems.append(f"{name}: {error}")
         return
-    held = values.setdefault(setting, {})
+    fields = values.setdefault(setting, {})
     for part in parts[:-1]:
-        if isinstance(held, dict):
-            if isinstance(held.get(part), str):
-                held[part] = {"dsn": held[part]}  # said in short
-            held = held.setdefault(part, {})
-    if isinstance(held, dict):  # if not, that is what is refused
-        held[parts[-1]] = value
+        if isinstance(fields, dict):
+            if isinstance(fields.get(part), str):
+                fields[part] = {"dsn": fields[part]}  # said in short
+            fields = fields.setdefault(part, {})
+    if isinstance(fields, dict):  # if not, that is what is refused
+        fields[parts[-1]] = value
 
 
 def _caller(names: Mapping[Location, str]) -> Callable[[Location], str]:

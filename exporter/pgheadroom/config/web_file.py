@@ -180,16 +180,16 @@ class _File(_Section):
     ] = {}
 
 
-def web_config(given: Mapping[str, object], folder: Path, problems: list[str]) -> WebConfig:
-    """Return what *given*, the parsed file, says; paths in it are relative to *folder*.
+def web_config(content: Mapping[str, object], folder: Path, problems: list[str]) -> WebConfig:
+    """Return what *content*, the parsed file, says; paths in it are relative to *folder*.
 
     What is wrong is added to *problems*, a line each; what is returned is of no use then.
     """
     try:
-        file = _File.model_validate(given)
+        file = _File.model_validate(content)
     except ValidationError as error:
-        told = [_objection(detail) for detail in error.errors(include_url=False)]
-        problems += dict.fromkeys(told)
+        objections = [_objection(detail) for detail in error.errors(include_url=False)]
+        problems += dict.fromkeys(objections)
         return WebConfig()
     tls = file.tls_server_config
     if tls is not None:

@@ -80,17 +80,17 @@ class _Loader(yaml.SafeLoader):
         node.value = list(last.values())
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
-        seen: set[object] = set()
+        keys: set[object] = set()
         for key_node, _ in node.value:
             mark = self._mark(key_node)
-            if mark in seen:
+            if mark in keys:
                 key = key_node.value
-                told = "<<" if key_node.tag == _MERGE else "…" if "@" in key else key
-                problem = f"the key {told!r} stands twice"
+                label = "<<" if key_node.tag == _MERGE else "…" if "@" in key else key
+                problem = f"the key {label!r} stands twice"
                 if key_node.tag == _MERGE:
                     problem += "; several mappings are merged as a list, <<: [*a, *b]"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            seen.add(mark)
+            keys.add(mark)
 
     def _mark(self, node: yaml.Node) -> object:
         """Return what is the same for two keys that are one."""

@@ -68,7 +68,7 @@ def temporary_base(account: Account | None) -> Path:
     closed = account is not None and not all(
         folder.stat().st_mode & stat.S_IXOTH for folder in (base, *base.parents)
     )
-    # The name below it is made by mkdtemp, so that nobody can have put it there before.
+    # The name below it is made by mkdtemp, so that no other user can have made it before.
     return Path("/tmp") if too_deep or closed else base  # noqa: S108  see above
 
 
@@ -130,7 +130,7 @@ def _lock_of_the_dead(path: Path) -> int | None:
             return None
         lock = os.open(path / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        # Not yet a run, or removed this moment by whoever it belonged to.
+        # Not yet a run, or just removed by the process that it belonged to.
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -60,7 +60,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A named client: whom it logs in as, and what it does again and again while connected."""
+    """A named client: its role, and what it does again and again while connected."""
 
     name: str
     role: str
@@ -85,7 +85,7 @@ class Script:
     max_connections: int = 40
     """How many slots the server should have that it is played on."""
     round_seconds: float = 0.0
-    """When it begins anew; 0 if it just goes on."""
+    """When it starts again; 0 if it just goes on."""
     acts: tuple[Act, ...] = ()
     """What happens in a round."""
 
@@ -157,16 +157,16 @@ async def play(
     clock = asyncio.get_running_loop().time
     started_at = clock()
     # One event for every connection that is held or sought; setting it sends that one home.
-    held: dict[str, list[asyncio.Event]] = {each.name: [] for each in script.applications}
+    connections: dict[str, list[asyncio.Event]] = {each.name: [] for each in script.applications}
     opened = 0
     async with asyncio.TaskGroup() as sessions:
         while server.running:
-            wanted = script.wanted((clock() - started_at) * speed, seed=seed)
+            targets = script.wanted((clock() - started_at) * speed, seed=seed)
             for application in script.applications:
-                holding = held[application.name]
-                while len(holding) > wanted[application.name]:
+                holding = connections[application.name]
+                while len(holding) > targets[application.name]:
                     holding.pop(0).set()
-                while len(holding) < wanted[application.name]:
+                while len(holding) < targets[application.name]:
                     leaving = asyncio.Event()
                     chance = _chance(seed, application.name, opened)
                     sessions.create_task(_keep(server, application, leaving, chance))
@@ -174,7 +174,7 @@ async def play(
                     opened += 1
             await asyncio.sleep(_BEAT_SECONDS)
         log.warning("demo ends: the embedded server is gone", script=script.name)
-        for leaving in chain.from_iterable(held.values()):
+        for leaving in chain.from_iterable(connections.values()):
             leaving.set()
 
 

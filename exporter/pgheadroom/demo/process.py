@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _UNPRIVILEGED = "nobody"
 _PR_SET_PDEATHSIG: Final = 1
-# An immediate shutdown: nobody is left to need the data.
+# An immediate shutdown: the data is not needed any more.
 _SIGNAL_OF_OUR_DEATH: Final = signal.SIGQUIT
 # PostgreSQL's fast shutdown, its immediate one, and the kernel's: how long each may take.
 _STOP_SECONDS: Final = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))

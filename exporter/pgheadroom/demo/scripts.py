@@ -73,11 +73,11 @@ def rolling(seconds: float, *, seed: int) -> Mapping[str, int]:
     remaining = len(_PODS) if since < _UPDATE_SECONDS else 0
     # What was new in one round is old in the next.
     old, new = _REPLICA_SETS if number % 2 == 0 else reversed(_REPLICA_SETS)
-    wanted = dict(calm(seconds, seed=seed))
+    counts = dict(calm(seconds, seed=seed))
     for replica_set, pods in ((old, remaining), (new, started)):
         for place, pod in enumerate(_PODS):
-            wanted[f"{ORDERS}-{replica_set}-{pod}"] = _POD_POOL if place < pods else 0
-    return wanted
+            counts[f"{ORDERS}-{replica_set}-{pod}"] = _POD_POOL if place < pods else 0
+    return counts
 
 
 async def _sit_in_a_pool(turn: Turn) -> None:

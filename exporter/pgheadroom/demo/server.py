@@ -50,7 +50,7 @@ _SETTINGS = {
     "reserved_connections": "2",
     "listen_addresses": "",
     "port": str(PORT),
-    # The data is trusted to whoever reaches the socket: root and the server's account alone.
+    # Any user who reaches the socket is trusted: root and the server's account alone.
     "unix_socket_permissions": "0700",
     "fsync": "off",
     "shared_buffers": "16MB",
@@ -78,7 +78,7 @@ class EmbeddedServer:
 
     @property
     def running(self) -> bool:
-        """Say whether the postmaster is still there; somebody may have ended it."""
+        """Say whether the postmaster is still there; it may have been ended from outside."""
         return self._process.poll() is None
 
     def dsn(self, user: str, application_name: str | None = None, dbname: str = "postgres") -> str:
@@ -181,8 +181,10 @@ async def _until_it_answers(server: EmbeddedServer, run: RunDirectory) -> None:
             connection = await psycopg.AsyncConnection.connect(server.dsn(SUPERUSER))
         except psycopg.OperationalError as error:
             if not server.running or loop.time() > deadline:
-                said = await _whole(run.server_log.read_bytes)
-                raise EmbeddedUnavailable(_failure("the server did not start", said)) from error
+                server_log = await _whole(run.server_log.read_bytes)
+                raise EmbeddedUnavailable(
+                    _failure("the server did not start", server_log)
+                ) from error
             await asyncio.sleep(_START_POLL_SECONDS)
         else:
             await connection.close()
@@ -214,9 +216,9 @@ async def _furnish(server: EmbeddedServer, max_connections: int) -> None:
             await connection.execute(statement)
 
 
-def _failure(what: str, said: bytes) -> str:
-    """Return *what* with the last lines of what the program *said*."""
-    lines = said.decode(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:]
+def _failure(what: str, server_log: bytes) -> str:
+    """Return *what* with the last lines of the program's log."""
+    lines = server_log.decode(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:]
     return "\n".join([f"{what}; its last lines:", *lines])
 
 

@@ -22,10 +22,10 @@ _LEAST_CONNECTIONS = 3
 _LEAST_SHARE = 0.1
 """Fewer connections, or a smaller share of what the application has, are no trend."""
 _NEWS = 1.1
-"""A climb is news when it is so many times as high as the application ever was: days differ."""
+"""A climb is new when it is this many times as high as the application ever was: days differ."""
 _TOOTH_SHARE = 0.5
 _TEETH = 3
-"""A sawtooth went up and down so many times by this share of its highest count."""
+"""A sawtooth went up and down this many times by this share of its highest count."""
 
 
 class Verdict(enum.StrEnum):
@@ -82,13 +82,13 @@ class ApplicationTrends(NamedTuple):
             return self
         # The longest first: where samples are far apart, the shortest is due with each of them.
         number = self.looking or due.bit_length() - 1
-        found, more = _traits(history, number, self.looked_at)
+        new, more = _traits(history, number, self.looked_at)
         if more:
             looked_at = self.looked_at + _AT_ONCE
-            seen = {**self.found, **found}
-            return ApplicationTrends(self.by_length, self.leaks, due, number, looked_at, seen)
+            trends = {**self.found, **new}
+            return ApplicationTrends(self.by_length, self.leaks, due, number, looked_at, trends)
         place = number - FIRST
-        by_length = (*self.by_length[:place], {**self.found, **found}, *self.by_length[place + 1 :])
+        by_length = (*self.by_length[:place], {**self.found, **new}, *self.by_length[place + 1 :])
         leaks = {
             name: trait
             for rung in by_length
@@ -108,9 +108,9 @@ class ApplicationTrends(NamedTuple):
 
         A leak is told even if a sawtooth goes on top of it.
         """
-        seen = {found[name].verdict for found in self.by_length if name in found}
+        verdicts = {trends[name].verdict for trends in self.by_length if name in trends}
         telling = (Verdict.CLIMBING, Verdict.SAWTOOTH, Verdict.SHRINKING)
-        return next((verdict for verdict in telling if verdict in seen), Verdict.STABLE)
+        return next((verdict for verdict in telling if verdict in verdicts), Verdict.STABLE)
 
 
 def _traits(
@@ -129,17 +129,17 @@ def _traits(
     if any(first == end for first, end in quarters):
         return {}, False
     spans = [bucket.spans for bucket in rung]
-    found: dict[str, ApplicationTrend] = {}
+    trends: dict[str, ApplicationTrend] = {}
     names = list(spans[-1])
     for name in names[looked_at : looked_at + _AT_ONCE]:
-        curve = [known.get(name, _ABSENT) for known in spans]
+        curve = [spans_of_bucket.get(name, _ABSENT) for spans_of_bucket in spans]
         trait = _trait(name, curve, quarters, float(SPAN << number))
         if trait is None:
             continue
         if trait.verdict is Verdict.CLIMBING and not _new(history, trait, start << number):
             continue
-        found[name] = trait
-    return found, looked_at + _AT_ONCE < len(names)
+        trends[name] = trait
+    return trends, looked_at + _AT_ONCE < len(names)
 
 
 def _nth(bucket: Bucket) -> int:

@@ -2,7 +2,7 @@
 
 The rule of thumb that a person reads off a curve: if the last twenty slots went within ten minutes
 and twenty are left, ten minutes are left. It needs no window to be chosen: how far to look back
-follows from how much is left. On every second rung of the history it is tried anew: it holds for
+follows from how much is left. It is looked for on every second rung of the history, so it holds for
 a storm of seconds as for a leak of days.
 """
 
@@ -19,9 +19,9 @@ _LEAST_SLOTS = 3
 _LEAST_RATIO = 0.04
 """A rise of fewer slots, or of a smaller share of the limit, is no climb."""
 _NOISE_FACTOR = 2.5
-"""A climb rises by so many times the range in which use wanders anyway ..."""
+"""A climb rises by this many times the range in which use wanders anyway ..."""
 _NOISE_RUNGS = ((4, 1.0), (3, 1.5), (2, 2.5))
-"""... within buckets so many rungs up; with a surcharge where only narrower ones are known yet."""
+"""... within buckets this many rungs up; with a surcharge where only narrower ones are known."""
 EVERY = 2
 """Climbs are looked for on every second rung: each sees those of four to thirty-two buckets."""
 NARROWEST = 2
@@ -29,13 +29,13 @@ NARROWEST = 2
 _NOISE_UNKNOWN = 2.0
 """What is taken for the range before anything is known, in least rises."""
 _STROKE_FACTOR, _STROKE_RUNG = 1.5, 8
-"""A jump is so many times as high as use wanders within four minutes."""
+"""A jump is this many times as high as use wanders within four minutes."""
 _ALIKE = 10.0
 """Samples closer to each other than this many seconds are correlated (a connection that was lent a
 second ago is mostly still out), so averaging them does not reduce noise."""
 _LEAST_BUCKETS = 4
 _SLOWEST, _FASTEST = 2, 4
-"""The second half of a climb takes at most so many times as long as the first: a curve that
+"""The second half of a climb takes at most this many times as long as the first: a curve that
 flattens out has stopped. And not less than this part of it: a lone jump is no climb."""
 
 
@@ -74,35 +74,35 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     level = newest.total / newest.samples
     # Comparisons in place of max(): this is done for a few rungs with every sample.
     top = max(before.high, newest.high)
-    wanted: float = limit - top
-    if wanted > level:
+    headroom: float = limit - top
+    if headroom > level:
         return None  # use can't have risen by so much
     least = least_rise(limit)
     noise = _NOISE_FACTOR * _noise(ranges, number, before.samples, least)
-    wanted = max(least, wanted)
-    wanted = max(noise, wanted)
-    halves = _buckets_since(rung, level - wanted / 2, level - wanted)
+    headroom = max(least, headroom)
+    headroom = max(noise, headroom)
+    halves = _buckets_since(rung, level - headroom / 2, level - headroom)
     if halves is None:
         return None
     half, full = halves
     if full < _LEAST_BUCKETS:
         rate = _fast(rung, level)
     else:
-        rate = _steady(full - half, max(1, half), wanted)
+        rate = _steady(full - half, max(1, half), headroom)
     if rate is None:
         return None
     since = at - (max(full, _LEAST_BUCKETS) << number)
-    return Climb(at, since, rate / (1 << number), wanted, top)
+    return Climb(at, since, rate / (1 << number), headroom, top)
 
 
-def _steady(first: int, second: int, wanted: float) -> float | None:
-    """Return the slots a bucket of a climb whose halves took so many buckets; None if it is none.
+def _steady(first: int, second: int, headroom: float) -> float | None:
+    """Return a climb's slots per bucket, by how many buckets its halves took; None if it is none.
 
     The slower of its second half and the whole: a climb of jumps is no faster for the last one.
     """
     if not first / _FASTEST - 1 <= second <= first * _SLOWEST:
         return None
-    return min(wanted / 2 / second, wanted / (first + second))
+    return min(headroom / 2 / second, headroom / (first + second))
 
 
 def _fast(rung: Rung, level: float) -> float | None:
@@ -111,14 +111,14 @@ def _fast(rung: Rung, level: float) -> float | None:
     What went in the last few buckets is looked at instead.
     """
     middle = rung[-1 - _LEAST_BUCKETS // 2]
-    taken = level - middle.mean
+    growth = level - middle.mean
     before = middle.mean - rung[-1 - _LEAST_BUCKETS].mean
-    if taken <= 0 or not taken / _FASTEST <= before <= taken * _SLOWEST:
+    if growth <= 0 or not growth / _FASTEST <= before <= growth * _SLOWEST:
         return None
-    # A jump that came to rest within the middle bucket looks like two halves, but for its highest.
-    if rung[-1].high - middle.high < taken / 2:
+    # A jump that ended within the middle bucket looks like two halves, except for its highest.
+    if rung[-1].high - middle.high < growth / 2:
         return None
-    return taken / (_LEAST_BUCKETS // 2)
+    return growth / (_LEAST_BUCKETS // 2)
 
 
 @cache
@@ -164,7 +164,7 @@ def typical_range(rung: Rung) -> float:
 
 
 def _noise(ranges: Sequence[float], number: int, samples: int, least: float) -> float:
-    """Return in what range the means of rung *number*, of so many *samples*, wander anyway."""
+    """Return in what range the means of rung *number*, with *samples* each, wander anyway."""
     for wider, surcharge in _NOISE_RUNGS:
         typical = ranges[min(number + wider, RUNGS - 1)]
         if typical >= 0:

@@ -15,9 +15,9 @@ _PEAKS = 6
 _ENOUGH = 3
 """Peaks that make a range."""
 _TALL = 1.5
-"""The peaks of a cycle are so many times as tall as a turn that counts, or they are noise."""
+"""The peaks of a cycle are this many times as tall as a turn that counts, or they are noise."""
 _UNEVEN = 2
-"""The longest distance between two peaks of a range is at most so many times the shortest."""
+"""The longest distance between two peaks of a cycle is at most this many times the shortest."""
 
 
 class Peak(NamedTuple):

@@ -18,12 +18,12 @@ from pgheadroom.forecast.usage import Usage
 SLOW = 4
 """What takes hours is looked at when this rung of the history shows something new: every 16 s."""
 _TRUST = 3.0
-"""A climb is expected to go on for so many times as long as it has gone on already."""
+"""A climb is expected to go on for at most this many times as long as it has lasted."""
 _LEAST_GROWTH = 2.0
 _LEAST_GROWTH_RATIO = 0.02
-"""Peaks grow when each is higher by so many slots, and by this share of the limit."""
+"""Peaks grow when each is higher by this many slots, and by this share of the limit."""
 _STALE = 4
-"""A climb was last seen so many widths of its rung's buckets ago, at most."""
+"""A climb was last seen at most this many bucket widths of its rung ago."""
 _LATE = 4
 """Buckets of the first rung for trends that are the recent past: some eight minutes."""
 _JUMPS = 2
@@ -85,7 +85,7 @@ def _forecasts(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
 def leaking(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
     """Yield when the applications that leak take the rest, if all others stay as they are.
 
-    So a leak shows that another service's decline hides from whoever looks at the sum.
+    So a leak shows that another service's decline hides in the sum.
     """
     if not usage.trends.leaks:
         return
@@ -93,11 +93,17 @@ def leaking(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
     for leak in usage.trends.leaking(usage.totals):
         if not _goes_on(usage, leak, now):
             continue
-        left = max(0.0, (limit - top) * leak.seconds / leak.change)
-        if left <= _TRUST * leak.seconds:
+        seconds_left = max(0.0, (limit - top) * leak.seconds / leak.change)
+        if seconds_left <= _TRUST * leak.seconds:
             since = now - leak.seconds
             yield Forecast(
-                Pattern.LEAK, left, since, now, leak.change, usage.used, application_name=leak.name
+                Pattern.LEAK,
+                seconds_left,
+                since,
+                now,
+                leak.change,
+                usage.used,
+                application_name=leak.name,
             )
 
 

@@ -16,7 +16,7 @@ class Pattern(enum.StrEnum):
 
 
 class Forecast(NamedTuple):
-    """One way in which slots may run out. A tuple, because it is made anew with every sample."""
+    """One way in which slots may run out. A tuple, because one is made with every sample."""
 
     pattern: Pattern
     seconds: float

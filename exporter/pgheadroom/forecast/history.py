@@ -57,7 +57,7 @@ class History(NamedTuple):
     ) -> tuple[History, int]:
         """Return the history with one more sample, and on how many rungs, from 0 up, it shows.
 
-        *used* slots were taken and *free* ones left for ordinary roles *at* so many seconds since
+        *used* slots were taken and *free* ones left for ordinary roles *at* seconds since
         the epoch. When the clock was set back, what now lies in the
         future is dropped, so that time runs forwards in what is left.
         """
@@ -89,17 +89,17 @@ class History(NamedTuple):
         """Return the fewest free slots that are known of the time before *at*; infinite if none.
 
         Moments at which no more than the *last* few were free do not count, nor does the time
-        *around* them, so many seconds before and after.
+        *around* them, in seconds before and after.
         """
         least = min((bucket.free for _, bucket in self._before(at)), default=math.inf)
         if least > last:
             return least
-        found = [(b.nth << n, (b.nth + 1) << n, b.free) for n, b in self._before(at)]
-        tight = [(start - around, end + around) for start, end, free in found if free <= last]
+        stretches = [(b.nth << n, (b.nth + 1) << n, b.free) for n, b in self._before(at)]
+        tight = [(start - around, end + around) for start, end, free in stretches if free <= last]
         return min(
             (
                 free
-                for start, end, free in found
+                for start, end, free in stretches
                 if all(end <= begun or start >= over for begun, over in tight)
             ),
             default=math.inf,
@@ -158,15 +158,15 @@ def _merged(one: Bucket, other: Bucket, most: int) -> Bucket:
 def _merged_spans(
     one: Mapping[str, Span], other: Mapping[str, Span], most: int
 ) -> Mapping[str, Span]:
-    if one is other:  # of two samples between which nobody was told apart anew
+    if one is other:  # of two samples that share one breakdown
         return one
     both = dict(one)
     for name, span in other.items():
-        known = both.get(name)
-        if known is None:
+        former = both.get(name)
+        if former is None:
             both[name] = span
-        elif known != span:
-            both[name] = (min(known[0], span[0]), max(known[1], span[1]))
+        elif former != span:
+            both[name] = (min(former[0], span[0]), max(former[1], span[1]))
     if len(both) > most:  # applications that come and go for a week must not pile up here
         biggest = sorted(both, key=lambda name: -both[name][1])[:most]
         return {name: both[name] for name in biggest}

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 _KEPT = 6
 _STILL = 2
-"""A jump is over when use has not risen for so many times as long as it took to rise ..."""
+"""A jump is over when use has not risen for this many times the time it took to rise ..."""
 _STILL_SECONDS = 3.0
 """... and for so long at least."""
 _ALIKE = 3
-"""Two jumps are of a kind when the larger is at most so many times the smaller."""
+"""Two jumps are alike when the larger is at most this many times the smaller."""
 _PATIENCE = 3
-"""The next jump is waited for so many times as long as lay between the last two."""
+"""The next jump is waited for this many times as long as lay between the last two."""
 
 
 Point = tuple[float, int]

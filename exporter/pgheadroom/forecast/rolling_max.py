@@ -24,14 +24,14 @@ class RollingMax(NamedTuple):
 
         Entries that a clock which was set back has left in the future are dropped.
         """
-        kept = self.entries
-        if kept and kept[-1][0] > at:
-            kept = tuple([entry for entry in kept if entry[0] <= at])
-        while kept and kept[-1][1] <= used:
-            kept = kept[:-1]
-        while kept and at - kept[0][0] >= _LONGEST:
-            kept = kept[1:]
-        return RollingMax((*kept, (at, used)))
+        entries = self.entries
+        if entries and entries[-1][0] > at:
+            entries = tuple([entry for entry in entries if entry[0] <= at])
+        while entries and entries[-1][1] <= used:
+            entries = entries[:-1]
+        while entries and at - entries[0][0] >= _LONGEST:
+            entries = entries[1:]
+        return RollingMax((*entries, (at, used)))
 
     def highest(self, seconds: float, now: float) -> int | None:
         """Return the highest use in the *seconds* before *now*, or None without a sample."""

@@ -33,7 +33,7 @@ class Usage(NamedTuple):
     totals: Mapping[str, int] = {}
     """Connections by application, as of the newest sample ..."""
     spans: Mapping[str, Span] = {}
-    """... and the same as the history takes it; kept, because most samples tell nobody apart."""
+    """... and the same as the history takes it; most samples have no new breakdown."""
     recent_max: RollingMax = RollingMax()
     """Empty where counts are an estimate: a peak of what may be parallel workers would say that
     slots ran out when none did."""

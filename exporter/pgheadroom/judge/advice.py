@@ -64,9 +64,9 @@ REMEDIES: dict[Outcome, str] = {
 def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
     blind = state.outcome not in (Outcome.OK, None)
-    told = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
-    if told and (not blind or told[0].severity is Severity.CRITICAL):
-        return _of_alert(state, told[0])
+    alerts = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
+    if alerts and (not blind or alerts[0].severity is Severity.CRITICAL):
+        return _of_alert(state, alerts[0])
     if state.outcome is None:
         return _WAITING
     if blind:

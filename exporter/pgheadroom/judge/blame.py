@@ -22,8 +22,8 @@ SHORTEST_SECONDS = 10.0
 
 _MANY_RATIO = 0.1
 _MANY_LEAST = 5
-"""Who takes this share of the ordinary slots, and so many of them at least, climbs; within the time
-of a storm it is one."""
+"""An application that takes this share of the ordinary slots, and at least this many, climbs; if it
+does so within the time of a storm, it is one."""
 _COHERENT = 0.6
 """A climb is the work of an application that took this share of it."""
 
@@ -57,7 +57,7 @@ def taker(state: State) -> Taker | None:
     tracked = state.applications.tracked
     if risen is not None or not tracked:
         return risen
-    # What is summed in `other` is none that somebody could look at.
+    # What is summed in `other` is no application to look at.
     single = [name for name in tracked if name != OTHER] or list(tracked)
     biggest = max(single, key=lambda name: (tracked[name], name))
     return Taker(biggest, 0.0, 0.0, tracked[biggest])
@@ -71,21 +71,21 @@ def rising(state: State) -> Taker | None:
     for seconds in (STORM_SECONDS, LATELY_SECONDS):
         grown = grew(state, seconds)
         if grown:
-            known = min(seconds, state.sample.at - (state.usage.history.began or 0.0))
-            who = culprit(state.usage, tracked, state.sample.at - known)
+            observed = min(seconds, state.sample.at - (state.usage.history.began or 0.0))
+            who = culprit(state.usage, tracked, state.sample.at - observed)
             # Those that log in just now have no name yet; one that has is told rather.
             if who is not None and who.took >= _many(state):
-                return Taker(who.application_name, who.took, known, who.holds)
+                return Taker(who.application_name, who.took, observed, who.holds)
             name = max(grown, key=lambda name: (grown[name], name))
-            return Taker(name, grown[name], known, totals[name])
+            return Taker(name, grown[name], observed, totals[name])
     leak = max(state.usage.trends.leaking(tracked), key=lambda one: one.change, default=None)
     return leak and Taker(leak.name, leak.change, leak.seconds, tracked[leak.name])
 
 
 def grew(state: State, seconds: float) -> dict[str, float]:
-    """Return who took a good part of the slots within the last so many *seconds*, and how many.
+    """Return which applications took a good part of the slots within *seconds*, and how many.
 
-    Or since the first sample, when that was later, but for the first seconds after it.
+    Or since the first sample, when that was later; nothing in the first seconds after it.
     """
     began = state.usage.history.began
     if state.sample is None or began is None:
@@ -108,31 +108,33 @@ def grown_since(state: State, since: float) -> dict[str, float]:
     ``other`` grew by what those did that are summed in it now.
     """
     totals = state.applications.totals
-    shown: dict[str, float] = {}
+    by_shown_name: dict[str, float] = {}
     for name, more in growth(state.usage, state.applications.tracked, since).items():
         own = name if name in totals else OTHER
-        shown[own] = shown.get(own, 0.0) + more
-    return shown
+        by_shown_name[own] = by_shown_name.get(own, 0.0) + more
+    return by_shown_name
 
 
 def foremost(state: State) -> Foremost | None:
     """Return the forecast of *state* that tells most; None without any.
 
-    Of those within the paging horizon, if there are such, the one that somebody is to blame for:
-    noise may look like a climb for a moment, but then it is nobody's. Of two that are somebody's
-    the faster one tells more.
+    Of those within the paging horizon, if there are such, the one that an application causes:
+    noise may look like a climb for a moment, but then no application grew. Of two that have a
+    culprit the faster one tells more.
     """
     horizon = state.thresholds.paging_horizon_seconds
-    found = [one for one in state.usage.forecasts if near(one, horizon)] or state.usage.forecasts
-    told = [Foremost(one, to_blame(state, one)) for one in found]
+    candidates = [
+        one for one in state.usage.forecasts if near(one, horizon)
+    ] or state.usage.forecasts
+    with_culprit = [Foremost(one, to_blame(state, one)) for one in candidates]
     blamed = [
         (one, who.took / max(1.0, one.forecast.lasts))
-        for one in told
+        for one in with_culprit
         if (who := one.culprit) and who.took >= _COHERENT * one.forecast.slots
     ]
     if blamed:
         return max(blamed, key=lambda pair: pair[1])[0]
-    return max(told, key=lambda one: one.forecast.slots, default=None)
+    return max(with_culprit, key=lambda one: one.forecast.slots, default=None)
 
 
 def near(forecast: Forecast, horizon: float) -> bool:
@@ -142,7 +144,7 @@ def near(forecast: Forecast, horizon: float) -> bool:
 
 
 def to_blame(state: State, forecast: Forecast) -> Culprit | None:
-    """Return whose growth *forecast* is; None when nobody's."""
+    """Return the application whose growth *forecast* is; None if there is none."""
     totals = state.applications.tracked
     if forecast.application_name is not None:
         name = forecast.application_name

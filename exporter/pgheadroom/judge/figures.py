@@ -1,6 +1,6 @@
 """Computes figures for people: slots and time left, growth rates, each application's verdict.
 
-Worked out from a state when somebody looks; nothing of it is remembered.
+Computed from a state when it is shown; nothing of it is stored.
 """
 
 from __future__ import annotations
@@ -97,12 +97,12 @@ def climbing_seconds(state: State) -> dict[str, float]:
 def verdicts(state: State) -> dict[str, Verdict]:
     """Return what a person would say of each application's curve."""
     totals = state.applications.totals
-    found = {name: state.usage.trends.verdict(name) for name in totals}
+    verdict_of = {name: state.usage.trends.verdict(name) for name in totals}
     mended = {name for name, seconds in climbing_seconds(state).items() if not seconds}
-    for name, verdict in found.items():
+    for name, verdict in verdict_of.items():
         if verdict is Verdict.CLIMBING and name in mended:
-            found[name] = Verdict.STABLE
+            verdict_of[name] = Verdict.STABLE
     for name in grew(state, LATELY_SECONDS):
-        if found[name] is Verdict.STABLE:
-            found[name] = Verdict.CLIMBING
-    return found | dict.fromkeys(grew(state, STORM_SECONDS), Verdict.STORM)
+        if verdict_of[name] is Verdict.STABLE:
+            verdict_of[name] = Verdict.CLIMBING
+    return verdict_of | dict.fromkeys(grew(state, STORM_SECONDS), Verdict.STORM)

@@ -12,12 +12,12 @@ Words = tuple[str, str | None]
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. A tuple, because it is made anew with every sample."""
+    """One thing that is wrong. A tuple, because many are made with every sample."""
 
     name: AlertName
     severity: Severity
     tell: Callable[[], Words]
-    """Puts it in words; called when somebody is told, not each time that it is found."""
+    """Puts it in words; called when an alert is made of it, not each time that it is found."""
     about: About = ()
     for_seconds: float = 0.0
     """It becomes an alert when it has been found for so long."""

@@ -13,9 +13,9 @@ from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.finding import Finding
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key
 
-_FORETOLD = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
+_FORECAST_ALERTS = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
 _GAINED = 2
-"""What was foretold is off when so many times as many slots are free as at the worst moment."""
+"""A forecast alert ends when this many times as many slots are free as at the worst moment."""
 
 
 class Moment(NamedTuple):
@@ -38,18 +38,18 @@ def evaluated(
     for finding in findings:
         key = finding.key
         if key not in after:
-            known = _found(before.get(key), finding, moment)
-            if known is not None:
-                after[key] = known
+            current = _found(before.get(key), finding, moment)
+            if current is not None:
+                after[key] = current
     for key, active in before.items():
         if key in after:
             continue
         if key[0] in moment.blind_to or _remembered(active, moment):
             after[key] = active
         elif active.alert is not None:
-            left = _missed(active, active.alert, moment)
-            if left is not None:
-                after[key] = left
+            remaining = _missed(active, active.alert, moment)
+            if remaining is not None:
+                after[key] = remaining
     return after
 
 
@@ -79,16 +79,16 @@ def _missed(active: ActiveAlert, alert: Alert, moment: Moment) -> ActiveAlert | 
     gained = _gained(least, moment)
     if moment.at < active.until and not gained:
         return ActiveAlert(None, alert, None, active.until, least)
-    gone = moment.at if active.gone_since is None else active.gone_since
-    if moment.at - gone < moment.resolve_hold_seconds:
-        return ActiveAlert(None, alert, gone, active.until, least)
-    if gained or alert.name not in _FORETOLD:
+    gone_since = moment.at if active.gone_since is None else active.gone_since
+    if moment.at - gone_since < moment.resolve_hold_seconds:
+        return ActiveAlert(None, alert, gone_since, active.until, least)
+    if gained or alert.name not in _FORECAST_ALERTS:
         return None
-    return ActiveAlert(None, None, gone, moment.at + (gone - alert.since), least)
+    return ActiveAlert(None, None, gone_since, moment.at + (gone_since - alert.since), least)
 
 
 def _remembered(active: ActiveAlert, moment: Moment) -> bool:
-    """Say whether an alert that resolved is still known, so that its return is no news.
+    """Say whether an alert that resolved is still known, so that its return does not fire again.
 
     For as long as it stood, unless it gets tighter than it was then, or slots were gained.
     """

@@ -18,7 +18,7 @@ from pgheadroom.model.alert import AlertName, Severity
 from pgheadroom.state import State
 
 _RELEASE = 1.5
-"""A forecast keeps an alert up to so many times the horizon that raises it."""
+"""A forecast keeps an alert up to this many times the horizon that raises it."""
 
 
 _NEWS_TO_PAGE, _NEWS_TO_WARN = 0.5, 1.5
@@ -32,63 +32,63 @@ _AROUND_SECONDS = 3600.0
 _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 
 
-def expected(one: Evaluation) -> Iterator[Finding]:
+def expected(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield what of the forecasts is worth a ticket.
 
     What takes hours is looked at when a coarse rung of the history shows something new.
     """
-    if one.state.usage.touched <= SLOW:
+    if evaluation.state.usage.touched <= SLOW:
         return
-    yield from _expected(one)
-    if one.state.usage.trends.leaks:
-        yield from _leaking(one)
+    yield from _expected(evaluation)
+    if evaluation.state.usage.trends.leaks:
+        yield from _leaking(evaluation)
 
 
-def imminent(one: Evaluation) -> Iterator[Finding]:
+def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield the page that the forecasts are worth, given how many slots are in use already."""
-    if not one.state.usage.forecasts:
+    if not evaluation.state.usage.forecasts:
         return
-    fires = _fires(one.state, AlertName.IMMINENT, Severity.CRITICAL)
-    used, limit = one.used, one.limit
+    fires = _fires(evaluation.state, AlertName.IMMINENT, Severity.CRITICAL)
+    used, limit = evaluation.used, evaluation.limit
     if fires and limit - used <= least_rise(limit):
         # It has come true. As long as that lasts nothing is over, whatever the curve does now.
-        words = partial(_come_true, one)
+        words = partial(_come_true, evaluation)
         yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, hysteresis=True)
         return
     if used >= limit:
         return  # that is another alert's news
     paging = [
         forecast
-        for forecast in one.state.usage.forecasts
-        if near(forecast, one.thresholds.paging_horizon_seconds)
-        and _pages(one, forecast, fires=fires)
+        for forecast in evaluation.state.usage.forecasts
+        if near(forecast, evaluation.thresholds.paging_horizon_seconds)
+        and _pages(evaluation, forecast, fires=fires)
     ]
     if paging:
         yield Finding(
             AlertName.IMMINENT,
             Severity.CRITICAL,
-            partial(_foremost_words, one),
+            partial(_foremost_words, evaluation),
             keep_firing_seconds=max(forecast.lasts for forecast in paging),
         )
 
 
-def _come_true(one: Evaluation) -> Words:
-    return blaming(one.state, f"{one.state.target}: {slots(one.sample.main)}.")
+def _come_true(evaluation: Evaluation) -> Words:
+    return blaming(evaluation.state, f"{evaluation.state.target}: {slots(evaluation.sample.main)}.")
 
 
 def _fires(state: State, name: AlertName, severity: Severity) -> bool:
-    known = state.active.get((name, severity, ()))
-    return known is not None and known.alert is not None
+    active = state.active.get((name, severity, ()))
+    return active is not None and active.alert is not None
 
 
-def _pages(one: Evaluation, forecast: Forecast, *, fires: bool) -> bool:
-    """Say whether so many slots are in use that *forecast* is worth waking somebody.
+def _pages(evaluation: Evaluation, forecast: Forecast, *, fires: bool) -> bool:
+    """Say whether enough slots are in use for *forecast* to page.
 
     Most climbs end by themselves: a deploy, a burst, a job. Far below the limit one pages only
     when it is of a kind that does not, and goes where use has not been before. A page that *fires*
     goes on without being news.
     """
-    state, limit, thresholds = one.state, one.limit, one.thresholds
+    state, limit, thresholds = evaluation.state, evaluation.limit, evaluation.thresholds
     reached = forecast.reached / max(1, limit)
     if reached < thresholds.early_floor_ratio:
         return False
@@ -127,8 +127,8 @@ def _busy(state: State, forecast: Forecast, ratio: float) -> bool:
     return total > 0 and 1 - idle / total >= ratio
 
 
-def _expected(one: Evaluation) -> Iterator[Finding]:
-    state, limit, thresholds = one.state, one.limit, one.thresholds
+def _expected(evaluation: Evaluation) -> Iterator[Finding]:
+    state, limit, thresholds = evaluation.state, evaluation.limit, evaluation.thresholds
     horizon = thresholds.forecast_horizon_seconds
     fires = _fires(state, AlertName.EXPECTED, Severity.WARNING)
     for forecast in state.usage.forecasts:
@@ -142,7 +142,7 @@ def _expected(one: Evaluation) -> Iterator[Finding]:
         yield Finding(
             AlertName.EXPECTED,
             Severity.WARNING,
-            partial(_expected_words, one, forecast),
+            partial(_expected_words, evaluation, forecast),
             keep_firing_seconds=forecast.lasts / 2,
             hysteresis=forecast.seconds > horizon,
         )
@@ -159,8 +159,8 @@ def spoken_of(state: State) -> frozenset[str]:
     return frozenset(name for name in names if name is not None)
 
 
-def _leaking(one: Evaluation) -> Iterator[Finding]:
-    state, thresholds = one.state, one.thresholds
+def _leaking(evaluation: Evaluation) -> Iterator[Finding]:
+    state, thresholds = evaluation.state, evaluation.thresholds
     totals = state.applications.tracked
     lasting = [
         leak
@@ -184,36 +184,40 @@ def _leak_words(state: State, leak: ApplicationTrend) -> Words:
         f" {duration(leak.seconds)}, gave none back, and holds"
         f" {state.applications.tracked[leak.name]}"
     )
-    own = (one.seconds for one in state.usage.forecasts if one.application_name == leak.name)
+    own = (
+        evaluation.seconds
+        for evaluation in state.usage.forecasts
+        if evaluation.application_name == leak.name
+    )
     alone = min(own, default=None)
     words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
     return words, leak.name
 
 
-def _foremost_words(one: Evaluation) -> Words:
+def _foremost_words(evaluation: Evaluation) -> Words:
     """Tell of the forecast that tells most, and of no other end than every other output does."""
-    state = one.state
+    state = evaluation.state
     first, soonest = foremost(state), state.usage.forecasts[0]
     if first is None:  # no forecast, no alert: see imminent()
-        return _come_true(one)
-    words = _how(one, first.forecast)
+        return _come_true(evaluation)
+    words = _how(evaluation, first.forecast)
     if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
         words += f" As it goes on now, the last goes in {duration(soonest.seconds)}."
-    return _blaming(one, words, first)
+    return _blaming(evaluation, words, first)
 
 
-def _expected_words(one: Evaluation, forecast: Forecast) -> Words:
-    words = _how(one, forecast)
+def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:
+    words = _how(evaluation, forecast)
     if forecast.pattern in _AT_A_PACE:
         pace = "As it goes on now"
-        if forecast is not one.state.usage.forecasts[0]:
-            pace = f"At the pace of the last {_since(one, forecast)}"
+        if forecast is not evaluation.state.usage.forecasts[0]:
+            pace = f"At the pace of the last {_since(evaluation, forecast)}"
         words += f" {pace}, the last goes in {duration(forecast.seconds)}."
-    return _blaming(one, words, Foremost(forecast, to_blame(one.state, forecast)))
+    return _blaming(evaluation, words, Foremost(forecast, to_blame(evaluation.state, forecast)))
 
 
-def _how(one: Evaluation, forecast: Forecast) -> str:
-    words = f"{one.state.target}: {slots(one.sample.main)}"
+def _how(evaluation: Evaluation, forecast: Forecast) -> str:
+    words = f"{evaluation.state.target}: {slots(evaluation.sample.main)}"
     if forecast.pattern in _AT_A_PACE:
         return f"{words}."
     if forecast.pattern is Pattern.JUMPS:
@@ -227,12 +231,12 @@ def _how(one: Evaluation, forecast: Forecast) -> str:
     return f"{words}: too high in {duration(forecast.seconds)}."
 
 
-def _blaming(one: Evaluation, words: str, first: Foremost) -> Words:
+def _blaming(evaluation: Evaluation, words: str, first: Foremost) -> Words:
     who = first.culprit
     if who is None:
         return words, None
-    return f"{words} {took(who, _since(one, first.forecast))}", who.application_name
+    return f"{words} {took(who, _since(evaluation, first.forecast))}", who.application_name
 
 
-def _since(one: Evaluation, forecast: Forecast) -> str:
-    return duration(max(1.0, one.sample.at - forecast.since))
+def _since(evaluation: Evaluation, forecast: Forecast) -> str:
+    return duration(max(1.0, evaluation.sample.at - forecast.since))

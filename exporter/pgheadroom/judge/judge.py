@@ -21,7 +21,7 @@ _ESTIMATE_HOLD_SECONDS = 60.0
 _NEVER: frozenset[AlertName] = frozenset()
 _BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
 _BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
-"""What only a sample can tell: without one, nobody knows that it is over."""
+"""What only a sample can tell: without one, it is unknown whether it is over."""
 
 
 def judge(state: State, now: float) -> State:
@@ -79,10 +79,10 @@ def _estimated_words(tell: Callable[[], Words]) -> Words:
 
 
 def _blind_to(state: State) -> frozenset[AlertName]:
-    """Return the alerts of which nothing can be said now: nobody knows that they are over.
+    """Return the alerts of which nothing can be said now: it is unknown whether they are over.
 
-    After a restart that is every alert which still fires by what is remembered, until there was a
-    reading; and that nobody can see, until somebody does.
+    After a restart that is every alert of the snapshot, until there was a reading; and
+    PostgresHeadroomUnknown, until there was a sample.
     """
     if state.outcome is Outcome.OK:
         return _NEVER if state.usage.touched > SLOW else _BY_THE_HOUR

@@ -63,14 +63,14 @@ def _refused_knock(state: State) -> Iterator[Finding]:
 
 
 def unknown(state: State, now: float) -> Iterator[Finding]:
-    """Yield that there was no sample for long, and no refusal for want of a slot either."""
+    """Yield that there was no sample for long, and no refusal because slots ran out either."""
     if state.outcome in (None, Outcome.OK, *NO_SLOT):
         return
     # What was seen before a restart is no measure of how long nothing has been seen since.
-    seen = state.since if state.sample is None or state.restored else state.sample.at
-    if seen is None:
+    sampled_at = state.since if state.sample is None or state.restored else state.sample.at
+    if sampled_at is None:
         return
-    thresholds, blind = state.thresholds, now - seen
+    thresholds, blind = state.thresholds, now - sampled_at
     for severity, seconds in (
         (Severity.WARNING, thresholds.blind_warning_seconds),
         (Severity.CRITICAL, thresholds.blind_critical_seconds),

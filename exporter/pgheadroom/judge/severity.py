@@ -27,9 +27,9 @@ def worst_first(states: Iterable[State]) -> list[State]:
     """Return *states*, the worst first: by severity, then by who runs out soonest, then by room."""
 
     def badness(state: State) -> tuple[int, float, float, str]:
-        left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
+        seconds_left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
         limit, free = state.usage.limit, state.free
         room = 1.0 if free is None or not limit else free / limit
-        return _WORST.index(severity(state)), left, room, state.target
+        return _WORST.index(severity(state)), seconds_left, room, state.target
 
     return sorted(states, key=badness)

@@ -22,10 +22,10 @@ from pgheadroom.state import State
 _RELEASE = 1.25
 """What was low is not low any more when it is higher by this factor, and the other way round."""
 _STILL_SHORT = 2
-"""Slots that ran out are still short while fewer are free than so many times the least growth."""
+"""Slots that ran out are still short while fewer are free than this many times the least growth."""
 _LEAST_LOGINS = 3
 _RESERVE_HOLD_SECONDS = 10.0
-"""A look at a full server by somebody who may log in there is no news."""
+"""A short login to a full server by a person who may use the reserve does not page."""
 _LIMIT_ALERTS = {CapacityKind.ROLE: AlertName.ROLE, CapacityKind.DATABASE: AlertName.DATABASE}
 
 
@@ -34,81 +34,82 @@ def least_share(thresholds: Thresholds) -> float:
     return min(thresholds.limit_warning_ratio, thresholds.limit_critical_ratio) / _RELEASE
 
 
-def exhausted(one: Evaluation) -> Iterator[Finding]:
+def exhausted(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield that no slot is left; a few that come free for a moment are no end of it."""
-    if one.free > _STILL_SHORT * least_rise(one.limit):
+    if evaluation.free > _STILL_SHORT * least_rise(evaluation.limit):
         return
     yield Finding(
         AlertName.EXHAUSTED,
         Severity.CRITICAL,
-        partial(_exhausted_words, one),
-        hysteresis=one.free > 0,
+        partial(_exhausted_words, evaluation),
+        hysteresis=evaluation.free > 0,
     )
 
 
-def _exhausted_words(one: Evaluation) -> Words:
-    none = "Hardly any slot" if one.free > 0 else "No slot"
-    words = f"{none} is free for an ordinary role on {one.state.target}: {one.used} are in use,"
-    return blaming(one.state, f"{words} {one.limit} is the limit.")
+def _exhausted_words(evaluation: Evaluation) -> Words:
+    none = "Hardly any slot" if evaluation.free > 0 else "No slot"
+    words = f"{none} is free for an ordinary role on {evaluation.state.target}:"
+    words += f" {evaluation.used} are in use, {evaluation.limit} is the limit."
+    return blaming(evaluation.state, words)
 
 
-def reserve(one: Evaluation) -> Iterator[Finding]:
+def reserve(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield that sessions hold reserved slots.
 
     An ordinary role's login holds a slot too until it is refused, and those who try again and
     again do so in every sample. Only a session that has got in uses the reserve.
     """
-    if one.free <= 0 and one.sample.facts.slots.visible > one.limit:
+    if evaluation.free <= 0 and evaluation.sample.facts.slots.visible > evaluation.limit:
         yield Finding(
             AlertName.RESERVE,
             Severity.CRITICAL,
-            partial(_reserve_words, one),
+            partial(_reserve_words, evaluation),
             for_seconds=_RESERVE_HOLD_SECONDS,
         )
 
 
-def _reserve_words(one: Evaluation) -> Words:
-    counted = one.sample.facts.slots
+def _reserve_words(evaluation: Evaluation) -> Words:
+    counts = evaluation.sample.facts.slots
     words = (
-        f"{one.state.target}: {counted.reserved_used} of {one.sample.main.reserve} reserved slots"
-        f" are in use; ordinary roles are refused already, and {counted.free(Tier.SUPERUSER)} slots"
-        " are left to log in with."
+        f"{evaluation.state.target}: {counts.reserved_used} of"
+        f" {evaluation.sample.main.reserve} reserved slots are in use; ordinary roles are refused"
+        f" already, and {counts.free(Tier.SUPERUSER)} slots are left to log in with."
     )
-    return blaming(one.state, words)
+    return blaming(evaluation.state, words)
 
 
-def low(one: Evaluation) -> Iterator[Finding]:
+def low(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield that few slots are left."""
-    thresholds = one.thresholds
-    if one.free > _RELEASE * thresholds.low_free_ratio * one.limit:
+    thresholds = evaluation.thresholds
+    if evaluation.free > _RELEASE * thresholds.low_free_ratio * evaluation.limit:
         return
     yield Finding(
         AlertName.LOW,
         Severity.WARNING,
-        partial(_low_words, one),
+        partial(_low_words, evaluation),
         for_seconds=thresholds.low_hold_seconds,
-        hysteresis=one.free > thresholds.low_free_ratio * one.limit,
+        hysteresis=evaluation.free > thresholds.low_free_ratio * evaluation.limit,
     )
 
 
-def _low_words(one: Evaluation) -> Words:
-    return blaming(one.state, f"{one.state.target}: {slots(one.sample.main)}.")
+def _low_words(evaluation: Evaluation) -> Words:
+    return blaming(evaluation.state, f"{evaluation.state.target}: {slots(evaluation.sample.main)}.")
 
 
-def logins(one: Evaluation) -> Iterator[Finding]:
+def logins(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield that many slots are held by logins under way."""
-    under_way, thresholds = one.sample.main.logins, one.thresholds
+    under_way, thresholds = evaluation.sample.main.logins, evaluation.thresholds
     if not under_way:
         return
     words = (
-        f"{one.state.target}: {under_way} logins are under way; each holds one of the {one.limit}"
-        " ordinary slots already."
+        f"{evaluation.state.target}: {under_way} logins are under way; each holds one of the"
+        f" {evaluation.limit} ordinary slots already."
     )
     for severity, ratio in (
         (Severity.WARNING, thresholds.logins_warning_ratio),
         (Severity.CRITICAL, thresholds.logins_critical_ratio),
     ):
-        many = max(_LEAST_LOGINS, ratio * one.limit)
+        many = max(_LEAST_LOGINS, ratio * evaluation.limit)
         if under_way * _RELEASE >= many:
             yield Finding(
                 AlertName.LOGINS,
@@ -119,16 +120,16 @@ def logins(one: Evaluation) -> Iterator[Finding]:
             )
 
 
-def limits(one: Evaluation) -> Iterator[Finding]:
+def limits(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield the roles and databases that have used most of their CONNECTION LIMIT."""
-    for use in one.sample.others:
-        yield from _limit(one.state, use, one.thresholds)
+    for use in evaluation.sample.others:
+        yield from _limit(evaluation.state, use, evaluation.thresholds)
 
 
 def _limit(state: State, use: Capacity, thresholds: Thresholds) -> Iterator[Finding]:
     name = _LIMIT_ALERTS.get(use.scope.kind)
     if name is None or not use.limit or not use.used:
-        return  # at a limit of 0 nobody is meant to get in
+        return  # a limit of 0 locks the role or database
     for severity, ratio in (
         (Severity.WARNING, thresholds.limit_warning_ratio),
         (Severity.CRITICAL, thresholds.limit_critical_ratio),

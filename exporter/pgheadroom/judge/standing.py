@@ -15,7 +15,7 @@ class Standing(enum.StrEnum):
     FULL = "full"
     """No ordinary slot is free, by a sample or by a refusal."""
     BLIND = "blind"
-    """The newest reading failed and says nothing of the slots: nobody knows what is left."""
+    """The newest reading failed and says nothing of the slots: it is unknown what is left."""
     RUNNING_OUT = "running_out"
     """There is a forecast of when the last ordinary slot goes."""
     ALARMED = "alarmed"

@@ -1,7 +1,7 @@
 """Renders every metric of every target as text, once per state.
 
-Rendering is done when a state is published, not when somebody asks; and of a new state only those
-metrics are rendered anew whose figures changed. A scrape joins what is there.
+A state is rendered when it is published, not at a scrape; and only those metrics are rendered again
+whose figures changed. A scrape joins what is there.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Exposition:
 
     def _published(self, state: State) -> None:
         self.version += 1
-        # A format that nobody has asked for yet is not worth the work.
+        # A format that was never scraped is not worth the work.
         for format_, sheet in self._sheets.items():
             _render(sheet, format_, state)
 
@@ -137,10 +137,10 @@ def _render(sheet: _Sheet, format_: Format, state: State) -> None:
     if sheet.servers.get(state.target) != server:
         sheet.targets[state.target] = {}
         sheet.servers[state.target] = server
-    known = sheet.targets[state.target]
+    blocks = sheet.targets[state.target]
     for metric in TABLE:
         points = tuple(metric.points(state))
-        before = known.get(metric.name)
+        before = blocks.get(metric.name)
         if before is not None and before.points == points:
             continue
         text = b""
@@ -148,7 +148,7 @@ def _render(sheet: _Sheet, format_: Format, state: State) -> None:
             whole = collected(_Only(family(metric, (state.target, server), points)), format_)
             head, text = _split(whole)
             sheet.heads.setdefault(metric.name, head)
-        known[metric.name] = _Rendered(points, text)
+        blocks[metric.name] = _Rendered(points, text)
 
 
 def family(metric: Metric, whose: tuple[str, str], points: Iterable[Point]) -> Family:
@@ -159,23 +159,25 @@ def family(metric: Metric, whose: tuple[str, str], points: Iterable[Point]) -> F
     if metric.kind == "histogram":
         return _histogram(metric, whose, points)
     labels = (*WHOSE, *metric.labels)
-    made: CounterMetricFamily | GaugeMetricFamily
+    metric_family: CounterMetricFamily | GaugeMetricFamily
     if metric.kind == "counter":
-        made = CounterMetricFamily(metric.name.removesuffix("_total"), metric.help, labels=labels)
+        metric_family = CounterMetricFamily(
+            metric.name.removesuffix("_total"), metric.help, labels=labels
+        )
     else:
-        made = GaugeMetricFamily(metric.name, metric.help, labels=labels)
+        metric_family = GaugeMetricFamily(metric.name, metric.help, labels=labels)
     for values, number in points:
-        made.add_metric((*whose, *values), number)
-    return made
+        metric_family.add_metric((*whose, *values), number)
+    return metric_family
 
 
 def _histogram(metric: Metric, whose: tuple[str, str], points: Iterable[Point]) -> Family:
     """Return the one histogram that *metric* has of a target."""
-    found = dict(points)
-    total = found.pop(())
-    made = HistogramMetricFamily(metric.name, metric.help, labels=WHOSE)
-    made.add_metric(whose, [(bound, count) for (bound,), count in found.items()], total)
-    return made
+    values = dict(points)
+    total = values.pop(())
+    histogram = HistogramMetricFamily(metric.name, metric.help, labels=WHOSE)
+    histogram.add_metric(whose, [(bound, count) for (bound,), count in values.items()], total)
+    return histogram
 
 
 def _split(whole: bytes) -> tuple[bytes, bytes]:

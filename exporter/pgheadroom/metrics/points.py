@@ -27,9 +27,9 @@ def one(value: Callable[[State], float | None]) -> Callable[[State], Iterator[Po
     """Make the points of a metric without labels; none while the value is not known."""
 
     def points(state: State) -> Iterator[Point]:
-        known = value(state)
-        if known is not None:
-            yield (), float(known)
+        figure = value(state)
+        if figure is not None:
+            yield (), float(figure)
 
     return points
 
@@ -102,11 +102,11 @@ def connections(state: State) -> Iterator[Point]:
         yield from applications.counts.items()
 
 
-def pools(state: State) -> Iterator[Point]:
+def holders(state: State) -> Iterator[Point]:
     """Yield connections by application, database and role."""
     applications = known_applications(state)
     if applications is not None:
-        yield from applications.pools.items()
+        yield from applications.by_holder.items()
 
 
 def oldest(state: State) -> Iterator[Point]:

@@ -118,7 +118,7 @@ TABLE: tuple[Metric, ...] = (
         "Client backends of each application by database and role: whose pools they are. At most"
         " 200 series; the smallest of more are summed in `other`.",
         ("application_name", "database", "role"),
-        points.pools,
+        points.holders,
     ),
     Metric(
         "pgheadroom_application_oldest_connection_seconds",

@@ -2,8 +2,8 @@
 
 At most N names at a time, and the same ones as long as possible: a page whose members change with
 every sample costs Prometheus more than one that is twice as long. The rest is summed in ``other``.
-The course of many more is followed, so that whoever climbs is known by name; who is named in an
-alert has a place.
+The use of many more is followed, so that one that climbs is known by name; an application that an
+alert names always has a place.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ STARTING = "starting"
 Holder = tuple[str, str, str]
 """The name of an application, a database and a role."""
 
-_MOST_POOLS = 200
+_MOST_HOLDERS = 200
 _FOLLOWED = 4
-"""So many times as many applications are followed as have series of their own."""
+"""How many applications are followed for each one that has series of its own."""
 
 Key = TypeVar("Key", bound=Hashable)
 Figure = TypeVar("Figure", int, float)
@@ -44,10 +44,10 @@ class Applications(NamedTuple):
     """Names, as clients gave them, that folding changed."""
     members: Mapping[str, float] = {}
     """Names with series of their own, and when each was last seen, in seconds since the epoch."""
-    pools: Mapping[Holder, int] = {}
+    by_holder: Mapping[Holder, int] = {}
     """Connections by name, database and role, where those are known."""
     tracked: Mapping[str, int] = {}
-    """Connections by name of all applications whose course is followed ..."""
+    """Connections by name of all applications that are followed ..."""
     followed: Mapping[str, float] = {}
     """... and when each was last seen, in seconds since the epoch."""
 
@@ -71,21 +71,21 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
     oldest: dict[str, float] = {}
-    pools: dict[Holder, int] = {}
+    by_holder: dict[Holder, int] = {}
     rewritten: set[str] = set()
     for group in groups:
-        given = group.application_name
-        name = fold(given)
+        raw_name = group.application_name
+        name = fold(raw_name)
         totals[name] = totals.get(name, 0) + group.count
         key = name, group.state
         counts[key] = counts.get(key, 0) + group.count
         if group.oldest_seconds is not None:
             oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
         if group.role:
-            pool = name, group.database, group.role
-            pools[pool] = pools.get(pool, 0) + group.count
-        if name != given:
-            rewritten.add(given)
+            holder = name, group.database, group.role
+            by_holder[holder] = by_holder.get(holder, 0) + group.count
+        if name != raw_name:
+            rewritten.add(raw_name)
     choose = partial(elect, totals, at=at, absence_seconds=absence_seconds)
     members = choose(before.members, most=most, named=named)
     followed = choose(before.followed, most=_FOLLOWED * most)
@@ -93,15 +93,17 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     # `unnamed` always has its place: logins under way are counted there.
     others = totals.keys() - members.keys() - {UNNAMED}
     if others:
-        known = followed.keys() | {UNNAMED}
+        named_now = followed.keys() | {UNNAMED}
         tracked = _summed(
-            ((name if name in known else OTHER, n) for name, n in totals.items()), add
+            ((name if name in named_now else OTHER, n) for name, n in totals.items()), add
         )
-        shown = {name: OTHER if name in others else name for name in totals}
-        counts = _summed((((shown[name], state), n) for (name, state), n in counts.items()), add)
-        totals = _summed(((shown[name], n) for name, n in totals.items()), add)
-        oldest = _summed(((shown[name], age) for name, age in oldest.items()), max)
-        pools = _summed((((shown[name], d, r), n) for (name, d, r), n in pools.items()), add)
+        shown_as = {name: OTHER if name in others else name for name in totals}
+        counts = _summed((((shown_as[name], state), n) for (name, state), n in counts.items()), add)
+        totals = _summed(((shown_as[name], n) for name, n in totals.items()), add)
+        oldest = _summed(((shown_as[name], age) for name, age in oldest.items()), max)
+        by_holder = _summed(
+            (((shown_as[name], d, r), n) for (name, d, r), n in by_holder.items()), add
+        )
     if hidden:
         counts[UNNAMED, STARTING] = counts.get((UNNAMED, STARTING), 0) + hidden
         totals[UNNAMED] = totals.get(UNNAMED, 0) + hidden
@@ -114,23 +116,25 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         len(others - {OTHER}),
         len(rewritten),
         members,
-        _biggest(pools, named),
+        _biggest(by_holder, named),
         tracked,
         followed,
     )
 
 
-def _biggest(pools: dict[Holder, int], named: Collection[str]) -> Mapping[Holder, int]:
-    """Return at most 200 of *pools*; the smallest of more are summed in ``other``.
+def _biggest(by_holder: dict[Holder, int], named: Collection[str]) -> Mapping[Holder, int]:
+    """Return at most 200 of *by_holder*; the smallest of more are summed in ``other``.
 
     Those of applications that are *named* in an alert come first.
     """
-    if len(pools) <= _MOST_POOLS:
-        return pools
-    ordered = sorted(pools, key=lambda pool: (pool[0] not in named, -pools[pool], pool))
-    kept = {pool: pools[pool] for pool in ordered[: _MOST_POOLS - 1]}
-    rest = sum(pools[pool] for pool in ordered[_MOST_POOLS - 1 :])
-    return _summed([*kept.items(), ((OTHER, OTHER, OTHER), rest)], add)
+    if len(by_holder) <= _MOST_HOLDERS:
+        return by_holder
+    ordered = sorted(
+        by_holder, key=lambda holder: (holder[0] not in named, -by_holder[holder], holder)
+    )
+    biggest = {holder: by_holder[holder] for holder in ordered[: _MOST_HOLDERS - 1]}
+    rest = sum(by_holder[holder] for holder in ordered[_MOST_HOLDERS - 1 :])
+    return _summed([*biggest.items(), ((OTHER, OTHER, OTHER), rest)], add)
 
 
 def _summed(
@@ -161,9 +165,9 @@ def elect(
     if totals.keys() == before.keys() and all(totals.values()):
         return dict.fromkeys(before, at)
     members = {
-        name: at if totals.get(name) else seen
-        for name, seen in before.items()
-        if totals.get(name) or 0 <= at - seen <= absence_seconds
+        name: at if totals.get(name) else seen_at
+        for name, seen_at in before.items()
+        if totals.get(name) or 0 <= at - seen_at <= absence_seconds
     }
     newcomers = sorted(
         (name for name in totals if name not in members and name not in (OTHER, UNNAMED)),

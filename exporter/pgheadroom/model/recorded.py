@@ -24,17 +24,17 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
     complete: bool = True,
 ) -> Sample:
     """Return the sample that was taken at *at*, by what was kept of it."""
-    counted = 0
+    total = 0
     for group in groups:
-        counted += group.count
+        total += group.count
     if visible is None:
-        visible = counted
+        visible = total
     holders_at = at if told_apart_at is None else told_apart_at
     return Sample.of_postgres(
         at,
         0.0,
         PostgresFacts(Slots(limits, visible, hidden), _server(started_at, reserve)),
-        Holders(holders_at, counted, groups, complete, cost_seconds=0.0),
+        Holders(holders_at, total, groups, complete, cost_seconds=0.0),
         others,
     )
 

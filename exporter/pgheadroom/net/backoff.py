@@ -1,4 +1,4 @@
-"""Says how long to wait before the next attempt, after so many failures."""
+"""Says how long to wait before the next attempt, by how many have failed."""
 
 from __future__ import annotations
 

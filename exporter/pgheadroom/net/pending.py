@@ -92,7 +92,7 @@ class Pending(Generic[Result]):
 class PendingByAddress(Generic[Result]):
     """What is pending at each address: one thing at most.
 
-    *discard* is told of what came of work that nobody asks for any more.
+    *discard* is called with the result of work that is no longer wanted.
     """
 
     def __init__(self, discard: Callable[[Result], None] | None = None) -> None:

@@ -179,7 +179,7 @@ class Notifier:
         if words is None:
             self._hold(state.target, *fires)
             return
-        # As every sample does of every target that is in trouble: nobody is woken for figures.
+        # As every sample does of every target that is in trouble: new figures page nobody.
         otherwise = any(
             self._notifications[key].wording != one.wording for key, one in words.items()
         )
@@ -188,15 +188,15 @@ class Notifier:
             self._pass_on()
 
     def _gone(self, target: str) -> None:
-        # Resolved, and not left to expire: nobody watches it any more because somebody said so.
+        # Resolved, and not left to expire: the target was removed from the configuration.
         server, alerts = self._firing.pop(target, ("", ()))
         if alerts:
             self._hold(target, server, ())
 
     def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
         keep = self._options.keep_seconds
-        known = noted(self._notifications, target, alerts, time.time(), keep, server)
-        self._notifications = dict(known)
+        notifications = noted(self._notifications, target, alerts, time.time(), keep, server)
+        self._notifications = dict(notifications)
         self._pass_on()
 
     def _pass_on(self) -> None:

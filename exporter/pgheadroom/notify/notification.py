@@ -94,118 +94,125 @@ class Sent:
 
 
 def reworded(
-    known: Notices, target: str, alerts: Iterable[Alert], server: str = ""
+    notifications: Notices, target: str, alerts: Iterable[Alert], server: str = ""
 ) -> Notices | None:
-    """Return the notifications that differ from *known* by their words alone; None if others fire.
+    """Return the notifications with new words; None if other alerts fire than before.
 
     *alerts* are all that fire of *target*, a *server*, and as many as before.
     """
-    found: dict[Key, Notification] = {}
+    changed: dict[Key, Notification] = {}
     for alert in alerts:
-        one = Notification(target, alert, server=server)
-        before = known.get(one.key)
+        notification = Notification(target, alert, server=server)
+        before = notifications.get(notification.key)
         if before is None or before.resolved_at is not None or before.alert.since != alert.since:
             return None
-        found[one.key] = one
-    return found
+        changed[notification.key] = notification
+    return changed
 
 
 def noted(
-    known: Notices,
+    before: Notices,
     target: str,
     alerts: Iterable[Alert],
     now: float,
     keep_seconds: float,
     server: str = "",
 ) -> Notices:
-    """Return *known* brought up to date: *alerts* are all that fire *now* of *target*, a *server*.
+    """Return *before* brought up to date: *alerts* are all that fire *now* of *target*, a *server*.
 
     What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
     """
     notifications = [Notification(target, alert, server=server) for alert in alerts]
-    firing = {one.key: one for one in notifications}
-    kept: dict[Key, Notification] = {}
-    for key, one in known.items():
-        if one.target == target and one.resolved_at is None:
-            kept[key] = replace(one, resolved_at=now)
-        elif one.resolved_at is None or now - one.resolved_at < keep_seconds:
-            kept[key] = one
-    return kept | firing
+    firing = {notification.key: notification for notification in notifications}
+    resolved: dict[Key, Notification] = {}
+    for key, notification in before.items():
+        if notification.target == target and notification.resolved_at is None:
+            resolved[key] = replace(notification, resolved_at=now)
+        elif notification.resolved_at is None or now - notification.resolved_at < keep_seconds:
+            resolved[key] = notification
+    return resolved | firing
 
 
 def news(
-    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+    notifications: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
 ) -> list[Notification]:
     """Return what an Alertmanager was not yet told as it stands, given what was *sent*."""
     return [
-        one
-        for key, one in known.items()
-        if _told_otherwise(one, sent.get(key)) and _of_interest(one, now, options)
+        notification
+        for key, notification in notifications.items()
+        if _told_otherwise(notification, sent.get(key)) and _of_interest(notification, now, options)
     ]
 
 
 def due(
-    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+    notifications: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
 ) -> list[Notification]:
     """Return what to tell an Alertmanager *now*, given what was *sent*; nothing if it can wait.
 
     What is due soon goes along, so that many alerts come to share one post.
     """
-    if next_at(known, sent, now, options) > now:
+    if next_at(notifications, sent, now, options) > now:
         return []
     soon = now + options.resend_seconds / 10
-    return [n for key, n in known.items() if _due_at(n, sent.get(key), now, options) <= soon]
+    return [
+        n for key, n in notifications.items() if _due_at(n, sent.get(key), now, options) <= soon
+    ]
 
 
 def next_at(
-    known: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
+    notifications: Notices, sent: Mapping[Key, Sent], now: float, options: NotificationOptions
 ) -> float:
     """Return when something is due, in seconds since the epoch; infinity when nothing will be."""
-    moments = (_due_at(one, sent.get(key), now, options) for key, one in known.items())
+    moments = (
+        _due_at(notification, sent.get(key), now, options)
+        for key, notification in notifications.items()
+    )
     return min(moments, default=math.inf)
 
 
-def _told_otherwise(one: Notification, sent: Sent | None) -> bool:
-    return sent is None or sent.wording != one.wording
+def _told_otherwise(notification: Notification, sent: Sent | None) -> bool:
+    return sent is None or sent.wording != notification.wording
 
 
-def _of_interest(one: Notification, now: float, options: NotificationOptions) -> bool:
-    return one.resolved_at is None or now - one.resolved_at < options.keep_seconds
+def _of_interest(notification: Notification, now: float, options: NotificationOptions) -> bool:
+    return notification.resolved_at is None or now - notification.resolved_at < options.keep_seconds
 
 
 def _due_at(
-    one: Notification, sent: Sent | None, now: float, options: NotificationOptions
+    notification: Notification, sent: Sent | None, now: float, options: NotificationOptions
 ) -> float:
-    if sent is None or one.wording[0] != sent.wording[0]:
-        return now if _of_interest(one, now, options) else math.inf
+    if sent is None or notification.wording[0] != sent.wording[0]:
+        return now if _of_interest(notification, now, options) else math.inf
     if sent.at > now:
         return now  # the clock was set back; better once too often than not for hours
-    if one.resolved_at is None:
+    if notification.resolved_at is None:
         again = options.resend_seconds
-        return sent.at + (min(again, WORDS_SECONDS) if _told_otherwise(one, sent) else again)
+        return sent.at + (
+            min(again, WORDS_SECONDS) if _told_otherwise(notification, sent) else again
+        )
     again = sent.at + min(options.resend_seconds, RESOLVED_BEAT_SECONDS)
-    return again if again <= one.resolved_at + RESOLVED_SECONDS else math.inf
+    return again if again <= notification.resolved_at + RESOLVED_SECONDS else math.inf
 
 
-def message(one: Notification, now: float, options: NotificationOptions) -> Message:
+def message(notification: Notification, now: float, options: NotificationOptions) -> Message:
     """Return *notice* as the API takes it when it is posted *now*, in seconds since the epoch.
 
     Never with an end before its beginning: for one such alert the whole post counts as refused.
     """
-    alert = one.alert
+    alert = notification.alert
     began = min(alert.since, now)
-    if one.resolved_at is None:
+    if notification.resolved_at is None:
         ends = now + BEATS_TO_LIVE * options.resend_seconds
     else:
-        ends = max(began, min(one.resolved_at, now))
+        ends = max(began, min(notification.resolved_at, now))
     labels = {
         **options.labels,
         "alertname": str(alert.name),
         "severity": str(alert.severity),
-        "target": one.target,
+        "target": notification.target,
     }
-    if one.server:
-        labels["server"] = one.server
+    if notification.server:
+        labels["server"] = notification.server
     labels |= {name: harmless(value) for name, value in alert.about}
     of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
     annotations = {
@@ -215,15 +222,17 @@ def message(one: Notification, now: float, options: NotificationOptions) -> Mess
     }
     if alert.application_name is not None:
         annotations["application_name"] = harmless(alert.application_name)
-    told: Message = {
+    payload: Message = {
         "labels": labels,
         "annotations": annotations,
         "startsAt": _rfc3339(began),
         "endsAt": _rfc3339(ends),
     }
     if options.external_url is not None:
-        told["generatorURL"] = f"{options.external_url}/targets/{quote(one.target, safe='')}"
-    return told
+        payload["generatorURL"] = (
+            f"{options.external_url}/targets/{quote(notification.target, safe='')}"
+        )
+    return payload
 
 
 def _rfc3339(at: float) -> str:

@@ -67,7 +67,7 @@ class SystemdNotifier:
             self._status = now
 
     async def beat(self) -> None:
-        """Keep systemd from starting the daemon anew, if it still does what it is for."""
+        """Keep systemd from restarting the daemon, if it still takes samples."""
         if self._turning():
             self._send("WATCHDOG=1")
 
@@ -107,8 +107,8 @@ class SystemdNotifier:
 
 def address(environment: Mapping[str, str]) -> str:
     """Return where systemd listens, as a socket wants to hear it; empty if it does not."""
-    given = environment.get("NOTIFY_SOCKET", "")
-    return f"\0{given[1:]}" if given.startswith("@") else given
+    path = environment.get("NOTIFY_SOCKET", "")
+    return f"\0{path[1:]}" if path.startswith("@") else path
 
 
 def beat_seconds(environment: Mapping[str, str]) -> float | None:

@@ -59,9 +59,9 @@ class HostUnknownError(Exception):
     """No name of the connection string could be resolved; the message says which."""
 
 
-def is_port(given: str) -> bool:
-    """Tell whether *given* is the number of a TCP port."""
-    return given.isascii() and given.isdigit() and 1 <= int(given) <= 65535  # noqa: PLR2004 - TCP's highest port
+def is_port(text: str) -> bool:
+    """Tell whether *text* is the number of a TCP port."""
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= 65535  # noqa: PLR2004 - TCP's highest port
 
 
 def expand(conninfo: str) -> Params:
@@ -70,9 +70,9 @@ def expand(conninfo: str) -> Params:
     Raises psycopg.ProgrammingError when it can't be parsed; the message then holds no secret as
     long as it is not printed: callers name the target instead.
     """
-    given = {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    params = {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
     # `service` stays among them: libpq then says so when there is no such service.
-    return _defaults(given.get("service")) | {key: value for key, value in given.items() if value}
+    return _defaults(params.get("service")) | {key: value for key, value in params.items() if value}
 
 
 def _defaults(service: str | None) -> Params:
@@ -106,7 +106,7 @@ async def candidates(params: Params, extra: Mapping[str, str]) -> list[Address]:
 
     *extra* is set on each. Raises HostUnknownError when not one name can be resolved.
     """
-    found: list[Address] = []
+    in_order: list[Address] = []
     unknown: list[str] = []
     for one in split(params):
         try:
@@ -114,16 +114,16 @@ async def candidates(params: Params, extra: Mapping[str, str]) -> list[Address]:
         except OSError as error:
             unknown.append(f"{one['host']}: {error.strerror or error}")
             continue
-        found += [Address({**one, **address, **extra}) for address in addresses]
-    if not found:
+        in_order += [Address({**one, **address, **extra}) for address in addresses]
+    if not in_order:
         raise HostUnknownError("; ".join(unknown))
     if params.get("load_balance_hosts") == "random":
-        random.shuffle(found)
+        random.shuffle(in_order)
     if params.get("target_session_attrs") == "prefer-standby":
-        standbys = [Address({**a.params, "target_session_attrs": "standby"}) for a in found]
-        anyone = [Address({**a.params, "target_session_attrs": "any"}) for a in found]
+        standbys = [Address({**a.params, "target_session_attrs": "standby"}) for a in in_order]
+        anyone = [Address({**a.params, "target_session_attrs": "any"}) for a in in_order]
         return standbys + anyone
-    return found
+    return in_order
 
 
 def split(params: Params) -> list[Params]:

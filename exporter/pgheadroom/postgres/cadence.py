@@ -111,10 +111,10 @@ class Lately(NamedTuple):
     ) -> Lately:
         """Return what is known after one more count, for which it was perhaps looked *again*.
 
-        A clock that was set back begins anew.
+        After a clock was set back, counting starts again.
         """
-        kept = [one for one in self.counts if 0 <= at - one[0] < pace.lately_seconds]
-        return Lately((*kept, (at, visible)), at if again else self.again_at)
+        recent = [one for one in self.counts if 0 <= at - one[0] < pace.lately_seconds]
+        return Lately((*recent, (at, visible)), at if again else self.again_at)
 
     def looks(self, now: float, pace: Pace = DEFAULT_PACE) -> float:
         """Return what the next count is expected to cost, in first looks."""
@@ -126,8 +126,8 @@ class Lately(NamedTuple):
 
         *until* is the last full reading: what went further after it is not explained yet.
         """
-        seen = [count for at, count in self.counts if at <= until]
-        return bool(seen) and min(seen) <= visible <= max(seen)
+        before = [count for at, count in self.counts if at <= until]
+        return bool(before) and min(before) <= visible <= max(before)
 
 
 def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_PACE) -> Depth:
@@ -178,10 +178,10 @@ def carry(last: Sample, pulse: Pulse) -> Sample:
 def _full_interval(last: Sample, pace: Pace) -> float:
     cost = last.holders.cost_seconds
     if _few(last, pace):
-        wanted = max(pace.few_seconds, cost / pace.few_share)
+        interval = max(pace.few_seconds, cost / pace.few_share)
     else:
-        wanted = max(pace.full_seconds, cost / pace.calm_share)
-    return min(pace.full_seconds_at_most, wanted)
+        interval = max(pace.full_seconds, cost / pace.calm_share)
+    return min(pace.full_seconds_at_most, interval)
 
 
 def _few(last: Sample, pace: Pace) -> bool:

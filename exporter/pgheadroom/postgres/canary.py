@@ -60,8 +60,8 @@ class Canary:
     def notice(self, reading: Sample | Failure) -> None:
         """Take note of what is read beside it; a login may be due earlier for that.
 
-        After a refusal for want of a slot, the next login is due as soon as readings have shown
-        that there was none for ordinary roles, and then that there is one again.
+        After a refusal because no slot was free, the next login is due as soon as readings have
+        shown that there was none for ordinary roles, and then that there is one again.
         """
         if not self._starved:
             return

@@ -56,13 +56,13 @@ async def knock(
 ) -> Probe:
     """Knock once at the address of *attempt*, for at most *timeout_seconds*.
 
-    *pending* is what is known of the door: a knock that got no answer is waited for again by the
+    *pending* is the attempt at this address: a knock that got no answer is waited for again by the
     next one, instead of a second one beside it.
 
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``). An answer
-    that judges the role, the password or the database counts as let in: whoever is judged has
+    that judges the role, the password or the database counts as let in: a client that is judged has
     a slot. Raises OSError when it is us who have no descriptor left, and OurFileError when a file
-    of ours is missing: that is no news of the server.
+    of ours is missing: that says nothing of the server.
     """
     at = clock()
     began = time.perf_counter()

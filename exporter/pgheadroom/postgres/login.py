@@ -51,15 +51,15 @@ class ConnectOptions:
 
 async def enter(
     options: ConnectOptions,
-    doors: PendingByAddress[Made],
+    pending: PendingByAddress[Made],
     make: Callable[[str, Arrived], Coroutine[Any, Any, Made]],
     *,
     was_alive: bool,
     clock: Callable[[], float],
 ) -> tuple[Made, Address] | Failure:
-    """Try every address that *access* leads to until one lets us in; tell why not if none does.
+    """Try every address that *options* lead to until one lets us in; return why not if none does.
 
-    *make* logs in by a connection string, and is not begun again where it is pending by *doors*.
+    *make* logs in by a connection string, and does not begin where an attempt is *pending*.
     *was_alive* tells a server that shuts down from one that starts (see ``refusal``).
     """
     failures: list[Failure] = []
@@ -77,22 +77,22 @@ async def enter(
     except OSError as error:
         detail = f"cannot read {error.filename}: {error.strerror}"
         return Failure(clock(), Outcome.AUTH, detail)
-    doors.give_up(but={candidate.resolved for candidate in candidates})
+    pending.give_up(but={candidate.resolved for candidate in candidates})
     for candidate in candidates:
         try:
-            made = await doors.at(candidate.resolved).within(
+            entered = await pending.at(candidate.resolved).within(
                 seconds, partial(make, candidate.conninfo)
             )
         except TimeoutError:
             detail = f"{candidate.place} did not let us in within {seconds:g} s"
             failures.append(Failure(clock(), Outcome.TIMEOUT, detail))
         except libpq.LibpqError as error:
-            said = refusal.parse(str(error))
-            outcome = refusal.outcome(said, was_alive=was_alive)
-            failures.append(Failure(clock(), outcome, f"{candidate.place}: {said.detail}"))
+            answer = refusal.parse(str(error))
+            outcome = refusal.outcome(answer, was_alive=was_alive)
+            failures.append(Failure(clock(), outcome, f"{candidate.place}: {answer.detail}"))
         else:
-            doors.give_up()
-            return made, candidate
+            pending.give_up()
+            return entered, candidate
     return most_telling(failures)
 
 

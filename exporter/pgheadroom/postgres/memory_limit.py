@@ -18,10 +18,10 @@ _DATA_FIELD = 5  # of /proc/PID/statm: what RLIMIT_DATA limits, and the stack (p
 
 
 class MemoryLimit:
-    """A limit of so many bytes above what the process has now; in force inside ``with``.
+    """A limit of *pages* above what the process has now; in force inside ``with``.
 
-    Only libpq is to run inside: whoever else asks for memory there may not get it. Does nothing
-    where the kernel is not Linux.
+    Only libpq is to run inside: anything else that asks for memory there may not get it. Does
+    nothing where the kernel is not Linux.
     """
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class MemoryLimit:
         file = _statm()
         if file is not None:
             pages = int(os.pread(file, 128, 0).split()[_DATA_FIELD])
-            wanted = pages * resource.getpagesize() + _MOST_BYTES
+            most_bytes = pages * resource.getpagesize() + _MOST_BYTES
             unlimited = self._soft == resource.RLIM_INFINITY
-            self._lowered = wanted if unlimited else min(wanted, self._soft)
+            self._lowered = most_bytes if unlimited else min(most_bytes, self._soft)
 
     def __enter__(self) -> None:
         """Lower the limit."""

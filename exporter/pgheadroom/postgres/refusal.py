@@ -73,7 +73,7 @@ class Refusal:
         r"""Return one line for the log; a newline in what a server said is written ``\u000a``."""
         if self.sqlstate is not None:
             return f"{escaped(self.text.strip())} (SQLSTATE {self.sqlstate})"
-        # libpq's own words: what comes in further lines is advice for somebody at a terminal.
+        # libpq's own words: what comes in further lines is advice for a person at a terminal.
         first_line, _, _ = self.text.partition("\n")
         return " ".join(first_line.split())
 
@@ -95,17 +95,17 @@ def parse(message: str) -> Refusal:
     routine, file:line``; the words before the colons may be in any language. Anything else is
     text that libpq wrote itself.
     """
-    found = _VERBOSE.search(message)
-    if not found:
+    match = _VERBOSE.search(message)
+    if not match:
         return Refusal(None, None, _PREFIX.sub("", message.strip()))
     location = _LOCATION.search(message)
-    return Refusal(found[1], location[1] if location else None, found[2])
+    return Refusal(match[1], location[1] if location else None, match[2])
 
 
 def outcome(refusal: Refusal, *, was_alive: bool) -> Outcome:
     """Return how a target stands that gave *refusal*.
 
-    A server that starts and one that shuts down answer alike but for the translated text, so
+    A server that starts and one that shuts down answer alike except for the translated text, so
     *was_alive* decides: whether we held a session there until just now (or still do). A server
     that had sessions is not starting.
     """
@@ -136,14 +136,14 @@ def _of_pooler(text: str) -> Outcome:
 
 
 def _by_text(text: str) -> Outcome | None:
-    for pattern, found in _BY_TEXT:
+    for pattern, outcome_of in _BY_TEXT:
         if pattern.search(text):
-            return found
+            return outcome_of
     return None
 
 
 def _without_code(text: str) -> Outcome:
-    for pattern, found in _BY_LIBPQ:
+    for pattern, outcome_of in _BY_LIBPQ:
         if pattern.search(text):
-            return found
+            return outcome_of
     return Outcome.ERROR

@@ -127,8 +127,8 @@ def sample(
         *_each(parts, "role", partial(_limit_use, CapacityKind.ROLE)),
         *_each(parts, "database", partial(_limit_use, CapacityKind.DATABASE)),
     )
-    found = Sample.of_postgres(at, duration_seconds, facts, holders, others)
-    return found, Starting(_pids(parts["hidden"][0][2]))
+    whole = Sample.of_postgres(at, duration_seconds, facts, holders, others)
+    return whole, Starting(_pids(parts["hidden"][0][2]))
 
 
 def text(value: bytes | None) -> str:

@@ -93,17 +93,17 @@ class Session:
         try:
             return await within(self._options.read_timeout_seconds, self._sample(self._connection))
         except libpq.LibpqError as error:
-            said = refusal.parse(str(error))
-            if said.sqlstate == _NOT_PREPARED:
+            answer = refusal.parse(str(error))
+            if answer.sqlstate == _NOT_PREPARED:
                 # Somebody in between loses what a session was told, and hides that it is there.
                 self._keeps_state = self._prepared = False
                 return await self.read()
-            if not self._connection.broken and not _ends_session(said.sqlstate):
-                return self._query_failed(said)
+            if not self._connection.broken and not _ends_session(answer.sqlstate):
+                return self._query_failed(answer)
             self._drop()
-            self.ended_by = said.detail
+            self.ended_by = answer.detail
             # Ended by order, and not by a crash: then "not now" means that the server goes down.
-            self._was_alive = said.sqlstate == _ADMIN_SHUTDOWN
+            self._was_alive = answer.sqlstate == _ADMIN_SHUTDOWN
             return await self._read_anew()
         except TimeoutError:
             self._drop()
@@ -135,9 +135,9 @@ class Session:
             return await within(self._options.read_timeout_seconds, self._sample(connection))
         except libpq.LibpqError as error:
             self._drop()
-            said = refusal.parse(str(error))
-            outcome = refusal.outcome(said, was_alive=self._was_alive)
-            return self._refused(Failure(self._clock(), outcome, said.detail), began)
+            answer = refusal.parse(str(error))
+            outcome = refusal.outcome(answer, was_alive=self._was_alive)
+            return self._refused(Failure(self._clock(), outcome, answer.detail), began)
         except TimeoutError:
             self._drop()
             detail = f"connected, then no answer within {self._options.read_timeout_seconds:g} s"
@@ -159,7 +159,7 @@ class Session:
         return failure
 
     async def _connect(self) -> Failure | None:
-        """Get in and begin anew; return why not when no address lets us in."""
+        """Log in again; return why not when no address lets us in."""
         entered = await enter(
             self._options, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
         )
@@ -192,13 +192,13 @@ class Session:
     async def _newest(self, connection: libpq.Connection) -> Sample | None:
         """Return the newest sample; None where none is due, or the server cannot tell its count."""
         last = self._last
-        wanted = depth(last, self._clock(), self._lately)
-        if last is None or wanted is Depth.FULL:
+        due = depth(last, self._clock(), self._lately)
+        if last is None or due is Depth.FULL:
             sample = await self._full(connection)
             if last is None and sample is not None:
                 self._identifier = await _identifier(connection)
             return self._took(sample)
-        if wanted is Depth.NOTHING:
+        if due is Depth.NOTHING:
             return None
         pulse = await self._pulse(connection, last.facts.slots.limits.max_connections)
         if pulse is not None and moved(last, pulse, self._lately):
@@ -252,7 +252,7 @@ class Session:
         """Look again until it is known which of the *starting* processes are logins.
 
         Returns what was found, and the further looks: look 0 is the one that found *starting*.
-        None where no look is sure: then there is no sample, but for every fourth time, so that a
+        None where no look is sure: then there is no sample, except every fourth time, so that a
         server which is never sure is not lost from sight.
         """
         further: list[Pulse] = []
@@ -300,10 +300,10 @@ class Session:
         self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 
-    def _query_failed(self, said: refusal.Refusal) -> Failure:
+    def _query_failed(self, answer: refusal.Refusal) -> Failure:
         """Report a statement that failed on a connection that lives on."""
-        outcome = refusal.outcome(said, was_alive=True)
-        return Failure(self._clock(), outcome, said.detail)
+        outcome = refusal.outcome(answer, was_alive=True)
+        return Failure(self._clock(), outcome, answer.detail)
 
     def _refused(self, failure: Failure, began: float | None = None) -> Failure:
         """Take note of *failure*, and put the next attempt off.

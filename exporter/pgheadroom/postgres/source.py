@@ -30,7 +30,7 @@ _CANARY_SECONDS = 1.0
 """How often the canary is asked whether it is due."""
 _AGAIN = 3
 _WITHIN_SECONDS = 300.0
-"""Ended so many times within this time is again and again; not ended for this long is kept."""
+"""Ended _AGAIN times within this time is "again and again"; not ended for this long is "kept"."""
 
 
 class Endings(NamedTuple):
@@ -94,7 +94,7 @@ class SampleSource:
         return reading
 
     def _tell_end(self, *, ended: bool) -> None:
-        """Log that our session *ended* and was begun anew in one reading; or that it is kept."""
+        """Log that our session *ended* and was replaced within one reading; or that it is kept."""
         before, now = self._endings, time.monotonic()
         self._endings, event = before.add(now) if ended else before.quiet(now)
         if event:
@@ -154,13 +154,13 @@ class KnockSource:
         if self._session.login_hangs:
             # A knock would hang beside it, and might hold one more slot.
             return _unanswered(Outcome.TIMEOUT, "our own login is not answered")
-        held = self._session.address
+        address = self._session.address
         try:
-            candidates = [held] if held is not None else await self._candidates()
+            candidates = [address] if address is not None else await self._candidates()
         except HostUnknownError as error:
             return _unanswered(Outcome.HOST_UNKNOWN, f"cannot resolve {error}")
         except (OSError, ProgrammingError):
-            # No file of ours, or no usable connection string: that is no news of the server, and
+            # No file of ours, or no usable connection string: that says nothing of the server, and
             # the next reading says it in words.
             return None
         self._pending.give_up(but={candidate.resolved for candidate in candidates})
@@ -173,7 +173,7 @@ class KnockSource:
             self._cannot_knock = str(error)
             return None
         except OSError:
-            return None  # we have no descriptor left: that is no news of the server either
+            return None  # we have no descriptor left: that says nothing of the server either
         self._cannot_knock = ""
         return answer
 

@@ -4,9 +4,9 @@ A process that starts holds the lock of its virtual transaction before it has a 
 ``pg_stat_activity``. Up to PostgreSQL 16 nothing says then whether it is a login, which holds a
 connection slot, or a parallel worker, an autovacuum worker or a walsender, which do not. A moment
 later it is known: the process has a row that names its kind, or it is gone, or it is still
-starting, and then it is a login: only a login waits for somebody.
+starting, and then it is a login: only a login waits for a client.
 
-So whoever is starting is looked at again, after some milliseconds first and then less often, until
+So starting processes are looked at again, after some milliseconds first and then less often, until
 one look is explained. Pure: time is an argument.
 """
 
@@ -27,8 +27,8 @@ _SOON_SECONDS = 0.1
 refused, or a worker that had little to do. Its slot, if it had one, is free again."""
 _FIRST_PAUSE_SECONDS = 0.01
 _CHEAP_SLOTS = 500
-"""A look at a server of so many slots costs half a millisecond. A server of twice as many is looked
-at again only when what was gone soon is forgotten, so that mostly one more look is enough."""
+"""A look at a server of this many slots costs half a millisecond. One of twice as many is looked at
+again only when what was gone soon is forgotten, so that mostly one more look is enough."""
 
 
 class Starting(NamedTuple):

@@ -1,7 +1,7 @@
 """Says where a connection string leads, in a few characters and without secrets.
 
-That is the name of a target that nobody has named, and the first half of `server`, the label by
-which two servers are told apart whatever their targets are called.
+That is the name of a target that has none in the settings, and the first half of `server`, the
+label by which two servers are told apart whatever their targets are called.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def _wanted(params: Params) -> str:
     return "" if attributes == "any" else f":{_OTHERS.sub('-', attributes)}"
 
 
-def _host(given: str, machine: str) -> str:
-    if given.startswith(("/", "@")):
-        directory = given.rstrip("/") or "/"
+def _host(text: str, machine: str) -> str:
+    if text.startswith(("/", "@")):
+        directory = text.rstrip("/") or "/"
         return _plain(machine if directory in _USUAL_DIRECTORIES else f"{machine}{directory}")
-    host = given.lower().rstrip(".")
+    host = text.lower().rstrip(".")
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:

@@ -46,8 +46,8 @@ class StateDirectory:
         lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | _SAFE, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in self.path.glob(f"*{_ENDING}{_UNFINISHED}"):
-                left.unlink()
+            for unfinished in self.path.glob(f"*{_ENDING}{_UNFINISHED}"):
+                unfinished.unlink()
         except BaseException as error:
             os.close(lock)
             if isinstance(error, BlockingIOError):
@@ -80,7 +80,7 @@ class StateDirectory:
             self.take()
             try:
                 self._replace(self.file(target), data)
-            except FileNotFoundError:  # somebody removed the directory, and our lock with it
+            except FileNotFoundError:  # the directory was removed, and our lock with it
                 self._release()
                 raise
 

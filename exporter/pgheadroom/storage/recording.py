@@ -49,25 +49,25 @@ def parse(line: str) -> Reading:
     no login is hidden, and no version, start time or CONNECTION LIMIT is known.
     """
     try:
-        found = _decode(line)
+        fields = _decode(line)
     except RecursionError:
         raise RecordingError("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise RecordingError(f"not JSON: {error.msg} at column {error.colno}") from None
     except ValueError:
         raise RecordingError("NaN, Infinity or a number of thousands of digits") from None
-    if type(found) is not dict:
-        raise RecordingError(f"should be an object with a time, not {_shown(found)}")
-    at = _number(found, "time", _LAST_SECOND)
-    if "failure" in found:
-        return Failure(at, _condition(found, "failure", FAILURES), _text(found, "detail"))
+    if type(fields) is not dict:
+        raise RecordingError(f"should be an object with a time, not {_shown(fields)}")
+    at = _number(fields, "time", _LAST_SECOND)
+    if "failure" in fields:
+        return Failure(at, _condition(fields, "failure", FAILURES), _text(fields, "detail"))
     for kind in ProbeKind:
-        if kind in found:
-            outcome = _condition(found, kind, tuple(Outcome))
-            seconds = _number(found, "seconds", _LAST_SECOND, 0.0)
-            privilege = _text(found, "privilege") if kind is ProbeKind.CANARY else ""
-            return Probe(kind, at, seconds, outcome, _text(found, "detail"), privilege)
-    return _sample(found, at)
+        if kind in fields:
+            outcome = _condition(fields, kind, tuple(Outcome))
+            seconds = _number(fields, "seconds", _LAST_SECOND, 0.0)
+            privilege = _text(fields, "privilege") if kind is ProbeKind.CANARY else ""
+            return Probe(kind, at, seconds, outcome, _text(fields, "detail"), privilege)
+    return _sample(fields, at)
 
 
 def line_of(reading: Reading) -> str:
@@ -79,18 +79,18 @@ def line_of(reading: Reading) -> str:
     (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
     ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact).
     """
-    known: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
+    fields: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
     match reading:
         case Failure():
-            known |= {"failure": str(reading.outcome), "detail": reading.detail}
+            fields |= {"failure": str(reading.outcome), "detail": reading.detail}
         case Probe():
-            known |= {str(reading.kind): str(reading.outcome)}
-            known |= {"seconds": round(reading.seconds, 6)}
-            known |= {"detail": reading.detail} if reading.detail else {}
-            known |= {"privilege": reading.privilege} if reading.privilege else {}
+            fields |= {str(reading.kind): str(reading.outcome)}
+            fields |= {"seconds": round(reading.seconds, 6)}
+            fields |= {"detail": reading.detail} if reading.detail else {}
+            fields |= {"privilege": reading.privilege} if reading.privilege else {}
         case Sample():
-            known |= _facts(reading)
-    return json.dumps(known, separators=(",", ":"))
+            fields |= _facts(reading)
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
@@ -122,17 +122,17 @@ def _uses_of(sample: Sample, kind: CapacityKind) -> list[list[str | int | None]]
     return [[use.name, use.limit, use.used] for use in sample.limits_of(kind)]
 
 
-def _sample(found: dict[str, Any], at: float) -> Sample:
+def _sample(fields: dict[str, Any], at: float) -> Sample:
     try:
         limits = _limits(
-            found.get("max_connections"),
-            found.get("superuser_reserved_connections"),
-            found.get("reserved_connections", 0),
-            found.get("provider_reserved", 0),
+            fields.get("max_connections"),
+            fields.get("superuser_reserved_connections"),
+            fields.get("reserved_connections", 0),
+            fields.get("provider_reserved", 0),
         )
     except TypeError:  # a list or an object cannot be looked up
         raise RecordingError("max_connections and the reserves must be whole numbers") from None
-    rows = found.get("connections")
+    rows = fields.get("connections")
     try:
         groups = tuple([_group(*row) for row in rows])  # type: ignore[union-attr]  # None is a TypeError too
         if len({(row[0], row[1]) for row in rows}) != len(groups):  # type: ignore[union-attr]
@@ -140,8 +140,8 @@ def _sample(found: dict[str, Any], at: float) -> Sample:
     except TypeError:
         words = "connections must be a list of [application_name, state, count]"
         raise RecordingError(words) from None
-    visible, told_apart = _pulse(found["pulse"], at) if "pulse" in found else (None, None)
-    hidden = _counted("hidden", found["hidden"]) if "hidden" in found else 0
+    visible, told_apart = _pulse(fields["pulse"], at) if "pulse" in fields else (None, None)
+    hidden = _counted("hidden", fields["hidden"]) if "hidden" in fields else 0
     return recorded_sample(
         at,
         limits,
@@ -150,12 +150,12 @@ def _sample(found: dict[str, Any], at: float) -> Sample:
         visible=visible,
         told_apart_at=told_apart,
         others=(
-            *(_uses(found, "roles", CapacityKind.ROLE) if "roles" in found else ()),
-            *(_uses(found, "databases", CapacityKind.DATABASE) if "databases" in found else ()),
+            *(_uses(fields, "roles", CapacityKind.ROLE) if "roles" in fields else ()),
+            *(_uses(fields, "databases", CapacityKind.DATABASE) if "databases" in fields else ()),
         ),
-        started_at=_number(found, "started_at", _LAST_SECOND) if "started_at" in found else 0.0,
-        reserve=bool(found.get("reserve")),
-        complete=not found.get("estimate"),
+        started_at=_number(fields, "started_at", _LAST_SECOND) if "started_at" in fields else 0.0,
+        reserve=bool(fields.get("reserve")),
+        complete=not fields.get("estimate"),
     )
 
 
@@ -180,7 +180,7 @@ def _group(name: object, state: object, count: object) -> Group:
     )
 
 
-def _uses(found: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity, ...]:
+def _uses(fields: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity, ...]:
     try:
         return tuple(
             Capacity(
@@ -188,7 +188,7 @@ def _uses(found: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity
                 limit=_counted(f"a limit in {key}", limit),
                 used=_counted(f"a use in {key}", used),
             )
-            for name, limit, used in found[key]
+            for name, limit, used in fields[key]
         )
     except (TypeError, ValueError) as error:
         if isinstance(error, RecordingError):
@@ -196,15 +196,15 @@ def _uses(found: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity
         raise RecordingError(f"{key} must be a list of [name, limit, used]") from None
 
 
-def _condition(found: dict[str, Any], key: str, known: tuple[Outcome, ...]) -> Outcome:
-    value = found[key]
-    if not isinstance(value, str) or value not in known:
-        raise RecordingError(f"{key} must be one of {', '.join(known)}, not {_shown(value)}")
+def _condition(fields: dict[str, Any], key: str, allowed: tuple[Outcome, ...]) -> Outcome:
+    value = fields[key]
+    if not isinstance(value, str) or value not in allowed:
+        raise RecordingError(f"{key} must be one of {', '.join(allowed)}, not {_shown(value)}")
     return Outcome(value)
 
 
-def _text(found: dict[str, Any], key: str) -> str:
-    return printable(_worded(key, found.get(key, "")))
+def _text(fields: dict[str, Any], key: str) -> str:
+    return printable(_worded(key, fields.get(key, "")))
 
 
 def _worded(what: str, value: object) -> str:
@@ -227,8 +227,8 @@ def _counted(what: str, value: object) -> int:
     return value
 
 
-def _number(found: dict[str, Any], key: str, most: float, default: float | None = None) -> float:
-    return _seconds(key, found.get(key, default), most)
+def _number(fields: dict[str, Any], key: str, most: float, default: float | None = None) -> float:
+    return _seconds(key, fields.get(key, default), most)
 
 
 def _seconds(what: str, value: object, most: float) -> float:
@@ -244,8 +244,8 @@ def _twice(groups: tuple[Group, ...]) -> NoReturn:
 
 
 def _refuse(what: str, allowed: str, value: object) -> NoReturn:
-    given = "missing" if value is None else _shown(value)
-    raise RecordingError(f"{what} must be {allowed}; it is {given}")
+    shown_value = "missing" if value is None else _shown(value)
+    raise RecordingError(f"{what} must be {allowed}; it is {shown_value}")
 
 
 def _shown(value: object) -> str:

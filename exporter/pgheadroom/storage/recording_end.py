@@ -18,7 +18,7 @@ _HARDLY_ANYTHING = 64  # bytes; of gzip that is a header and a few letters
 _BEGINS = b'{"time":'
 
 
-class TapeError(Exception):
+class UnusableRecordingError(Exception):
     """A file that cannot be recorded to; the message says which and why."""
 
 
@@ -33,14 +33,14 @@ class End:
     last: Reading | None
     """None when the file is empty."""
     unended: bool = False
-    """The last line is whole but for its end."""
+    """The last line is whole, except for its line end."""
 
 
 def find_end(path: Path, *, gz: bool) -> End:
     """Look for the end of the recording at *path*, which is not changed.
 
-    Raises TapeError when it is no recording, or damaged by more than a kill does: it is better
-    left alone then. Raises OSError.
+    Raises UnusableRecordingError when it is no recording, or more damaged than a kill leaves one:
+    it is better left alone then. Raises OSError.
     """
     size = path.stat().st_size
     if size == 0:
@@ -54,9 +54,9 @@ def find_end(path: Path, *, gz: bool) -> End:
     cut = size - whole
     begins = torn.startswith(_BEGINS) or (size < _HARDLY_ANYTHING and _BEGINS.startswith(torn))
     if last is None and not (whole == 0 and begins):
-        raise TapeError(f"{path} is there, and is no recording; it is left as it is")
+        raise UnusableRecordingError(f"{path} is there, and is no recording; it is left as it is")
     if cut > _MOST_CUT or (gz and half and unended is None):
-        raise TapeError(f"{path} is damaged near byte {whole}; move it away")
+        raise UnusableRecordingError(f"{path} is damaged near byte {whole}; move it away")
     return End(whole, cut, last, unended=unended is not None)
 
 
@@ -72,7 +72,9 @@ def _gzip_tail(path: Path) -> tuple[int, bytes, bytes]:
     with path.open("rb") as file:
         data = file.read(_CHUNK)
         if not data.startswith(_MAGIC[: len(data)]):
-            raise TapeError(f"{path} is there, and is no gzip; it is no recording of ours")
+            raise UnusableRecordingError(
+                f"{path} is there, and is no gzip; it is no recording of ours"
+            )
         while data:
             member, text = zlib.decompressobj(_GZIP), b""
             while data and not member.eof:

@@ -24,11 +24,11 @@ _GZIP = b"\x1f\x8b"
 _SUFFIXES = (".gz", ".jsonl", ".json")
 
 
-class PlaybackError(Exception):
+class UnreadableRecordingError(Exception):
     """A file that cannot be played back; the message begins with its name and line."""
 
 
-class Playback:
+class RecordingReader:
     """The readings of one file, in the order of their time; ``-`` is the standard input."""
 
     def __init__(self, path: str) -> None:
@@ -58,7 +58,7 @@ class Playback:
         return self._raw.tell() if self._raw is not None and self._raw.seekable() else 0
 
     def __iter__(self) -> Iterator[Reading]:
-        """Yield each reading; raises PlaybackError at the first line that is none."""
+        """Yield each reading; raises UnreadableRecordingError at the first line that is none."""
         try:
             if self.path == STDIN:
                 with open(sys.stdin.fileno(), "rb", closefd=False) as raw:
@@ -70,7 +70,9 @@ class Playback:
             self._line += 1  # the one that could not be read
             raise self._wrong(f"damaged gzip: {error}") from None
         except OSError as error:
-            raise PlaybackError(f"{self.shown}: cannot read it: {error.strerror}") from None
+            raise UnreadableRecordingError(
+                f"{self.shown}: cannot read it: {error.strerror}"
+            ) from None
 
     def _play(self, raw: io.BufferedReader) -> Iterator[Reading]:
         self._raw = raw
@@ -105,5 +107,5 @@ class Playback:
             cut = "" if line.endswith(b"\n") else " (the last line, perhaps cut off)"
             raise self._wrong(f"{error}{cut}") from None
 
-    def _wrong(self, words: str) -> PlaybackError:
-        return PlaybackError(f"{self.shown}:{self._line}: {words}")
+    def _wrong(self, words: str) -> UnreadableRecordingError:
+        return UnreadableRecordingError(f"{self.shown}:{self._line}: {words}")

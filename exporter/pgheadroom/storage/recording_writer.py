@@ -20,7 +20,7 @@ import structlog
 from pgheadroom.log import Trouble
 from pgheadroom.model.reading import Reading, Sample
 from pgheadroom.storage.recording import TIME_DIGITS, line_of
-from pgheadroom.storage.recording_end import End, TapeError, find_end
+from pgheadroom.storage.recording_end import End, UnusableRecordingError, find_end
 
 log = structlog.get_logger("pgheadroom.commands.record")
 
@@ -47,9 +47,9 @@ class RecordingWriter(Protocol):
 class RecordingFile:
     """A file, appended to and rotated: ``FILE`` becomes ``FILE.1``, that ``FILE.2`` and so on.
 
-    With gzip the number stands before the suffix: ``FILE.jsonl.1.gz``. Raises TapeError when it
-    is made and the file cannot be written or is no recording; later trouble is logged, once, and
-    readings are lost until it is over.
+    With gzip the number stands before the suffix: ``FILE.jsonl.1.gz``. Making one raises
+    UnusableRecordingError if the file cannot be written or is no recording; later trouble is logged
+    once, and readings are lost until it is over.
     """
 
     def __init__(self, path: Path, *, rotate_bytes: int, keep: int) -> None:
@@ -73,7 +73,7 @@ class RecordingFile:
                 os.close(self._file)
                 raise
         except OSError as error:
-            raise TapeError(f"cannot write {path}: {error.strerror}") from None
+            raise UnusableRecordingError(f"cannot write {path}: {error.strerror}") from None
 
     @property
     def _gz(self) -> bool:
@@ -134,12 +134,14 @@ class RecordingFile:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
             words = "is not a regular file; without FILE, lines go to the standard output"
-            raise TapeError(f"{self.path} {words}")
+            raise UnusableRecordingError(f"{self.path} {words}")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
-            raise TapeError(f"{self.path} is being recorded to by another process") from None
+            raise UnusableRecordingError(
+                f"{self.path} is being recorded to by another process"
+            ) from None
         return file
 
     def _take_up(self, end: End) -> None:
@@ -171,7 +173,7 @@ class RecordingFile:
             if self.path.exists():  # else an earlier attempt got this far
                 self._shift()
             file = self._open()
-        except (OSError, TapeError) as error:
+        except (OSError, UnusableRecordingError) as error:
             self._stuck.begin(file=str(self.path), reason=_why(error))
             return
         self._stuck.end(file=str(self.path))
@@ -192,5 +194,5 @@ class RecordingFile:
         return self.path.with_name(f"{self.path.name}.{number}")
 
 
-def _why(error: OSError | TapeError) -> str:
+def _why(error: OSError | UnusableRecordingError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

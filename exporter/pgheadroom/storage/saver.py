@@ -24,7 +24,7 @@ from pgheadroom.storage.snapshot_file import DamagedError, pack, unpack
 log = structlog.get_logger("pgheadroom.state")
 
 FORMER_NAME = "default"
-"""What a target was called that nobody had named, before it was called by its address."""
+"""What a target without a name was called before it was called by its address."""
 
 EVERY_SECONDS = 60.0
 _LAST_SECONDS = 3.0
@@ -33,7 +33,7 @@ _LAST_SECONDS = 3.0
 class SnapshotSaver:
     """Keeps the states on *board* in *directory*.
 
-    *unnamed* is the target that nobody has named: it has what was kept under its former name.
+    *unnamed* is the target without a name: what was saved under its former name is its own.
     """
 
     def __init__(
@@ -62,23 +62,21 @@ class SnapshotSaver:
         To be called before the first of them is sampled.
         """
         now = time.time()
-        wanted = None if targets is None else frozenset(targets)
-        states = [
-            state for state in self._board.states() if wanted is None or state.target in wanted
-        ]
-        found = await asyncio.to_thread(self._read, states, now)
-        for target, snapshot in found.items():
+        names = None if targets is None else frozenset(targets)
+        states = [state for state in self._board.states() if names is None or state.target in names]
+        snapshots = await asyncio.to_thread(self._read, states, now)
+        for target, snapshot in snapshots.items():
             self._board.publish(restored(self._board.state(target), snapshot, now))
         # Spread over the minute, so that the disk never has them all at once.
         for number, state in enumerate(states, 1):
             self._due[state.target] = time.monotonic() + EVERY_SECONDS * number / len(states)
             self._firing[state.target] = _firing(self._board.state(state.target))
-        if found:
+        if snapshots:
             log.info(
                 "state restored",
                 directory=str(self._directory.path),
-                targets=len(found),
-                oldest_seconds=round(now - min(snapshot.at for snapshot in found.values()), 1),
+                targets=len(snapshots),
+                oldest_seconds=round(now - min(snapshot.at for snapshot in snapshots.values()), 1),
             )
         for state in states:
             for alert in self._board.state(state.target).alerts:
@@ -127,16 +125,16 @@ class SnapshotSaver:
             self._take_over({state.target for state in states}, now)
         except OSError as error:
             self._failed("", error)
-        found: dict[str, Snapshot] = {}
+        snapshots: dict[str, Snapshot] = {}
         for state in states:
             target = state.target
             try:
                 data = self._directory.read(target)
                 if data is not None:
-                    found[target] = unpack(data, target, now)
+                    snapshots[target] = unpack(data, target, now)
             except (DamagedError, OSError) as error:
                 self._set_aside(target, _why(error))
-        return found
+        return snapshots
 
     def _take_over(self, targets: set[str], now: float) -> None:
         """Have the unnamed target go on with what it left under its former name."""

@@ -1,8 +1,8 @@
 """Takes from a State what is worth keeping over a restart, and restores a State from it.
 
-The course of its use, which alerts fire or are about to, and the newest sample with who held the
+The history of its use, which alerts fire or are about to, and the newest sample with who held the
 slots then: a server that is full tells nothing new for as long as it is. Not who they were one by
-one, and not what was counted: counters may begin anew.
+one, and not what was counted: counters may restart.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def taken(state: State, at: float) -> Snapshot:
 
 
 def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
-    """Return the state to begin with *now*: *fresh*, which knows nothing yet, and *memory*.
+    """Return the state to begin with *now*: *fresh*, which knows nothing yet, and *snapshot*.
 
     The time between is a gap in the history, as any other. An alert that would have resolved
-    meanwhile, had its cause gone with our last look, is forgotten: a page of days ago is no news.
+    meanwhile, had its cause gone with our last look, is forgotten: a page of days ago helps nobody.
     The last sample is shown with its age, however old it is, until there is another.
     """
     hold = fresh.thresholds.resolve_hold_seconds
@@ -79,5 +79,5 @@ def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
 
 
 def _over(active: ActiveAlert, at: float, now: float, hold: float) -> bool:
-    gone = at if active.gone_since is None else active.gone_since
-    return now >= active.until and now - gone >= max(hold, _RESTART_SECONDS)
+    gone_since = at if active.gone_since is None else active.gone_since
+    return now >= active.until and now - gone_since >= max(hold, _RESTART_SECONDS)

@@ -50,7 +50,7 @@ class DamagedError(Exception):
 
 
 def pack(snapshot: Snapshot, target: str) -> bytes:
-    """Return *memory* of *target* as the bytes of a file."""
+    """Return the *snapshot* of *target* as the bytes of a file."""
     history = snapshot.usage.history
     names: dict[str, int] = {}
     rungs = [[_packed(bucket, names) for bucket in rung] for rung in history.rungs]
@@ -68,7 +68,7 @@ def pack(snapshot: Snapshot, target: str) -> bytes:
 
 
 def unpack(data: bytes, target: str, now: float) -> Snapshot:
-    """Return the memory of *target* that *data* holds; raises DamagedError."""
+    """Return the snapshot of *target* that *data* holds; raises DamagedError."""
     document = _document(data)
     if type(document) is not dict or "format" not in document:
         raise DamagedError("it is not a state of pgheadroom")
@@ -79,14 +79,14 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
     if document["target"] != target:
         raise DamagedError("it is of another target")
     try:
-        found = document["memory"]
+        memory = document["memory"]
         if document["format"] < 2:  # noqa: PLR2004 - a format's number
-            found = _from_format_1(found)
+            memory = _from_format_1(memory)
         if document["format"] < 3:  # noqa: PLR2004 - a format's number
-            found = _from_format_2(found)
+            memory = _from_format_2(memory)
         if document["format"] < FORMAT:
-            found = _from_format_3(found)
-        snapshot: Snapshot = typed(Snapshot, found)
+            memory = _from_format_3(memory)
+        snapshot: Snapshot = typed(Snapshot, memory)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
         raise DamagedError("something in it has the wrong type") from None
@@ -98,35 +98,35 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
     return snapshot
 
 
-def _from_format_1(found: Plain) -> Plain:
+def _from_format_1(memory: Plain) -> Plain:
     """Return what the first format says: alerts without a moment, and no last sample.
 
     Nor, at first, the cluster's identifier.
     """
     try:
-        at, usage, trends, forecasts, active, *identifier = found
+        at, usage, trends, forecasts, active, *identifier = memory
         now = [[key, [since, one and [*one, None], *rest]] for key, (since, one, *rest) in active]
     except (TypeError, ValueError):
         raise UnfitError from None
     return [at, usage, trends, forecasts, now, *(identifier or [""]), None]
 
 
-def _from_format_2(found: Plain) -> Plain:
+def _from_format_2(memory: Plain) -> Plain:
     try:
-        at, usage, trends, forecasts, *rest = found
+        at, usage, trends, forecasts, *rest = memory
         renamed = [[_PATTERNS.get(pattern, pattern), *more] for pattern, *more in forecasts]
     except (TypeError, ValueError):
         raise UnfitError from None
     return [at, usage, trends, renamed, *rest]
 
 
-def _from_format_3(found: Plain) -> Plain:
+def _from_format_3(memory: Plain) -> Plain:
     """Return what the third format says: at most one label to an alert, and a last sample.
 
     The sample is left out: it is only shown until there is another.
     """
     try:
-        at, usage, trends, forecasts, active, identifier, _ = found
+        at, usage, trends, forecasts, active, identifier, _ = memory
         gathered = [*usage[:5], 0, *usage[5:], [[]], trends, forecasts]
         labelled = [
             [
@@ -179,10 +179,10 @@ def _history(rungs: Plain, names: Plain) -> History:
     return History(tuple(_rung(rung, number, names) for number, rung in enumerate(rungs)))
 
 
-def _rung(found: Plain, number: int, names: list[str]) -> Rung:
-    if type(found) is not list:
+def _rung(buckets: Plain, number: int, names: list[str]) -> Rung:
+    if type(buckets) is not list:
         raise UnfitError
-    rung = tuple(_bucket(one, names) for one in found)
+    rung = tuple(_bucket(one, names) for one in buckets)
     if not rung:
         return rung
     starts = [bucket.nth for bucket in rung]
@@ -192,10 +192,10 @@ def _rung(found: Plain, number: int, names: list[str]) -> Rung:
     return rung
 
 
-def _bucket(found: Plain, names: list[str]) -> Bucket:
-    if type(found) is not list or len(found) != _FIGURES + 3:
+def _bucket(fields: Plain, names: list[str]) -> Bucket:
+    if type(fields) is not list or len(fields) != _FIGURES + 3:
         raise UnfitError
-    *figures, who, lows, highs = found
+    *figures, who, lows, highs = fields
     for numbers in (figures, who, lows, highs):
         if type(numbers) is not list or not set(map(type, numbers)) <= {int}:
             raise UnfitError
@@ -230,8 +230,8 @@ def _check(snapshot: Snapshot) -> None:
     for key, active in snapshot.active.items():
         alert = active.alert
         name, severity, about = key
-        known = severity in SEVERITIES[name] and all(label in _ABOUT for label, _ in about)
-        if not known or (alert is not None and alert.key != key):
+        possible = severity in SEVERITIES[name] and all(label in _ABOUT for label, _ in about)
+        if not possible or (alert is not None and alert.key != key):
             raise DamagedError("its alerts are not in order")
 
 
@@ -246,7 +246,7 @@ def _check_last(last: Last) -> None:
         sample.facts.slots.hidden,
     ]
     figures += [use.used for use in sample.others]
-    figures += [*applications.counts.values(), *applications.pools.values()]
+    figures += [*applications.counts.values(), *applications.by_holder.values()]
     totals: dict[str, int] = {}
     for (name, _), count in applications.counts.items():
         totals[name] = totals.get(name, 0) + count
@@ -257,11 +257,11 @@ def _check_last(last: Last) -> None:
 def _check_trends(trends: ApplicationTrends) -> None:
     by_length = trends.by_length
     lengths = [float(SPAN << number) for number in range(FIRST, LAST + 1)]
-    seen: list[ApplicationTrend] = list(trends.leaks)
+    trends_seen: list[ApplicationTrend] = list(trends.leaks)
     fits = len(by_length) == len(lengths)
-    for found, seconds in zip(by_length, lengths, strict=fits):
-        fits = fits and all(t.name == name and t.seconds == seconds for name, t in found.items())
-        seen += found.values()
-    fits = fits and all(t.change > 0 for t in seen if t.verdict is Verdict.CLIMBING)
+    for by_name, seconds in zip(by_length, lengths, strict=fits):
+        fits = fits and all(t.name == name and t.seconds == seconds for name, t in by_name.items())
+        trends_seen += by_name.values()
+    fits = fits and all(t.change > 0 for t in trends_seen if t.verdict is Verdict.CLIMBING)
     if not fits or any(leak.verdict is not Verdict.CLIMBING for leak in trends.leaks):
         raise DamagedError("its trends are not in order")

@@ -63,9 +63,9 @@ def table(state: State, width: int, order: Order) -> list[Text]:
 
 
 def _rows(state: State) -> list[_Row]:
-    known = state.applications
+    applications = state.applications
     kinds: dict[str, list[tuple[int, str]]] = {}
-    for (name, kind), count in known.counts.items():
+    for (name, kind), count in applications.counts.items():
         kinds.setdefault(name, []).append((-count, kind))
     growth, verdict = growth_rates(state), verdicts(state)
     return [
@@ -75,9 +75,9 @@ def _rows(state: State) -> list[_Row]:
             ", ".join(f"{-n} {_SHORT.get(k, escaped(k))}" for n, k in sorted(kinds.get(name, []))),
             growth.get(name),
             verdict[name],
-            known.oldest_seconds.get(name),
+            applications.oldest_seconds.get(name),
         )
-        for name, count in known.totals.items()
+        for name, count in applications.totals.items()
         if count
     ]
 
@@ -95,13 +95,13 @@ def _widths(rows: list[_Row], width: int) -> _Widths:
     """Share *width* out: the figures first, then names, then what is nice to have."""
     longest = max((cell_len(row.name) for row in rows), default=0)
     # Connections, growth and verdict, with the blanks between.
-    left = width - len("  conns  per min  shrinking")
-    oldest = len("   oldest") if left >= _NAME + 9 else 0
-    left -= oldest
-    bar = max(0, min(30, (left - _NAME) // 4)) if left >= _NAME + 20 else 0
-    left -= bar + 2 if bar else 0
-    name = min(max(_NAME, longest, len("application")), max(8, left * 3 // 5 if bar else left))
-    states = max(0, min(left - name - 2, max((len(row.states) for row in rows), default=0)))
+    room = width - len("  conns  per min  shrinking")
+    oldest = len("   oldest") if room >= _NAME + 9 else 0
+    room -= oldest
+    bar = max(0, min(30, (room - _NAME) // 4)) if room >= _NAME + 20 else 0
+    room -= bar + 2 if bar else 0
+    name = min(max(_NAME, longest, len("application")), max(8, room * 3 // 5 if bar else room))
+    states = max(0, min(room - name - 2, max((len(row.states) for row in rows), default=0)))
     return _Widths(name, bar, states if states >= len("states") else 0, oldest)
 
 
@@ -134,7 +134,7 @@ def _signed(per_minute: float) -> str:
 
 
 def _cell(words: str, width: int) -> str:
-    """Return *words* as exactly so many cells; what is cut off says so."""
+    """Return *words* in exactly *width* cells; a cut is marked."""
     if cell_len(words) > width:
         return set_cell_size(words, max(0, width - 1)) + "…"
     return set_cell_size(words, width)

@@ -21,7 +21,7 @@ def bar(slots: Slots, free: int, width: int, style: str) -> Text:
 
     What is used is in *style*. Whatever there is any of has a cell at least.
     """
-    # A server that refuses us has given away what was free in the last sample; nobody saw to whom.
+    # A server that refuses us has given away what was free in the last sample, unseen.
     unseen = slots.hidden + max(0, slots.free(Tier.ORDINARY) - free)
     reserve = max(0, slots.limits.max_connections - slots.visible - unseen - free)
     parts = (
@@ -82,6 +82,6 @@ def _highest(history: History, start: float, width: float) -> int | None:
     for number, rung in enumerate(history.rungs):
         if rung and rung[0].nth << number < start + width:
             first, end = int(start) >> number, math.ceil(start + width)
-            found = [b.high for b in rung if first <= b.nth and b.nth << number < end]
-            return max(found, default=None)
+            highs = [b.high for b in rung if first <= b.nth and b.nth << number < end]
+            return max(highs, default=None)
     return None

@@ -10,7 +10,7 @@ from pgheadroom.text import escaped
 
 
 def wrapped(words: str, width: int, most: int, style: str = "") -> list[Text]:
-    """Return *words*, escaped, as at most so many lines of *width* cells; what is cut off says so.
+    """Return *words*, escaped, as at most *most* lines of *width* cells; a cut is marked.
 
     There is a line at least.
     """
@@ -27,7 +27,7 @@ def fitted(line: Text, width: int) -> Text:
 
 
 def cut(rows: list[Text], most: int) -> list[Text]:
-    """Return at most so many of *rows*; the last one then says how many more there are."""
+    """Return at most *room* of *rows*; the last one then says how many more there are."""
     if len(rows) <= most:
         return rows
     if most <= 0:

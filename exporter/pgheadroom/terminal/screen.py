@@ -1,6 +1,6 @@
 """Composes the screen of `top`: one target, on a terminal of a given size.
 
-Pure: state, time and size in, lines out. Every name is somebody else's text: it becomes a rich
+Pure: state, time and size in, lines out. Every name is foreign text: it becomes a rich
 `Text`, in which no markup counts, and what cannot be printed is escaped.
 """
 
@@ -59,10 +59,10 @@ def screen(state: State, now: float, look: Look) -> Group:
         "limits": _limits(state),
         "foot": [_foot(state, now, look)],
     }
-    wanted = min(len(rows), _LEAST_ROWS)
+    least_rows = min(len(rows), _LEAST_ROWS)
     # The most dispensable go first, until the table has room.
     for name in ("limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
-        if look.height - sum(map(len, sections.values())) >= wanted:
+        if look.height - sum(map(len, sections.values())) >= least_rows:
             break
         sections[name] = sections[name][:2] if name == "alerts" else []
     foot = [*sections.pop("limits"), *sections.pop("foot")]

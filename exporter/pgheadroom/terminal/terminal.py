@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 _MOST_BYTES = 1024
-# An arrow, a function key, the mouse: they end in letters that nobody pressed.
+# An arrow, a function key, the mouse: they end in letters that were not pressed.
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~])?")
 
 # What a terminal that does not speak UTF-8 shows in place of what we draw with.
@@ -75,10 +75,10 @@ class Terminal:
         loop, keyboard = asyncio.get_running_loop(), sys.stdin.fileno()
 
         def read() -> None:
-            given = os.read(keyboard, _MOST_BYTES)
-            if not given:
+            keys = os.read(keyboard, _MOST_BYTES)
+            if not keys:
                 loop.remove_reader(keyboard)
-            for key in _SEQUENCE.sub(b"", given).decode("ascii", errors="replace"):
+            for key in _SEQUENCE.sub(b"", keys).decode("ascii", errors="replace"):
                 pressed(key)
 
         loop.add_reader(keyboard, read)

@@ -40,16 +40,18 @@ def as_told(alerts: Iterable[Alert]) -> Told:
 
 
 def alert_lines(
-    told: Told, alerts: tuple[Alert, ...], now: float
+    told_before: Told, alerts: tuple[Alert, ...], now: float
 ) -> tuple[tuple[LogLine, ...], Told]:
-    """Return what to log when *alerts* fire at *now* and *told* was said, and what is said then."""
-    if not alerts and not told:
-        return (), told
+    """Return what to log when *alerts* fire at *now*, and what is known to be logged then."""
+    if not alerts and not told_before:
+        return (), told_before
     firing = _worst(alerts)
-    lines: list[LogLine] = [_ends(one, now) for key, one in told.items() if key not in firing]
+    lines: list[LogLine] = [
+        _ends(one, now) for key, one in told_before.items() if key not in firing
+    ]
     after: dict[_Key, _Told] = {}
     for key, alert in firing.items():
-        before = told.get(key)
+        before = told_before.get(key)
         if before is None:
             lines.append(_line(logging.WARNING, "alert begins", alert))
             after[key] = _Told(alert, alert.application_name)
@@ -61,13 +63,13 @@ def alert_lines(
 
 def _worst(alerts: Iterable[Alert]) -> dict[_Key, Alert]:
     """Return *alerts*, of those that differ by their severity alone the worst."""
-    found: dict[_Key, Alert] = {}
+    worst: dict[_Key, Alert] = {}
     for alert in alerts:
         key = alert.name, alert.about
-        other = found.get(key)
+        other = worst.get(key)
         if other is None or _rank(alert) < _rank(other):
-            found[key] = alert
-    return found
+            worst[key] = alert
+    return worst
 
 
 def _rank(alert: Alert) -> int:
@@ -99,13 +101,13 @@ def _changed(before: _Told, after: _Told) -> Iterator[LogLine]:
         yield _line(level, "alert changes", after.alert, **was)
 
 
-def _ends(told: _Told, now: float) -> LogLine:
-    alert = told.alert
-    seen = (
+def _ends(before: _Told, now: float) -> LogLine:
+    alert = before.alert
+    last_seen = (
         "" if alert.told_at is None else f"its cause was last seen at {moment(alert.told_at)} UTC"
     )
     seconds = round(max(0.0, now - alert.since), 1)
-    return _line(logging.INFO, "alert ends", alert, reason=seen, seconds=seconds)
+    return _line(logging.INFO, "alert ends", alert, reason=last_seen, seconds=seconds)
 
 
 def _line(level: int, event: str, alert: Alert, **more: Value) -> LogLine:

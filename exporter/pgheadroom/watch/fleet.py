@@ -56,7 +56,7 @@ class WatchedTarget:
         self._turns: list[End] = []
 
     def begin(self, schedule: Schedule, number: int = 0, of: int = 1) -> None:
-        """Have turns on *schedule*, as *number* (from 0) *of* so many that begin together."""
+        """Have turns on *schedule*, as *number* (from 0) *of* as many that begin together."""
         for source in self._sampler.sources:
             every = source.every_seconds
             if not every:
@@ -109,21 +109,25 @@ class Fleet:
         # By what is watched and not by what was asked for: had an earlier call been cut off
         # halfway, this one would set things right.
         running = {name: watch.target for name, watch in self._watches.items()}
-        found = difference(running, targets)
-        leaving = [self._watches.pop(name) for name in (*found.removed, *found.changed)]
+        difference_now = difference(running, targets)
+        leaving = [
+            self._watches.pop(name) for name in (*difference_now.removed, *difference_now.changed)
+        ]
         if self._schedule is not None:
             for watch in leaving:
                 watch.leave()
         # Ended before another begins: a target has one connection at the most.
         await asyncio.gather(*(watch.end() for watch in leaving))
         jobs = Jobs(self._own)
-        if self._saver is not None and found.removed:
-            await jobs.guarded("state", partial(self._saver.keep, found.removed))()
+        if self._saver is not None and difference_now.removed:
+            await jobs.guarded("state", partial(self._saver.keep, difference_now.removed))()
         self._board.follow({name: target.identity for name, target in targets.items()})
-        if self._saver is not None and found.added:
-            await jobs.guarded("state", partial(self._saver.recall, found.added))()
-        self._watch({name: targets[name] for name in (*found.added, *found.changed)})
-        return found
+        if self._saver is not None and difference_now.added:
+            await jobs.guarded("state", partial(self._saver.recall, difference_now.added))()
+        self._watch(
+            {name: targets[name] for name in (*difference_now.added, *difference_now.changed)}
+        )
+        return difference_now
 
     async def end(self) -> None:
         """Watch nothing any more; the schedule has been stopped."""

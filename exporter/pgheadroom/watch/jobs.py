@@ -63,7 +63,7 @@ class Jobs:
     async def end(self) -> None:
         """Cancel what still runs, and wait a moment for it; nothing begins any more."""
         self._ended = True
-        # What repeats first, or it would begin anew.
+        # What repeats first, or it would start again.
         tasks = [*self._repeating, *self._running]
         for task in tasks:
             task.cancel()

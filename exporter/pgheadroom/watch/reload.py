@@ -56,7 +56,7 @@ def nothing_to_read() -> tuple[Settings, Mapping[str, TargetSettings]]:
 
 
 def waiting(before: Settings, after: Settings) -> tuple[str, ...]:
-    """Return the names of the settings that differ, but for those that speak of targets."""
+    """Return the names of the settings that differ, except those of targets."""
     names = (name for name in Settings.model_fields if name not in _ABOUT_TARGETS)
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 
@@ -100,7 +100,7 @@ class Reloader:
                 self._herald.reloaded()
 
     async def answer(self) -> tuple[int, str]:
-        """Reload for somebody who asks by HTTP: return the status and the words."""
+        """Reload on an HTTP request: return the status and the words."""
         outcome = await self.reload()
         return (500 if outcome.problems else 200), outcome.text
 

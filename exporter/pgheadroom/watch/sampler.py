@@ -57,8 +57,8 @@ class Sampler:
         before = self._board.state(self._name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
-        told = as_told(before.alerts) if self._told is None else self._told
-        lines, self._told = alert_lines(told, after.alerts, reading.at)
+        before_alerts = as_told(before.alerts) if self._told is None else self._told
+        lines, self._told = alert_lines(before_alerts, after.alerts, reading.at)
         for change in (*changes(before, after), *lines):
             extra = _pauses(source) if change.retries else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)

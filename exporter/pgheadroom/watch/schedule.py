@@ -27,7 +27,7 @@ logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 class Schedule:
     """A timetable; jobs must not raise.
 
-    APScheduler goes by the wall clock: set back by an hour, it would call nobody for an hour. So
+    APScheduler goes by the wall clock: set back by an hour, it would call nothing for an hour. So
     when the clock has been set back, the timetable is too.
     """
 
@@ -45,7 +45,7 @@ class Schedule:
         self._watch: asyncio.TimerHandle | None = None
 
     def every(self, seconds: float, job: Job, *, first_after_seconds: float = 0.0) -> End:
-        """Call *job* every so many *seconds*, for the first time after *first_after_seconds*.
+        """Call *job* every *seconds* seconds, for the first time after *first_after_seconds*.
 
         Return what takes it off the timetable; not to be called after ``stop``.
         """
@@ -80,5 +80,5 @@ class Schedule:
 
 
 def _ahead_seconds() -> float:
-    """Return by how much the wall clock is ahead of the one that nobody steps."""
+    """Return by how much the wall clock is ahead of the monotonic one."""
     return time.time() - time.monotonic()

@@ -42,17 +42,17 @@ class Api:
 
 
 class Summaries:
-    """Each target in short, as JSON: made once for each state that somebody asks about."""
+    """Each target in short, as JSON: made once for each state that is asked for."""
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[State, bytes]] = {}
 
     def of(self, state: State) -> bytes:
         """Return the summary of *state*."""
-        known = self._made.get(state.target)
-        if known is None or known[0] is not state:
-            known = self._made[state.target] = state, encoded(summary_view(state))
-        return known[1]
+        view = self._made.get(state.target)
+        if view is None or view[0] is not state:
+            view = self._made[state.target] = state, encoded(summary_view(state))
+        return view[1]
 
     def forget(self, target: str) -> None:
         """Keep nothing of *target*, which is no longer watched."""
@@ -66,8 +66,8 @@ def encoded(view: Mapping[str, Json]) -> bytes:
 
 def unknown(board: Board) -> web.Response:
     """Return the answer to a target that is not configured."""
-    known = [state.target for state in board.states()]
-    error = {"error": f"no such target; configured are: {', '.join(known)}", "targets": known}
+    names = [state.target for state in board.states()]
+    error = {"error": f"no such target; configured are: {', '.join(names)}", "targets": names}
     return _json(encoded(error), 404)
 
 

@@ -32,7 +32,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="pgheadroom", charset="UTF-8"'}
 
 
 def guard(app: web.Application, config: WebConfig) -> None:
-    """Have *app* set the headers of *config*, and answer only whom *config* lets in."""
+    """Have *app* set the headers of *config*, and answer only users that *config* lets in."""
     if config.headers:
 
         async def set_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -60,8 +60,8 @@ def _names(allowed: frozenset[str]) -> Middleware:
 
 def _names_in(certificate: Mapping[str, object]) -> set[str]:
     names: set[str] = set()
-    found = certificate.get("subjectAltName", ())
-    for kind, name in found if isinstance(found, tuple) else ():
+    entries = certificate.get("subjectAltName", ())
+    for kind, name in entries if isinstance(entries, tuple) else ():
         if kind in ("DNS", "email", "URI"):
             names.add(name)
         elif kind == "IP Address" and name != "<invalid>":
@@ -134,9 +134,9 @@ class Logins:
 
     async def _check(self, mark: bytes, name: bytes, password: bytes) -> bool:
         loop = asyncio.get_running_loop()
-        known = self._hash(name)
+        hashed = self._hash(name)
         try:
-            same = await loop.run_in_executor(self._thread, bcrypt.checkpw, password, known)
+            same = await loop.run_in_executor(self._thread, bcrypt.checkpw, password, hashed)
         finally:
             del self._checks[mark]
         if not same or name not in self._users:
@@ -147,10 +147,10 @@ class Logins:
         return True
 
     def _hash(self, name: bytes) -> bytes:
-        """Return the hash of *name*, or somebody's: the time it takes must not tell who exists."""
-        known = self._users.get(name)
-        if known is not None:
-            return known
+        """Return the hash of *name*, or of another user: the time must not tell which exist."""
+        hashed = self._users.get(name)
+        if hashed is not None:
+            return hashed
         # Always the same one for the same name, as costs may differ.
         number = int.from_bytes(self._mark(name), "big")
         return list(self._users.values())[number % len(self._users)]

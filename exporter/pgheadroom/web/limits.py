@@ -44,7 +44,7 @@ PIECE: Final = 16 * 1024
 
 _SWEEPS: Final = 15  # in the time that an answer may take
 _ACCEPTS_AT_ONCE: Final = 4  # so that samples have their turn while a thousand clients knock
-_SHARE: Final = 50  # of the connections, one in so many goes when there are too many
+_SHARE: Final = 50  # one in this many connections is closed when there are too many
 _WAITING: Final = 1024  # connections that the kernel keeps for us meanwhile
 _SEND_BUFFER: Final = 128 * 1024  # what the kernel may hold for a client; by default megabytes
 
@@ -115,7 +115,7 @@ class Listener:
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         transport = request.transport
-        if transport is None:  # gone already, and nobody else's business
+        if transport is None:  # gone already
             return await handler(request)
         transport.set_write_buffer_limits(PIECE)
         self._handling.add(transport)

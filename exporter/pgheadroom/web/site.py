@@ -61,7 +61,7 @@ class _Made:
 
 
 class Pages:
-    """The bodies of /metrics, plain and compressed, each made once for whoever asks."""
+    """The bodies of /metrics, plain and compressed, each made once for all scrapes."""
 
     def __init__(self, exposition: Exposition, own: SelfMetrics) -> None:
         self._exposition = exposition
@@ -72,23 +72,23 @@ class Pages:
     def metrics(self, format_: Format) -> bytes:
         """Return the whole page."""
         key = self._key()
-        made = self._plain.get(format_)
-        if made is None or made.key != key:
+        page = self._plain.get(format_)
+        if page is None or page.key != key:
             own = collected(self._own.registry, format_)
-            made = _Made(key, self._exposition.page(format_) + own + end(format_))
-            self._plain[format_] = made
-        return made.body
+            page = _Made(key, self._exposition.page(format_) + own + end(format_))
+            self._plain[format_] = page
+        return page.body
 
     async def compressed(self, format_: Format) -> bytes:
         """Return the whole page, compressed; however many ask, it is done once."""
         body = self.metrics(format_)
         key = self._plain[format_].key
-        known = self._compressed.get(format_)
-        if known is None or known[0] != key:
-            known = (key, asyncio.create_task(compress(body)))
-            self._compressed[format_] = known
+        page = self._compressed.get(format_)
+        if page is None or page[0] != key:
+            page = (key, asyncio.create_task(compress(body)))
+            self._compressed[format_] = page
         # Shielded: the scraper that came first may leave before the others.
-        return await asyncio.shield(known[1])
+        return await asyncio.shield(page[1])
 
     def probe(self, format_: Format, target: str) -> bytes:
         """Return the series of *target* alone; KeyError when there is none of that name."""
@@ -188,8 +188,8 @@ class Site:
         return self._assets.static(request)
 
     def _configured(self) -> str:
-        known = ", ".join(state.target for state in self._board.states())
-        return f"no such target; configured are: {known}\n"
+        names = ", ".join(state.target for state in self._board.states())
+        return f"no such target; configured are: {names}\n"
 
 
 async def serve(
@@ -199,11 +199,11 @@ async def serve(
 
     With *tls*, HTTPS is served and nothing else. Raises OSError when the address cannot be had.
     """
-    door = Listener(app, _without_nonsense("aiohttp.server"))
+    listener = Listener(app, _without_nonsense("aiohttp.server"))
     try:
-        return door, await door.open(host, port, tls)
+        return listener, await listener.open(host, port, tls)
     except BaseException:
-        await door.cleanup()
+        await listener.cleanup()
         raise
 
 
@@ -240,7 +240,7 @@ def _from_a_page(request: web.Request) -> bool:
     """Tell whether a browser says that some page made it send *request*.
 
     Our own pages send none that changes anything. An origin that looks like ours is no proof: a
-    name that is bound to our address anew makes any page look so.
+    name that is rebound to our address makes any page look so.
     """
     return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none"
 

@@ -87,14 +87,14 @@ class Stream:
     async def _tell(
         self, request: web.Request, response: web.StreamResponse, source: Source
     ) -> None:
-        heard, told_at = 0, 0.0
+        number, told_at = 0, 0.0
         while not (self._closing.is_set() or source.over):
             now = time.monotonic()
             if request.transport is None:
                 return
             if not request.transport.get_write_buffer_size():
                 # As old as it can be, it could not tell what happened since; then all is told.
-                heard, event = source.news(heard if now - told_at < _RECENT_SECONDS else 0)
+                number, event = source.news(number if now - told_at < _RECENT_SECONDS else 0)
                 told_at = now
                 async with asyncio.timeout(_STUCK_SECONDS):
                     await response.write(event)
@@ -113,8 +113,8 @@ class Source(Protocol):
     over: bool
     """Whether what is told of is no longer watched."""
 
-    def news(self, heard: int) -> tuple[int, bytes]:
-        """Return the number of the newest event, and what to tell who has heard number *heard*.
+    def news(self, number: int) -> tuple[int, bytes]:
+        """Return the number of the newest event, and what to tell a reader of event *number*.
 
         0 is who has heard nothing yet, or nothing for too long.
         """
@@ -132,7 +132,7 @@ class One:
         self._newest = b""
         self._whole = b""
 
-    def news(self, heard: int) -> tuple[int, bytes]:
+    def news(self, number: int) -> tuple[int, bytes]:
         """Return all of the last hour to who is new, else the newest, else a sign of life."""
         state = self._board.state(self._target)
         if state is not self._state:
@@ -140,9 +140,9 @@ class One:
             recent = history_view(state, _RECENT_SECONDS)
             view = {"now": time.time(), **target_view(state), "recent": recent["points"]}
             self._newest, self._whole = _event("target", encoded(view)), b""
-        if heard == self._number:
-            return heard, _event("beat", encoded({"now": time.time()}))
-        if heard:
+        if number == self._number:
+            return number, _event("beat", encoded({"now": time.time()}))
+        if number:
             return self._number, self._newest
         if not self._whole:
             self._whole = _event("history", encoded(history_view(state, HISTORY_SECONDS)))
@@ -166,20 +166,20 @@ class All:
         self._changes = b""
         self._whole = b""
 
-    def news(self, heard: int) -> tuple[int, bytes]:
+    def news(self, number: int) -> tuple[int, bytes]:
         """Return what changed to who has heard the event before, else all."""
         beat = int(self._clock() / _BEAT_SECONDS)
         if beat != self._beat:
             self._beat = beat
             self._look(beat)
-        if heard and heard >= self._number - 1:
+        if number and number >= self._number - 1:
             return self._number, self._changes
         if not self._whole:
             self._whole = self._told(self._order, whole=True, order=self._order)
         return self._number, self._whole
 
     def forget(self, target: str) -> None:
-        """Keep nothing of *target*; that it is gone, who listens learns by being told all anew."""
+        """Keep nothing of *target*; readers learn that it is gone from a whole new list."""
         if self._rows.pop(target, None) is not None:
             self._order = [name for name in self._order if name != target]
             self._whole = b""
@@ -191,10 +191,10 @@ class All:
         turns = 1 + len(states) // _ROWS_A_BEAT
         changed: list[str] = []
         for number, state in enumerate(states):
-            known = self._rows.get(state.target)
+            row = self._rows.get(state.target)
             # Of a large fleet the figures of some are told with each beat; what is urgent, at once.
-            told = _figures if (beat + number) % turns == 0 else _urgent
-            if known is None or told(known[0]) != told(state):
+            figures = _figures if (beat + number) % turns == 0 else _urgent
+            if row is None or figures(row[0]) != figures(state):
                 self._rows[state.target] = state, encoded(summary_view(state))
                 changed.append(state.target)
         order = [state.target for state in worst_first(states)] if changed else self._order

@@ -28,8 +28,8 @@ def server_context(tls: Tls, problems: list[str]) -> ssl.SSLContext:
     What is wrong with the files is added to *problems*; what is returned is of no use then.
     """
     versions = _versions(tls)
-    context, found = _made(tls)
-    problems += found
+    context, problems_found = _made(tls)
+    problems += problems_found
     context.sni_callback = _Renewal(tls, context, versions).look
     return context
 

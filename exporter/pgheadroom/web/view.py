@@ -1,7 +1,7 @@
 """Shows a State in JSON's own types, for pages and programs.
 
 Documented in docs/api.md; keys are added, never renamed. Times are seconds since the epoch. Every
-name is somebody else's text: printable, and to be escaped where it is shown.
+name is foreign text: printable, and to be escaped where it is shown.
 """
 
 from __future__ import annotations
@@ -154,22 +154,22 @@ def _taker(state: State) -> View | None:
 def _applications(state: State) -> list[Json]:
     if state.sample is None:
         return []
-    known = state.applications
-    kinds: dict[str, dict[str, int]] = {name: {} for name in known.totals}
-    for (name, kind), count in known.counts.items():
+    applications = state.applications
+    kinds: dict[str, dict[str, int]] = {name: {} for name in applications.totals}
+    for (name, kind), count in applications.counts.items():
         kinds[name][kind] = count
     growth, climbing, verdict = growth_rates(state), climbing_seconds(state), verdicts(state)
     return [
         {
             "application_name": name,
-            "connections": known.totals[name],
+            "connections": applications.totals[name],
             "states": kinds[name],
             "growth_per_second": growth.get(name),
             "climbing_seconds": climbing[name],
             "verdict": str(verdict[name]),
-            "oldest_connection_seconds": known.oldest_seconds.get(name),
+            "oldest_connection_seconds": applications.oldest_seconds.get(name),
         }
-        for name in sorted(known.totals, key=lambda name: (-known.totals[name], name))
+        for name in sorted(applications.totals, key=lambda name: (-applications.totals[name], name))
     ]
 
 
@@ -206,8 +206,8 @@ def _alert(alert: Alert) -> View:
 
 def _stretches(history: History) -> list[tuple[float, float, Bucket]]:
     """Return start, width in seconds and bucket of each stretch, oldest first, none told twice."""
-    found: list[tuple[float, float, Bucket]] = []
-    told: list[int] = []
+    stretches: list[tuple[float, float, Bucket]] = []
+    samples: list[int] = []
     known_from = math.inf
     for number, rung in enumerate(history.rungs):
         for bucket in reversed(rung):
@@ -215,13 +215,13 @@ def _stretches(history: History) -> list[tuple[float, float, Bucket]]:
             if start >= known_from:
                 continue
             # Finer buckets may have told of its later part, which may be all that was sampled.
-            later = sum(n for n, one in zip(told, found, strict=True) if one[0] < end)
+            later = sum(n for n, one in zip(samples, stretches, strict=True) if one[0] < end)
             if bucket.samples > later:
-                found.append((float(start), min(end, known_from) - start, bucket))
-                told.append(bucket.samples - later)
+                stretches.append((float(start), min(end, known_from) - start, bucket))
+                samples.append(bucket.samples - later)
                 known_from = start
-    found.reverse()
-    return found
+    stretches.reverse()
+    return stretches
 
 
 def _finite(seconds: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Which real programs do the tests need, where are they, and how are they fetched?
+"""Fetches the real programs that the tests need.
 
     python -m tests.support.parts install    fetch what is missing, below one cache folder
     python -m tests.support.parts list       say what is where, or why it is not

@@ -1,4 +1,4 @@
-"""What does `python -m tests.support.parts` do?"""
+"""Runs `python -m tests.support.parts`."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""As which user do the fetched programs run?
+"""Chooses the user as which the fetched programs run.
 
 PostgreSQL and PgBouncer refuse to run as root, so under root everything runs as `nobody`; an
 ordinary user runs everything as himself.

@@ -1,4 +1,4 @@
-"""How are Debian packages unpacked without installing them, and without being root?
+"""Unpacks Debian packages without installing them, and without being root.
 
 A private apt directory (sources, lists, archives) beside the system's, `apt-get download`, and
 `dpkg -x` into the cache. The system's own apt state is read and never written.

@@ -1,4 +1,4 @@
-"""Which real programs do the tests need, and in which bundles do they come?"""
+"""Lists the real programs that the tests need, and the bundles they come in."""
 
 from collections.abc import Iterator
 from functools import partial

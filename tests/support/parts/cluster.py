@@ -1,4 +1,4 @@
-"""Does a PostgreSQL build run here, and what does a fresh data directory of it look like?
+"""Checks that a PostgreSQL build runs here, and keeps a fresh data directory of it.
 
 The answer to both is one `initdb`: a build is taken only after it made a data directory, and that
 directory is kept as the template that every test server is a copy of.

@@ -1,4 +1,4 @@
-"""What did a helper program answer, or why did it fail?"""
+"""Runs a helper program and returns its answer, or why it failed."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Which Debian packages hold the programs that come from Debian, and how do they run?
+"""Names the Debian packages of the programs that come from Debian, and how they run.
 
 Prometheus' family comes from Debian's unstable suite, because the stable one's is years old and Go
 programs need nothing around them. The others come from the running release.

@@ -1,4 +1,4 @@
-"""How does a PostgreSQL server come to speak German?
+"""Makes a PostgreSQL server speak German.
 
 The npm builds are compiled without message catalogues, Debian's with them. Its server is taken
 from the system if there is one, else unpacked; the locale is compiled into a folder of our own, so

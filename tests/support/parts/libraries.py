@@ -1,4 +1,4 @@
-"""Where do the shared objects lie that an unpacked program needs, and which of them are nowhere?
+"""Finds the shared objects that an unpacked program needs, and those that are missing.
 
 The system's own loader is asked (`ldd`), with the path that the program will be started with: it
 knows what this machine has, and reads a program's needs as it will read them at the start.

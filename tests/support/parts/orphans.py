@@ -1,4 +1,4 @@
-"""How does a child process end when its parent is killed and can no longer end it?"""
+"""Ends a child process whose parent was killed."""
 
 import ctypes
 import os

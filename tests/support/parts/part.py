@@ -1,4 +1,4 @@
-"""What is a real part, and which nouns does the rest of this package speak in?"""
+"""Defines a real part, in the terms of this package."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From which mirrors does this machine's own apt install?
+"""Finds the mirrors that this machine's own apt installs from.
 
 No mirror is named here: tests fetch from where the system would.
 """

@@ -1,4 +1,4 @@
-"""Where are the fetched parts, and is a bundle there whole?
+"""Keeps the fetched parts, and says whether a bundle is whole.
 
 One folder for all checkouts. A bundle is built on a bench beside its place and moved there by one
 rename with its stamp inside, so that an interrupted install is never taken for a finished one.

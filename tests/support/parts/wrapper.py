@@ -1,4 +1,4 @@
-"""How does an unpacked program find the libraries that were unpacked with it?
+"""Starts an unpacked program with the libraries that were unpacked with it.
 
 Through a short shell script in its place, which sets the environment and then *becomes* the
 program, so that the process keeps its id and its signals.

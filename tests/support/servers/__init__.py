@@ -1,1 +1,1 @@
-"""How are the real servers of the tests started, asked and taken away again?"""
+"""Starts the real servers of the tests, asks them, and takes them away again."""

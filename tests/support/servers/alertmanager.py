@@ -1,4 +1,4 @@
-"""Which alerts has a real Alertmanager received?"""
+"""Runs a real Alertmanager and reads which alerts it has received."""
 
 from pathlib import Path
 from typing import Any

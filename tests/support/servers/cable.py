@@ -1,4 +1,4 @@
-"""How long is the way between two networks of a test, and what becomes of what is sent along it?
+"""Connects two networks of a test, with a delay and losses.
 
 Two TUN devices and a thread that carries packets between them: late, or not at all.
 """

@@ -1,4 +1,4 @@
-"""How is the browser started on a machine without a screen, perhaps as root?"""
+"""Starts a browser on a machine without a screen, perhaps as root."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How is a real program with a configuration file and an HTTP port run for one test?"""
+"""Runs a real program with a configuration file and an HTTP port for one test."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

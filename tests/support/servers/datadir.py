@@ -1,4 +1,4 @@
-"""What is on a test server's disk: its data directory, its settings and its access rules?"""
+"""Makes a test server's data directory, settings and access rules."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Which alerts has an Alertmanager received that wants TLS and a password, below a path?"""
+"""Runs an Alertmanager that wants TLS and a password, below a path."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""How does the daemon answer that has a web configuration file: TLS, a login, or both?"""
+"""Runs the daemon with a web configuration file: TLS, a login, or both."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""How is the daemon itself run for a test, as its user runs it: a process, a port, a log?"""
+"""Runs the daemon as its user runs it: a process, a port, a log."""
 
 import os
 import re

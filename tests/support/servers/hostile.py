@@ -1,4 +1,4 @@
-"""What does somebody send who holds a server's address, speaks its protocol and means harm?
+"""Answers as a server that speaks PostgreSQL's protocol and means harm.
 
 Run as a program, it listens at the loopback port that it is given, lets everybody in and sends,
 until they leave, what its second argument names.

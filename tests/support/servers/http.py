@@ -1,4 +1,4 @@
-"""What does a real server answer over HTTP on the loopback interface?"""
+"""Asks a real server over HTTP on the loopback interface."""
 
 import json
 import urllib.error

@@ -1,4 +1,4 @@
-"""What has a program printed, even when its folder is gone?"""
+"""Keeps what a program has printed, even when its folder is gone."""
 
 from pathlib import Path
 

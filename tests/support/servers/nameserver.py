@@ -1,4 +1,4 @@
-"""What does a name server of a test's own answer: an address, a failure, or nothing at all?"""
+"""Runs a test's own name server: it answers, fails, or is silent."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""What network does a test have to itself, to break as it likes?
+"""Gives a test a network of its own to break.
 
 Network namespaces of the kernel, which end with whoever is in them; making them takes root.
 """

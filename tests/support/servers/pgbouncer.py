@@ -1,4 +1,4 @@
-"""What does a client see through a real PgBouncer?"""
+"""Runs a real PgBouncer."""
 
 from pathlib import Path
 from types import TracebackType

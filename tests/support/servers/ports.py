@@ -1,4 +1,4 @@
-"""Which TCP port is free on the loopback interface?"""
+"""Finds a free TCP port on the loopback interface."""
 
 import socket
 from collections.abc import Callable

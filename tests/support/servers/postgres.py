@@ -1,4 +1,4 @@
-"""How does a test start, fill, freeze, kill and ask a PostgreSQL server of its own?"""
+"""Starts, fills, freezes, kills and asks a PostgreSQL server of a test's own."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How is one real program run so that nothing of it outlives the test run?
+"""Runs one real program so that nothing of it outlives the test run.
 
 In a session of its own, as the unprivileged user, with its output in a file; the kernel signals it
 when the test run dies. `family` finds its descendants by parent, because PostgreSQL's backends

@@ -1,4 +1,4 @@
-"""What does a real Prometheus make of a configuration, and of what it scrapes?"""
+"""Runs a real Prometheus on a configuration, and asks what it has scraped."""
 
 from pathlib import Path
 from typing import Any

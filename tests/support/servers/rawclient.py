@@ -1,4 +1,4 @@
-"""What does a server say to a client that speaks the wire protocol and nothing more?
+"""Speaks the wire protocol to a server, and nothing more.
 
 The oracle of the tests: it shares no code with the daemon or with libpq. An admission is a
 `Session`, a refusal is a `Refused` with the fields as the server sent them; everything else raises.

@@ -1,4 +1,4 @@
-"""Where does a test server keep its files, for as long as it lives?"""
+"""Keeps a test server's files for as long as it lives."""
 
 import shutil
 import tempfile

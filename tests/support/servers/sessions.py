@@ -1,4 +1,4 @@
-"""Who is connected to a server, seen from outside, and how does everybody get out?
+"""Shows who is connected to a server, from outside, and disconnects everybody.
 
 Asked of the process table and not of SQL: no view shows a client that has yet to say its name, and
 SQL needs a free slot.

@@ -1,4 +1,4 @@
-"""How does a test get a server that follows another one, by streaming replication?"""
+"""Starts a server that follows another one by streaming replication."""
 
 from pathlib import Path
 

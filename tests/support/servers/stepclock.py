@@ -1,4 +1,4 @@
-"""How is the clock of one program stepped, while all others keep the time?
+"""Steps the clock of one program, while all others keep the time.
 
 By libfaketime, which stands between a program and the C library and reads the step from a file.
 """

@@ -1,4 +1,4 @@
-"""How do many clients behave that want in, all at once, and try again as soon as they are refused?
+"""Runs many clients that want in at once and try again as soon as they are refused.
 
 Run as a script, this file is those clients: as many as it is told, for as long as it is told. Each
 holds the session that it gets until it loses it. It imports the standard library only.

@@ -1,4 +1,4 @@
-"""Who tidies up when the test run itself is killed?
+"""Tidies up when the test run itself is killed.
 
 A process beside the test run that is told of every temporary folder and does nothing until its
 standard input ends. What still works in a folder that is left then is killed, and the folder goes.

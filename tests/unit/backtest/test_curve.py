@@ -1,4 +1,4 @@
-"""Does a thinned curve keep every peak and every gap, and stay small?"""
+"""Tests that a thinned curve keeps every peak and every gap, and stays small."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Is an answer that a Prometheus would not give one error, in words?"""
+"""Tests that an answer that no Prometheus gives is one error, in words."""
 
 import pytest
 from fuzz.postgres import done

@@ -1,4 +1,4 @@
-"""Does a replay tell every change of an alert, every shortage, and how long before it one paged?"""
+"""Tests that a replay tells every change of an alert, every full period, and the lead of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the dashboards keep the rules of Grafana's linter, and speak of what is exported?"""
+"""Tests the dashboards by the rules of Grafana's linter and by what is exported."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Do the rules say what the code says, by the conventions; and are they tested both ways?"""
+"""Tests that the rules say what the code says, by the conventions, and are tested both ways."""
 
 import re
 from collections import Counter

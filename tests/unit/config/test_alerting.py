@@ -1,4 +1,4 @@
-"""Is every wrong setting about Alertmanager told, with what is allowed, and no secret with it?"""
+"""Tests how wrong settings about Alertmanager are told, without a secret."""
 
 import os
 from pathlib import Path

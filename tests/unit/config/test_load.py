@@ -1,4 +1,4 @@
-"""Is every wrong setting told, all of them at once, and no secret with them?"""
+"""Tests that every wrong setting is told, all at once, without a secret."""
 
 import json
 import os

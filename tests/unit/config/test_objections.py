@@ -1,4 +1,4 @@
-"""Is every refusal told as: where it was said, what was given, what is allowed; and no secret?"""
+"""Tests how a refusal is worded: where, what was given, what is allowed; without a secret."""
 
 import json
 import re

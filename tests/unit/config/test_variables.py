@@ -1,4 +1,4 @@
-"""Is what a platform puts into the environment passed over, and a misspelling refused?"""
+"""Tests that a platform's variables are ignored and misspelt ones refused."""
 
 import pytest
 

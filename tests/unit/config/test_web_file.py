@@ -1,4 +1,4 @@
-"""Is what the web configuration file says understood, and what it must not say told by its key?"""
+"""Tests what the web configuration file may say, and how the rest is refused by its key."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Can a part of the file be said once and used in many places, and is it read strictly still?"""
+"""Tests anchors and merge keys of the file, and that it is read strictly."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Is each application's curve called what a person would call it?"""
+"""Tests that each application's curve gets the verdict that a person would give."""
 
 from __future__ import annotations
 

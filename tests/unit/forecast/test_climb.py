@@ -1,4 +1,4 @@
-"""Is a climb seen at its pace, and is what only looks like one left alone?"""
+"""Tests that a climb is seen at its pace, and what only looks like one is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are peaks told from noise, and is the next one of a range foretold?"""
+"""Tests that peaks are told from noise, and that the next one of a cycle is forecast."""
 
 from __future__ import annotations
 

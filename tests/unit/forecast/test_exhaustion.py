@@ -1,4 +1,4 @@
-"""By what is it seen that slots run out, and when will they?"""
+"""Tests by which pattern, and when, slots are forecast to run out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the one to blame the one that grew?"""
+"""Tests that the culprit is the application that grew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the history remember what the samples said, in bounded memory?"""
+"""Tests that the history keeps what the samples said, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are jumps told from wandering, and is the next one of a kind expected?"""
+"""Tests that jumps are told from noise, and that the next one alike is expected."""
 
 from __future__ import annotations
 

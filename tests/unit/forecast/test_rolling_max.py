@@ -1,4 +1,4 @@
-"""Is the peak of a window the highest sample in it, however few samples are kept?"""
+"""Tests that the peak of a window is its highest sample, however few are kept."""
 
 from hypothesis import given
 from hypothesis import strategies as st

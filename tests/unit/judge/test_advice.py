@@ -1,4 +1,4 @@
-"""Is there a first thing to do for whatever may be wrong, and is it about the worst of it?"""
+"""Tests that there is a first thing to do for whatever is wrong, about the worst of it."""
 
 from __future__ import annotations
 

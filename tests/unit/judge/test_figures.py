@@ -1,4 +1,4 @@
-"""Is what the pages show of a target's behaviour what its samples say?"""
+"""Tests that the figures for people are what a target's samples say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does an alert wait before it fires and before it resolves, and stay the same in between?"""
+"""Tests that an alert waits before it fires and before it resolves, and stays the same between."""
 
 from __future__ import annotations
 

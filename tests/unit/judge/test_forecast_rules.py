@@ -1,4 +1,4 @@
-"""Is somebody paged before slots run out, told who took them, and left alone otherwise?"""
+"""Tests that a page comes before slots run out, names the culprit, and does not come otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the judge right whatever comes: every reading, in any order, at any time?"""
+"""Tests the judge with every reading, in any order, at any time."""
 
 from __future__ import annotations
 

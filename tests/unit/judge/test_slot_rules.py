@@ -1,4 +1,4 @@
-"""Does each alert about the present fire after its hold, say what it must, and resolve?"""
+"""Tests that each alert about the present fires after its hold, says what it must, and resolves."""
 
 from __future__ import annotations
 

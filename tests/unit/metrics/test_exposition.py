@@ -1,4 +1,4 @@
-"""Is the page valid and complete in both formats, whatever bytes are on it?"""
+"""Tests that /metrics is valid and complete in both formats, whatever bytes are on it."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""Are the connections of many names summed right, bounded, and steady from sample to sample?"""
+"""Tests that connections of many names are summed right, bounded, and steady."""
 
 from collections.abc import Callable
 
@@ -122,13 +122,13 @@ def test_pools_are_told_by_database_and_role() -> None:
         Group("api-1", "idle", 3, 1.0, "shop", "admin"),
         Group("api-1", "idle", 1, None),
     )
-    assert counted(groups).pools == {("api-*", "shop", "app"): 6, ("api-*", "shop", "admin"): 3}
+    assert counted(groups).by_holder == {("api-*", "shop", "app"): 6, ("api-*", "shop", "admin"): 3}
 
 
 def test_pools_of_those_without_a_place_are_others() -> None:
     groups = tuple(Group(f"a{n:x}q", "idle", 9 - n, 1.0, "shop", "app") for n in range(4))
     found = counted(groups, most=2)
-    assert found.pools == {
+    assert found.by_holder == {
         ("a0q", "shop", "app"): 9,
         ("a1q", "shop", "app"): 8,
         ("other", "shop", "app"): 13,
@@ -138,6 +138,6 @@ def test_pools_of_those_without_a_place_are_others() -> None:
 @given(st.integers(150, 300))
 def test_pools_are_bounded_and_none_is_lost(number: int) -> None:
     groups = tuple(Group("api", "idle", 1 + n % 7, 1.0, f"d{n}", "app") for n in range(number))
-    pools = counted(groups).pools
+    pools = counted(groups).by_holder
     assert len(pools) == min(number, 200)
     assert sum(pools.values()) == sum(group.count for group in groups)

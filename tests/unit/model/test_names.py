@@ -1,4 +1,4 @@
-"""Do the names of one application's processes become one name, and others stay what they are?"""
+"""Tests that the names of one application's processes become one name, and others do not."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is counted of a canary's logins, whatever they were?"""
+"""Tests what is counted of probes, whatever they showed."""
 
 import math
 from itertools import pairwise

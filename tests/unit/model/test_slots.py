@@ -1,4 +1,4 @@
-"""Do limits and free slots follow PostgreSQL's rules, whatever the settings?"""
+"""Tests that limits and free slots follow PostgreSQL's rules, whatever the settings."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""How long is the wait before the next attempt, and what does the log promise of it?"""
+"""Tests how long the wait before the next attempt is, and what the log promises of it."""
 
 from functools import partial
 

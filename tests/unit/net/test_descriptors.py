@@ -1,4 +1,4 @@
-"""Is what the loop complains of told once when it is a shortage, and as ever when it is not?"""
+"""Tests that running out of descriptors is logged once, and other errors as ever."""
 
 import asyncio
 import errno

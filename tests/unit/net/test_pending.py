@@ -1,4 +1,4 @@
-"""Is what outlasts its deadline waited for again, given up in the end, and never begun twice?"""
+"""Tests that what outlasts its deadline is waited for again, given up, and never begun twice."""
 
 import asyncio
 import time

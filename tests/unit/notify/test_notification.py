@@ -1,4 +1,4 @@
-"""Is everything told when it has to be, in words that Alertmanager takes, and nothing for ever?"""
+"""Tests that every notification is due in time, and in words that Alertmanager takes."""
 
 import json
 import math

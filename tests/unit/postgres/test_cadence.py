@@ -1,4 +1,4 @@
-"""Is a full reading taken when it tells something, and paid for only then?"""
+"""Tests that a full reading is taken when it tells something, and only then."""
 
 import pytest
 from hypothesis import given

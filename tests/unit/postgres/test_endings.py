@@ -1,4 +1,4 @@
-"""Is a session that is ended again and again told once, and that it is over?"""
+"""Tests that a session that is ended again and again is logged once, and its end too."""
 
 from pgheadroom.postgres.source import Endings
 

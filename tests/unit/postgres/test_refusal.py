@@ -1,4 +1,4 @@
-"""Is a refusal told by what is not translated, and libpq's own words when no server spoke?"""
+"""Tests that a refusal is recognized by what is not translated, and libpq's own errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Is an answer that no PostgreSQL gives told from one that it does?"""
+"""Tests that an answer that no PostgreSQL gives is refused."""
 
 import pytest
 

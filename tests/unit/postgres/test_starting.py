@@ -1,4 +1,4 @@
-"""Are logins under way told from other processes that start?"""
+"""Tests that logins under way are told from other processes that start."""
 
 from itertools import islice
 

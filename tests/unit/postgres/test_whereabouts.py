@@ -1,4 +1,4 @@
-"""Is a server's address short, the same each time, no other server's, and free of secrets?"""
+"""Tests that a server's address is short, stable, its own, and free of secrets."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Is a line the same reading again, and is whatever else a line may be refused in words?"""
+"""Tests that a line is the same reading again, and that other lines are refused in words."""
 
 import json
 

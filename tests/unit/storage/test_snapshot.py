@@ -1,4 +1,4 @@
-"""Is what is remembered of a target the same after a restart, and is a damaged file told?"""
+"""Tests that a snapshot survives a restart, and that a damaged file is refused."""
 
 import copy
 import gzip

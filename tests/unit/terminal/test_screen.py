@@ -1,4 +1,4 @@
-"""Does the screen say how many slots are left, for whom, until when, who takes them, and fit?"""
+"""Tests that the screen shows slots left, for whom, until when, who takes them, and fits."""
 
 from __future__ import annotations
 

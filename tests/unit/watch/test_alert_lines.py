@@ -1,4 +1,4 @@
-"""Is each alert's beginning, change and end one line of log, and nothing else one?"""
+"""Tests that each alert's beginning, change and end is one log line, and nothing else is."""
 
 from __future__ import annotations
 

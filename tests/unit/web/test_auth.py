@@ -1,4 +1,4 @@
-"""Which logins are right, and what does a wrong one cost?"""
+"""Tests which logins are right, and what a wrong one costs."""
 
 import asyncio
 from collections.abc import AsyncIterator

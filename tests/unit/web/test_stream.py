@@ -1,4 +1,4 @@
-"""Do the events about a fleet stay small, and is what is urgent told at once?"""
+"""Tests that the events of a fleet stay small, and that urgent ones are sent at once."""
 
 import json
 from typing import Any

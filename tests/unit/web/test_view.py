@@ -1,4 +1,4 @@
-"""Is what pages and programs are shown of a target what its state says?"""
+"""Tests that what pages and programs are shown is what a target's state says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Tests that the README says what the code does: every metric, setting, state and command."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.reading import Outcome
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "exporter/pgheadroom"
 README = (ROOT / "README.md").read_text()
 
 
@@ -69,3 +71,22 @@ def test_the_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`make (\w+)", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_architecture_page_names_what_is_there() -> None:
+    """Every path on it exists, and every folder of the package is in its tree."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    places = (ROOT, PACKAGE, ROOT / "docs")
+    paths = set(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|md|toml|yml))`", page)) - {"/metrics"}
+    missing = [path for path in paths if not any((place / path).exists() for place in places)]
+    assert missing == []
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE))
+
+
+def test_the_floors_on_the_architecture_page_are_those_that_are_checked() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [one["layers"] for one in contracts["contracts"] if one["type"] == "layers"]
+    (drawn,) = re.findall(r"```\n(__main__\n.*?)```", page, re.DOTALL)
+    assert drawn.split("\n")[:-1] == layers

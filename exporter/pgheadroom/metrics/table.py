@@ -67,7 +67,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "pgheadroom_slots_free",
         "How many more roles of this tier would be let in now, never below 0; while the server"
-        " refuses us for want of slots, 0 for the tiers that are out of them.",
+        " refuses us because slots ran out, 0 for the tiers that are out of them.",
         ("tier",),
         points.free,
     ),

@@ -28,8 +28,8 @@ def again_seconds(outcome: Outcome | None, failed: int) -> tuple[float, ...]:
     """Return after which pauses to try again within the same reading, by a role with a reserve.
 
     The reserve is kept free for it, but while many clients try to log in, each of them holds any
-    slot for the moment of its refusal: whoever tries thrice a second is soon the quicker one.
-    *condition* is how the first attempt ended (None if it did not fail), *failed* how many readings
+    slot for the moment of its refusal: three attempts a second soon meet a free one.
+    *outcome* is how the first attempt ended (None if it did not fail), *failed* how many readings
     have failed before; after ten of them the reserve itself is taken, and haste is of no use.
     """
     return _AGAIN_SECONDS if outcome in _FULL and failed < _HASTY_READINGS else ()
@@ -44,7 +44,7 @@ def delay_seconds(
     patient: bool = False,
     jitter: float | None = None,
 ) -> float:
-    """Return how long to wait after *failed* attempts in a row, the newest ending in *condition*.
+    """Return how long to wait after *failed* attempts in a row, the newest ending in *outcome*.
 
     Doubles from *first_seconds* up to *longest_seconds*; stays at *first_seconds* while the server
     is merely out of slots or not up yet, unless we are *patient* and leave a slot to others.
@@ -60,5 +60,5 @@ def delay_seconds(
 def longest_delay_seconds(
     outcome: Outcome, *, first_seconds: float, longest_seconds: float
 ) -> float:
-    """Return what `delay_seconds` never exceeds while attempts end in *condition*."""
+    """Return what `delay_seconds` never exceeds while attempts end in *outcome*."""
     return min(longest_seconds, first_seconds) if outcome in _SOON else longest_seconds

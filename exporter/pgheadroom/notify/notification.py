@@ -195,7 +195,7 @@ def _due_at(
 
 
 def message(notification: Notification, now: float, options: NotificationOptions) -> Message:
-    """Return *notice* as the API takes it when it is posted *now*, in seconds since the epoch.
+    """Return *notification* as the API takes it, when it is posted *now* (seconds since the epoch).
 
     Never with an end before its beginning: for one such alert the whole post counts as refused.
     """

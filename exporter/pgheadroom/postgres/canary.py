@@ -39,7 +39,7 @@ class _Inside(NamedTuple):
 
 
 class Canary:
-    """Logs in through *access*, which is an ordinary role's; for one login at a time."""
+    """Logs in by *options*, which are an ordinary role's; one login at a time."""
 
     def __init__(self, options: ConnectOptions, clock: Callable[[], float] = time.time) -> None:
         self._options = options

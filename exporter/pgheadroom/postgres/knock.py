@@ -54,7 +54,7 @@ async def knock(
     pending: Pending[refusal.Refusal | None],
     clock: Callable[[], float] = time.time,
 ) -> Probe:
-    """Knock once at the address of *attempt*, for at most *timeout_seconds*.
+    """Knock once at *address*, for at most *timeout_seconds*.
 
     *pending* is the attempt at this address: a knock that got no answer is waited for again by the
     next one, instead of a second one beside it.

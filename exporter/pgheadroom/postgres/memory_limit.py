@@ -18,7 +18,7 @@ _DATA_FIELD = 5  # of /proc/PID/statm: what RLIMIT_DATA limits, and the stack (p
 
 
 class MemoryLimit:
-    """A limit of *pages* above what the process has now; in force inside ``with``.
+    """A limit of 128 MiB above what the process has now; in force inside ``with``.
 
     Only libpq is to run inside: anything else that asks for memory there may not get it. Does
     nothing where the kernel is not Linux.

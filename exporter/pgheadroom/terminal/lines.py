@@ -27,7 +27,7 @@ def fitted(line: Text, width: int) -> Text:
 
 
 def cut(rows: list[Text], most: int) -> list[Text]:
-    """Return at most *room* of *rows*; the last one then says how many more there are."""
+    """Return at most *most* of *rows*; the last one then says how many more there are."""
     if len(rows) <= most:
         return rows
     if most <= 0:

@@ -1,4 +1,4 @@
-"""Classifies a server's refusal by SQLSTATE and routine, in whatever language it is.
+"""Classifies a refusal by SQLSTATE and routine, a pooler's by its text, in whatever language it is.
 
 The text of a refusal is translated by the server's ``lc_messages``; its SQLSTATE and the name of
 the C routine that raised it are not. Routines by ``proc.c``, ``postinit.c``, ``miscinit.c`` and
@@ -31,11 +31,21 @@ _BY_TEXT = (
     (re.compile(r"sorry, too many clients already"), Outcome.FULL),
 )
 
+# What poolers say of themselves when they let no more clients in, or have no server connection to
+# lend. None of them translates it. PostgreSQL's "sorry, too many clients already" has a small s.
 _POOLER_FULL = re.compile(
-    r"no more connections allowed|client connections exceeded|max client connections reached",
-    re.IGNORECASE,
+    r"no more connections allowed"  # PgBouncer: max_client_conn
+    r"|client connections exceeded"  # PgBouncer from 1.24 on: max_{db,user}_client_connections
+    r"|query_wait_timeout"  # PgBouncer: no server connection came free in time
+    r"|too many (?:client )?tcp connections|too many active clients for user"  # Odyssey
+    r"|Sorry, too many clients already"  # pgpool-II, where its reserved_connections are above 0
+    r"|\(EMAXCONN(?:SESSION)?\)|\(ECHECKOUTTIMEOUT\)|[Mm]ax client connections reached"  # Supavisor
+    r"|could not get connection from the pool"  # pgcat
+    r"|Timed-out waiting to acquire database connection"  # RDS Proxy
+    r"|connection pool is full"  # pgagroal
 )
-"""PgBouncer (which is never translated) up to 1.23, from 1.24 on, and Supavisor."""
+_OF_POOLERS = frozenset({_TOO_MANY_CONNECTIONS, "XX000", "58000"})
+"""SQLSTATEs, beside class 08, under which a pooler says that it is full."""
 
 _BY_SQLSTATE = {
     "42501": Outcome.AUTH,  # no CONNECT privilege on the database
@@ -112,27 +122,27 @@ def outcome(refusal: Refusal, *, was_alive: bool) -> Outcome:
     code = refusal.sqlstate
     if code is None:
         return _without_code(refusal.text)
+    if _pooler_is_full(code, refusal):
+        return Outcome.POOLER_FULL
     if code == _TOO_MANY_CONNECTIONS:
         return _too_many(refusal)
     if code == _CANNOT_CONNECT_NOW:
         return Outcome.SHUTTING_DOWN if was_alive else Outcome.STARTING
     if code.startswith("08"):
-        return _of_pooler(refusal.text)
-    if code.startswith("28"):
-        return Outcome.AUTH
-    return _BY_SQLSTATE.get(code, Outcome.ERROR)
+        return _by_text(refusal.text) or Outcome.ERROR
+    return _BY_SQLSTATE.get(code, Outcome.AUTH if code.startswith("28") else Outcome.ERROR)
+
+
+def _pooler_is_full(code: str, refusal: Refusal) -> bool:
+    """Say whether a pooler speaks of itself; a routine says that PostgreSQL has spoken."""
+    of_pooler = code.startswith("08") or code in _OF_POOLERS
+    return of_pooler and refusal.routine is None and bool(_POOLER_FULL.search(refusal.text))
 
 
 def _too_many(refusal: Refusal) -> Outcome:
     if refusal.routine is not None:
         return _BY_ROUTINE.get(refusal.routine, Outcome.FULL)
     return _by_text(refusal.text) or Outcome.FULL
-
-
-def _of_pooler(text: str) -> Outcome:
-    if _POOLER_FULL.search(text):
-        return Outcome.POOLER_FULL
-    return _by_text(text) or Outcome.ERROR
 
 
 def _by_text(text: str) -> Outcome | None:

@@ -46,6 +46,48 @@ def test_without_a_routine_the_text_decides(text: str, expected: Outcome) -> Non
     assert outcome(parse(f"{PREFIX}FATAL:  53300: {text}"), was_alive=False) is expected
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "text"),
+    [
+        ("08P01", "no more connections allowed (max_client_conn)"),
+        ("08P01", "client connections exceeded (max_db_client_connections)"),
+        ("08P01", "query_wait_timeout"),
+        ("53300", "odyssey: c7: too many client tcp connections (client_max for user shop.app 3)"),
+        ("53300", "odyssey: c7: too many tcp connections (global client_max 100)"),
+        ("53300", "too many active clients for user (pool_size for user shop.app reached 2)"),
+        ("53300", "Sorry, too many clients already"),
+        ("53300", "connection pool is full"),
+        ("XX000", "(EMAXCONN) max client connections reached, limit: 200"),
+        ("XX000", "(EMAXCONNSESSION) max clients reached in session mode"),
+        ("XX000", "(ECHECKOUTTIMEOUT) unable to check out connection from the pool after 15000ms"),
+        ("XX000", "Max client connections reached"),
+        ("58000", "could not get connection from the pool - AllServersDown"),
+        ("08P01", "Timed-out waiting to acquire database connection"),
+    ],
+)
+def test_a_pooler_that_is_full_is_no_full_server(sqlstate: str, text: str) -> None:
+    assert outcome(Refusal(sqlstate, None, text), was_alive=False) is Outcome.POOLER_FULL
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("try again later", Outcome.ERROR),
+        ("cached error: sorry, too many clients already", Outcome.FULL),
+        ('cached error: too many connections for role "app"', Outcome.ROLE_LIMIT),
+    ],
+)
+def test_what_pgbouncer_passes_on_is_the_servers_word(text: str, expected: Outcome) -> None:
+    words = f"server login has been failing, {text} (server_login_retry)"
+    assert outcome(Refusal("08P01", None, words), was_alive=False) is expected
+
+
+def test_a_server_that_quotes_a_pooler_is_no_pooler() -> None:
+    """A routine says that PostgreSQL itself has spoken."""
+    said = Refusal("XX000", "exec_simple_query", "(EMAXCONN) as a function raised it")
+    assert outcome(said, was_alive=True) is Outcome.ERROR
+
+
 def test_a_server_that_had_sessions_is_shutting_down_and_not_starting() -> None:
     said = Refusal("57P03", "ProcessStartupPacket", "das Datenbanksystem ...")
     assert outcome(said, was_alive=True) is Outcome.SHUTTING_DOWN
@@ -63,7 +105,7 @@ def test_a_server_that_had_sessions_is_shutting_down_and_not_starting() -> None:
         ("ERROR:  55P03: canceling statement due to lock timeout", Outcome.TIMEOUT),
         ("FATAL:  08P01: no more connections allowed (max_client_conn)", Outcome.POOLER_FULL),
         ("FATAL:  08P01: sorry, too many clients already", Outcome.FULL),
-        ("FATAL:  08P01: query_wait_timeout", Outcome.ERROR),
+        ("FATAL:  08P01: query_wait_timeout", Outcome.POOLER_FULL),
         ("fe_sendauth: no password supplied", Outcome.AUTH),
         ("Connection refused\n\tIs the server running?", Outcome.UNREACHABLE),
         ("No such file or directory", Outcome.UNREACHABLE),

@@ -333,7 +333,7 @@ async def test_who_answers_with_nonsense_is_no_server(watch: Watcher) -> None:
         state = await watched.sample()
         assert state.outcome is Outcome.ERROR
         assert state.detail == "the answer to our statement makes no sense"
-        assert watched.session.retry_seconds is not None
+        assert watched.session.retry.seconds is not None
 
 
 @pytest.mark.parametrize("answer", [framed(b"R", b""), framed(b"R", b"abc"), framed(b"v", b"")])

@@ -13,8 +13,8 @@ from functools import partial
 from typing import NamedTuple
 
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Sample
-from pgheadroom.net.backoff import delay_seconds
 from pgheadroom.net.pending import Arrived, PendingByAddress
+from pgheadroom.net.retry import Retry
 from pgheadroom.postgres import libpq
 from pgheadroom.postgres.login import ConnectOptions, enter
 
@@ -44,18 +44,15 @@ class Canary:
     def __init__(self, options: ConnectOptions, clock: Callable[[], float] = time.time) -> None:
         self._options = options
         self._clock = clock
-        self._failed = 0
-        self._not_before = 0.0
+        self.retry = Retry(
+            options.backoff_first_seconds, options.backoff_longest_seconds, patient=True
+        )
         self._starved = self._seen_starved = False
         self._logins: PendingByAddress[_Inside] = PendingByAddress()
-        self.retry_seconds: float | None = None
-        """How long the next login waits after one that failed; None while they succeed."""
-        self.retry_seconds_at_most: float | None = None
-        """What that may grow to while they go on failing."""
 
     def due(self) -> bool:
         """Say whether it is time for the next login; to be asked every second."""
-        return time.monotonic() >= self._not_before
+        return self.retry.due
 
     def notice(self, reading: Sample | Failure) -> None:
         """Take note of what is read beside it; a login may be due earlier for that.
@@ -70,7 +67,7 @@ class Canary:
         elif reading.main.free == 0:
             self._seen_starved = True
         elif self._seen_starved:
-            self._not_before = time.monotonic()
+            self.retry.at_once()
 
     async def log_in(self, *, was_alive: bool, thorough: bool = False) -> Probe:
         """Log in once and leave.
@@ -89,10 +86,8 @@ class Canary:
             return self._refused(
                 Probe(ProbeKind.CANARY, entered.at, seconds, entered.outcome, entered.detail)
             )
-        self._failed = 0
         self._starved = False
-        self.retry_seconds = self.retry_seconds_at_most = None
-        self._not_before = began + self._options.backoff_first_seconds - _EARLY_SECONDS
+        self.retry.succeeded(began + self._options.backoff_first_seconds - _EARLY_SECONDS)
         inside, _ = entered
         seconds = inside.monotonic - began
         return Probe(ProbeKind.CANARY, inside.at, seconds, Outcome.OK, privilege=inside.privilege)
@@ -119,16 +114,7 @@ class Canary:
         return "its role is a member of pg_use_reserved_connections" if may else ""
 
     def _refused(self, login: Probe) -> Probe:
-        self._failed += 1
         self._starved = login.outcome in _OUT_OF_SLOTS
         self._seen_starved = False
-        self.retry_seconds = delay_seconds(
-            login.outcome,
-            self._failed,
-            first_seconds=self._options.backoff_first_seconds,
-            longest_seconds=self._options.backoff_longest_seconds,
-            patient=True,
-        )
-        self.retry_seconds_at_most = self._options.backoff_longest_seconds
-        self._not_before = time.monotonic() + self.retry_seconds
+        self.retry.failed_with(login.outcome)
         return login

@@ -16,6 +16,7 @@ from psycopg import ProgrammingError
 
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Sample, most_telling
 from pgheadroom.net.pending import PendingByAddress
+from pgheadroom.net.retry import Retry
 from pgheadroom.postgres.addresses import Address, HostUnknownError
 from pgheadroom.postgres.canary import Canary
 from pgheadroom.postgres.knock import OurFileError, knock
@@ -70,19 +71,10 @@ class SampleSource:
     ) -> None:
         self.every_seconds = every_seconds
         self._target = options.name
+        self.retry: Retry | None = session.retry
         self._session = session
         self._canary = canary
         self._endings = Endings()
-
-    @property
-    def retry_seconds(self) -> float | None:
-        """How long the next attempt waits after a failed one; None while connected."""
-        return self._session.retry_seconds
-
-    @property
-    def retry_seconds_at_most(self) -> float | None:
-        """What that may grow to."""
-        return self._session.retry_seconds_at_most
 
     async def read(self) -> Sample | Failure | None:
         """Take one reading; None where none is due."""
@@ -111,8 +103,7 @@ class KnockSource:
     """Knocks where our session is, or else at the first address that answers."""
 
     name = "knock"
-    retry_seconds: float | None = None
-    retry_seconds_at_most: float | None = None
+    retry: Retry | None = None
 
     def __init__(self, options: ConnectOptions, session: Session, every_seconds: float) -> None:
         self.every_seconds = every_seconds
@@ -208,19 +199,10 @@ class CanarySource:
     every_seconds = _CANARY_SECONDS
 
     def __init__(self, canary: Canary, session: Session, *, thorough: bool) -> None:
+        self.retry: Retry | None = canary.retry
         self._canary = canary
         self._session = session
         self._thorough = thorough
-
-    @property
-    def retry_seconds(self) -> float | None:
-        """How long the next login waits after one that failed; None while they succeed."""
-        return self._canary.retry_seconds
-
-    @property
-    def retry_seconds_at_most(self) -> float | None:
-        """What that may grow to."""
-        return self._canary.retry_seconds_at_most
 
     async def read(self) -> Probe | None:
         """Log in; None while it is not time for it."""

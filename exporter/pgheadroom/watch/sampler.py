@@ -66,8 +66,10 @@ class Sampler:
 
 def _pauses(source: Source) -> dict[str, float | None]:
     """Return how long the next attempt waits, and what that may grow to, for the log."""
+    if source.retry is None:
+        return {}
     pauses = {
-        "retry_seconds": source.retry_seconds,
-        "retry_seconds_at_most": source.retry_seconds_at_most,
+        "retry_seconds": source.retry.seconds,
+        "retry_seconds_at_most": source.retry.seconds_at_most,
     }
     return {name: pause and round(pause, 1) for name, pause in pauses.items()}

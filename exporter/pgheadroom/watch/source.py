@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from pgheadroom.model.reading import Reading
+from pgheadroom.net.retry import Retry
 
 
 class Source(Protocol):
@@ -23,12 +24,8 @@ class Source(Protocol):
         """Whether what another source has just read calls for asking this one at once."""
 
     @property
-    def retry_seconds(self) -> float | None:
-        """How long it waits before it tries again; None while it succeeds, or does not wait."""
-
-    @property
-    def retry_seconds_at_most(self) -> float | None:
-        """What that may grow to."""
+    def retry(self) -> Retry | None:
+        """When it tries again after a failure; None where it keeps its beat all the same."""
 
     async def read(self) -> Reading | None:
         """Ask once; None where there is nothing to tell: a back-off lasts, or none is due."""

@@ -9,6 +9,7 @@ from tests.postgres.conftest import Watcher
 from tests.support.fixtures.postgres import MakePostgres
 from tests.support.fixtures.programs import MakePgBouncer
 from tests.support.servers.clients import Clients
+from tests.support.servers.pgbouncer import ADMIN
 from tests.support.servers.ports import free_port
 from tests.support.servers.postgres import Postgres
 from tests.unit.metrics.test_exposition import parsed, published
@@ -300,3 +301,14 @@ async def test_a_cluster_that_does_not_say_which_it_is_is_watched(
         state = await watched.sample()
         assert state.outcome is Outcome.OK
         assert state.identifier == ""
+
+
+@pytest.mark.majors(17)
+async def test_a_console_of_pgbouncer_is_told(
+    pg: Postgres, watch: Watcher, make_pgbouncer: MakePgBouncer
+) -> None:
+    """In one line, before anything is asked of it that it does not understand."""
+    pooler = make_pgbouncer(pg)
+    state = await watch(pooler.dsn(user=ADMIN, dbname="pgbouncer")).sample()
+    assert state.outcome is Outcome.ERROR
+    assert "this is PgBouncer's console and no PostgreSQL server" in state.detail

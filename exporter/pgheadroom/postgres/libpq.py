@@ -71,6 +71,11 @@ class Connection:
         return self._pgconn.server_version
 
     @property
+    def console(self) -> bool:
+        """Whether this is the console of a PgBouncer: its version ends in ``/bouncer``."""
+        return (self._pgconn.parameter_status(b"server_version") or b"").endswith(b"/bouncer")
+
+    @property
     def superuser(self) -> bool:
         """Whether the server said, without being asked, that our role is a superuser."""
         return self._pgconn.parameter_status(b"is_superuser") == b"on"
@@ -167,6 +172,18 @@ async def connect(conninfo: str, arrived: Callable[[], None]) -> Connection:
         pgconn.finish()
         raise
     return Connection(pgconn)
+
+
+async def connect_to_server(conninfo: str, arrived: Callable[[], None]) -> Connection:
+    """Open a connection to a PostgreSQL server; raises LibpqError, also for a pooler's console."""
+    connection = await connect(conninfo, arrived)
+    if connection.console:
+        connection.close()
+        raise LibpqError(
+            "this is PgBouncer's console and no PostgreSQL server: name the server itself, or a"
+            " database of it in place of dbname=pgbouncer"
+        )
+    return connection
 
 
 async def ready(fd: int, *, read: bool = False, write: bool = False) -> None:

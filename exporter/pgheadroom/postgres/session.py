@@ -16,6 +16,7 @@ from pgheadroom.model.postgres import PG_17
 from pgheadroom.model.reading import Failure, Outcome, Sample
 from pgheadroom.net import backoff
 from pgheadroom.net.pending import PendingByAddress
+from pgheadroom.net.retry import Retry
 from pgheadroom.postgres import libpq, refusal, rows
 from pgheadroom.postgres.addresses import Address
 from pgheadroom.postgres.cadence import Cost, Depth, Lately, Pulse, carry, depth, moved
@@ -49,8 +50,7 @@ class Session:
         self._starting = Logins()
         self._unsure = 0
         self._identifier = ""
-        self._failed = 0
-        self._not_before = 0.0
+        self.retry = Retry(options.backoff_first_seconds, options.backoff_longest_seconds)
         self._was_alive = False
         self._may_use_reserve = False
         self.ended_by = ""
@@ -59,10 +59,6 @@ class Session:
         """A connection was lost since this was last set to False: worth a knock."""
         self.entered = False
         """We got in since this was last set to False."""
-        self.retry_seconds: float | None = None
-        """How long the next attempt waits after a failed one; None while connected."""
-        self.retry_seconds_at_most: float | None = None
-        """What that may grow to while the attempts go on failing in the same way."""
 
     @property
     def address(self) -> Address | None:
@@ -122,7 +118,7 @@ class Session:
             self._connection = None
 
     async def _read_anew(self) -> Sample | Failure | None:
-        if time.monotonic() < self._not_before and not self._logins.answered:
+        if not self.retry.due and not self._logins.answered:
             return None
         began = time.monotonic()
         failure = await self._connect_soon()
@@ -151,7 +147,7 @@ class Session:
         failure = await self._connect()
         if failure is None or not self._may_use_reserve:
             return failure
-        for pause in backoff.again_seconds(failure.outcome, self._failed):
+        for pause in backoff.again_seconds(failure.outcome, self.retry.failed):
             await asyncio.sleep(pause)
             failure = await self._connect()
             if failure is None:
@@ -160,8 +156,10 @@ class Session:
 
     async def _connect(self) -> Failure | None:
         """Log in again; return why not when no address lets us in."""
+        server = libpq.connect_to_server
+        alive = self._was_alive
         entered = await enter(
-            self._options, self._logins, libpq.connect, was_alive=self._was_alive, clock=self._clock
+            self._options, self._logins, server, was_alive=alive, clock=self._clock
         )
         if isinstance(entered, Failure):
             return entered
@@ -285,7 +283,7 @@ class Session:
         return self._plan.prepared if self._prepared else self._plan.whole
 
     def _took(self, sample: Sample | None) -> Sample | None:
-        self._failed = 0
+        self.retry.succeeded()
         if sample is None:
             return None
         server = sample.facts.server
@@ -297,7 +295,6 @@ class Session:
         self._lately = self._lately.add(sample.at, visible, again=self._looked_again)
         self._was_alive = True
         self._may_use_reserve = server.reserve or server.superuser
-        self.retry_seconds = self.retry_seconds_at_most = None
         return sample
 
     def _query_failed(self, answer: refusal.Refusal) -> Failure:
@@ -306,24 +303,11 @@ class Session:
         return Failure(self._clock(), outcome, answer.detail)
 
     def _refused(self, failure: Failure, began: float | None = None) -> Failure:
-        """Take note of *failure*, and put the next attempt off.
-
-        From one attempt's beginning (*began*, if there was one) to the next one's, so that one
-        which outlasts the server's trouble does not make the pause longer.
-        """
-        self._failed += 1
+        """Take note of *failure*, of an attempt that *began* then, and put the next one off."""
         # A server that had sessions and now says "not now" is shutting down, until it is gone.
         self._was_alive &= failure.outcome is Outcome.SHUTTING_DOWN
-        first, longest = self._options.backoff_first_seconds, self._options.backoff_longest_seconds
-        delay = backoff.delay_seconds(
-            failure.outcome, self._failed, first_seconds=first, longest_seconds=longest
-        )
-        self.retry_seconds_at_most = backoff.longest_delay_seconds(
-            failure.outcome, first_seconds=first, longest_seconds=longest
-        )
         now = time.monotonic()
-        self._not_before = max((began or now) + delay, now + min(delay, first) / 2)
-        self.retry_seconds = self._not_before - now
+        self.retry.failed_with(failure.outcome, began or now)
         return failure
 
     def _drop(self) -> None:

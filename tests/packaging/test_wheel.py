@@ -99,13 +99,13 @@ def test_what_runs_is_what_was_installed(installed: Path, tmp_path: Path) -> Non
 
 
 def test_the_rules_that_were_installed_are_printed(installed: Path, tmp_path: Path) -> None:
-    script = "from pgheadroom.commands.rules import main; main([])"
+    script = "from pgheadroom.commands.cli import main; main(['rules'])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert answer == (ROOT / RULES).read_text()
 
 
 def test_the_dashboards_that_were_installed_are_written(installed: Path, tmp_path: Path) -> None:
-    script = "from pgheadroom.commands.dashboards import main; main(['made'])"
+    script = "from pgheadroom.commands.cli import main; main(['dashboards', 'made'])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
     assert len(answer.splitlines()) == 4
     written = {file.name: file.read_text() for file in (tmp_path / "made").iterdir()}

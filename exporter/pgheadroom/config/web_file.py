@@ -6,9 +6,10 @@ not supported is refused by name. docs/web-config.md lists it.
 
 from __future__ import annotations
 
+import copy
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -188,12 +189,13 @@ def web_config(content: Mapping[str, object], folder: Path, problems: list[str])
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        objections = [_objection(detail) for detail in error.errors(include_url=False)]
-        problems += dict.fromkeys(objections)
-        return WebConfig()
+        details = error.errors(include_url=False)
+        problems += dict.fromkeys(map(_objection, details))
+        file = _rest(content, details)  # so that the files that it names are looked at, too
+    else:
+        found = _contradictions(file.tls_server_config)
+        problems += [f"tls_server_config.{key}: {words}" for key, words in found]
     tls = file.tls_server_config
-    if tls is not None:
-        problems += [f"tls_server_config.{key}: {words}" for key, words in _contradictions(tls)]
     headers = file.http_server_config.headers.model_dump(by_alias=True)
     return WebConfig(
         tls=None if tls is None else _tls(tls, folder),
@@ -202,8 +204,29 @@ def web_config(content: Mapping[str, object], folder: Path, problems: list[str])
     )
 
 
-def _contradictions(tls: _TlsSection) -> Iterator[tuple[str, str]]:
+def _rest(content: Mapping[str, object], details: Sequence[ErrorDetails]) -> _File:
+    """Return what *content* says without the keys that *details* object to."""
+    rest = copy.deepcopy(dict(content))
+    for detail in details:
+        section: object = rest
+        *path, last = [part for part in detail["loc"] if part != "[key]"]
+        for part in path:
+            below = section.get(part) if isinstance(section, dict) else None
+            if isinstance(below, list) and isinstance(section, dict):
+                section.pop(part)  # of a list that holds something wrong, nothing is left
+            section = below
+        if isinstance(section, dict):
+            section.pop(last, None)
+    try:
+        return _File.model_validate(rest)
+    except ValidationError:  # a key that is missing
+        return _File()
+
+
+def _contradictions(tls: _TlsSection | None) -> Iterator[tuple[str, str]]:
     """Yield the keys of *tls* that do not go with others, each with what is wrong with it."""
+    if tls is None:
+        return
     lowest, highest = _versions(tls)
     if lowest > highest:
         yield "max_version", "is below min_version"

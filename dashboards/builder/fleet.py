@@ -1,7 +1,7 @@
 """Builds the dashboard of all targets, worst first.
 
-It has to serve one target and a thousand: what is drawn is counted, or one of the ten nearest to
-their limit; all of them are in a table.
+It works for one target and for a thousand: graphs show counts, or the ten targets nearest to
+their limit; a table lists all of them.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def targets() -> Json:
     return stat(
         "Targets",
         what_to_do(
-            "Servers that are watched. If one is missing, look whether its daemon is scraped and"
-            " names it.",
+            "Servers that are watched. If one is missing, check that its daemon is scraped and has"
+            " it as a target.",
             "PgheadroomDown",
         ),
         now(f"count(max by (target, server) ({of_many('pgheadroom_target_state')}))", "targets"),
@@ -102,8 +102,8 @@ def without_a_sample() -> Json:
     return stat(
         "Not readable",
         what_to_do(
-            "Targets whose newest reading failed; the table says how. What is shown of them is the"
-            " last that was known. Find out why they cannot be read.",
+            "Targets whose newest reading failed; the table says how. Their figures are the last"
+            " known ones. Find out why they cannot be read.",
             "PostgresHeadroomUnknown",
         ),
         now(
@@ -172,7 +172,7 @@ def worst_first() -> Json:
         what_to_do(
             "Critical alerts come first, then warnings, then the fullest. `Left` is for ordinary"
             " roles; `Peak` the most in use within 5 minutes; `Reserve` the reserved slots in use."
-            " Follow the name of whatever stands on top.",
+            " Open the target at the top.",
             "PostgresConnectionsLow",
         ),
         rows(state),
@@ -258,8 +258,8 @@ def nearest() -> Json:
     return lines(
         NEAREST,
         what_to_do(
-            "A pool that is sized to its server is a flat line, however high. Whatever climbs will"
-            " hit 100 %: open that target.",
+            "A pool that is sized to its server is a flat line, even if it is high. A line that"
+            " climbs will reach 100 %: open that target.",
             "PostgresConnectionsLow",
         ),
         curve(f"{USED} / {LIMIT} and topk(10, {last})", "{{target}}"),
@@ -278,8 +278,8 @@ def states() -> Json:
     return lines(
         "Targets by state",
         what_to_do(
-            "How the newest readings ended. Anything but `ok` is a server that refuses the daemon,"
-            " or that it does not reach.",
+            "Outcome of the newest readings. Anything but `ok` is a server that refuses the daemon,"
+            " or cannot be reached.",
             "PostgresHeadroomUnknown",
         ),
         curve(f"count by (state) (max by (target, server, state) ({state}) == 1)", "{{state}}"),
@@ -303,7 +303,7 @@ def alerts_over_time() -> Json:
     return lines(
         "Alerts firing",
         what_to_do(
-            "Alerts of all these targets, by the daemons' verdicts. Red pages somebody, orange is a"
+            "Alerts of all these targets, by the daemons' verdicts. Red is a page, orange is a"
             " ticket.",
             "PostgresConnectionsLow",
         ),
@@ -365,7 +365,7 @@ def fleet() -> Json:
             frame.INSTANCE,
             *frame.which(many=True),
         ],
-        # Among many targets something always fires: these marks are for who asks for them.
+        # Among many targets some alert always fires, so these marks are off by default.
         annotations=frame.alerts(parts.MANY, on=False, panels=[NEAREST]),
         content=[
             (
@@ -373,7 +373,7 @@ def fleet() -> Json:
                 [
                     (4, without_a_slot()),
                     (4, soon_without()),
-                    (4, firing("critical", RED, "page somebody")),
+                    (4, firing("critical", RED, "page a person")),
                     (4, firing("warning", ORANGE, "are a ticket")),
                     (4, without_a_sample()),
                     (4, targets()),

@@ -103,7 +103,7 @@ def runbook_link() -> list[Json]:
 
 
 def which(*, many: bool) -> list[Json]:
-    """Return the variables that say which server is shown, or which are; of one name may be two."""
+    """Return the variables that select servers: by `target` and, for equal names, by `server`."""
     shown = own("pgheadroom_target_state")
     chosen = own("pgheadroom_target_state", f'target{"=~" if many else "="}"$target"')
     return [
@@ -214,7 +214,7 @@ def ahead(title: str, uid: str, begin: str, end: str) -> Json:
         "keepTime": False,
         "targetBlank": False,
         "icon": "bolt",
-        "tooltip": "The forecast; what is told of the moment needs a range that ends now",
+        "tooltip": "The forecast; current values need a range that ends now",
     }
 
 

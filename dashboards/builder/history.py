@@ -1,4 +1,4 @@
-"""Builds the panels on how one server came to where it is: who took slots, and since when."""
+"""Builds the panels on the history of one server: which application took slots, and since when."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dashboards.builder.parts import (
 )
 
 PER_MINUTE: Final = 60
-TIME_LEFT: Final = "Time left, as it was foreseen"
+TIME_LEFT: Final = "Time left, by the forecast"
 
 
 def while_scraped(span: str = "$__rate_interval") -> str:
@@ -37,7 +37,7 @@ def while_scraped(span: str = "$__rate_interval") -> str:
 
 
 def by_application(connections: str) -> str:
-    """Return the sums by application, each once however many daemons tell it."""
+    """Return the sums by application, each once even if several daemons export it."""
     return f"sum by (application_name) (max by (application_name, state) ({connections}))"
 
 
@@ -54,8 +54,8 @@ def stacked() -> Json:
     return lines(
         "Connections by application",
         what_to_do(
-            "All of it adds up to the slots in use. The colour that widens is who takes them; a"
-            " name has the same colour in every panel.",
+            "Together they are the slots in use. The colour that widens is the application that"
+            " takes them; a name has the same colour in every panel.",
             "PostgresApplicationLeaking",
         ),
         curve(by_application(recent("pgheadroom_connections")), "{{application_name}}"),
@@ -71,8 +71,8 @@ def growth() -> Json:
     return lines(
         "Growth of each application, a minute",
         what_to_do(
-            "Connections that each application takes a minute, below 0 if it gives back. One that"
-            " stays above 0 leaks: compare it with its deploys in the leak hunt.",
+            "Connections that each application takes per minute, below 0 if it releases some. One"
+            " that stays above 0 leaks: compare it with its deploys in the leak hunt.",
             "PostgresApplicationLeaking",
         ),
         curve(
@@ -88,7 +88,7 @@ def growth() -> Json:
 
 
 def time_left() -> Json:
-    """Return how the forecast went."""
+    """Return the forecast over time."""
     left = recent("pgheadroom_exhaustion_seconds", ORDINARY)
 
     def horizon(which: str) -> str:
@@ -99,7 +99,7 @@ def time_left() -> Json:
         TIME_LEFT,
         what_to_do(
             "The forecast at each moment; at the top (12 days) no end is in sight. Below the orange"
-            " line it is a ticket, below the red one it pages.",
+            " line it makes a ticket, below the red one it pages.",
             "PostgresConnectionsExhaustionExpected",
         ),
         curve(f"clamp(min by (target) ({left}), 1, 12 * 86400)", "time left"),
@@ -127,8 +127,8 @@ def peaks() -> Json:
     return lines(
         "Peaks between scrapes",
         what_to_do(
-            "What a scrape sees, and the highest of the samples of a second in between. A wide gap"
-            " is a load of short connections: it needs a pool.",
+            "What a scrape sees, and the highest of the samples in between, one a second. A wide"
+            " gap means many short connections: they need a pool.",
             "PostgresConnectionsLow",
         ),
         curve(peak("5m"), "peak of 5 minutes"),
@@ -153,8 +153,8 @@ def states(*matchers: str) -> Json:
     return lines(
         "Connections by state",
         what_to_do(
-            "What the connections do. Mostly `idle` is a pool that is too large; `idle in"
-            " transaction` holds locks besides; mostly `active` is more load, not a leak.",
+            "What the connections do. Mostly `idle`: a pool is too large. `idle in transaction`"
+            " holds locks, too. Mostly `active`: more load, not a leak.",
             "PostgresConnectionsLow",
         ),
         curve(
@@ -186,8 +186,8 @@ def hidden_logins() -> Json:
     return lines(
         "Hidden logins",
         what_to_do(
-            "Logins under way: each holds a slot, and up to PostgreSQL 17 pg_stat_activity does not"
-            " show it. Above a line they do not finish: look at DNS, LDAP, and clients that hang.",
+            "Logins in progress: each holds a slot, and up to PostgreSQL 17 pg_stat_activity does"
+            " not show it. Above a line they do not finish: check DNS, LDAP, and hanging clients.",
             "PostgresLoginsPilingUp",
         ),
         curve(f"max by (target) ({recent('pgheadroom_slots_hidden')})", "hidden logins"),
@@ -208,8 +208,8 @@ def churn() -> Json:
     return lines(
         "Sessions opened, abandoned, killed",
         what_to_do(
-            "Sessions a second, of all databases. Many opened: clients without a pool. Abandoned:"
-            " clients that crash or a network that cuts. Fatal: refusals by a limit, among others.",
+            "Sessions per second, of all databases. Many opened: clients without a pool. Abandoned:"
+            " clients that crash, or a broken network. Fatal: refusals by a limit, among others.",
             "PostgresConnectionsLow",
         ),
         curve(f"sum by (end) (max by (database, end) (rate({ends}[$__rate_interval])))", "{{end}}"),
@@ -234,8 +234,8 @@ def limits() -> Json:
     return lines(
         "Limits of roles and databases",
         what_to_do(
-            "Share of each CONNECTION LIMIT in use, where one is set. At 100 % that role is"
-            " refused, however many slots are free: raise the limit, or make its pool smaller.",
+            "Share of each CONNECTION LIMIT in use. At 100 % that role is refused, even if slots"
+            " are free: raise the limit, or make its pool smaller.",
             "PostgresRoleConnectionsLow",
         ),
         curve(share("role"), "role {{role}}"),
@@ -254,8 +254,8 @@ def oldest() -> Json:
     return lines(
         "Oldest connection of each application",
         what_to_do(
-            "A line that climbs for days is a pool that keeps its connections, which is well; a"
-            " count that climbs beside it is a leak. A drop is a restart.",
+            "A line that climbs for days is a pool that keeps its connections, which is fine; if"
+            " the count climbs too, it is a leak. A drop is a restart.",
             "PostgresApplicationLeaking",
         ),
         curve(
@@ -269,7 +269,7 @@ def oldest() -> Json:
 
 
 def idle_in_transaction() -> Json:
-    """Return who holds transactions open and does nothing."""
+    """Return the applications that hold transactions open and do nothing."""
     idle = recent("pgheadroom_connections", 'state=~"idle in transaction.*"')
     return lines(
         "Idle in transaction, by application",
@@ -290,13 +290,13 @@ def idle_in_transaction() -> Json:
 
 
 def knock() -> Json:
-    """Return how newcomers are answered."""
+    """Return how fast new logins are answered."""
     return lines(
-        "How fast newcomers are answered",
+        "How fast new logins are answered",
         what_to_do(
             "A login that stops at the server's first answer. When it takes seconds, or is refused,"
-            " nobody gets in, whatever SQL says over a connection that is already open. A canary,"
-            " where there is one, logs in whole: when it is not let in, no application is.",
+            " nobody gets in, even while sessions that are already open still work. A canary, if"
+            " configured, completes a login: when it is refused, so are applications.",
             "PostgresConnectionsRefused",
         ),
         curve(f"max by (target) ({recent('pgheadroom_knock_seconds')})", "answered after"),

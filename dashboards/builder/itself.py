@@ -47,7 +47,7 @@ def version() -> Json:
     """Return what runs."""
     return stat(
         "Version",
-        what_to_do("What runs. More than one version is an update that has not ended.", DOWN),
+        what_to_do("Versions in use. More than one: an update is not finished.", DOWN),
         rows(f"max by (version) ({own('pgheadroom_build_info')})"),
         unit="none",
         field="version",
@@ -60,7 +60,7 @@ def configuration() -> Json:
     return stat(
         "Configuration",
         what_to_do(
-            "Refused: the file was changed, and the daemon goes on with what it had; its log says"
+            "Refused: the new configuration is invalid, and the old one stays in use; the log says"
             " which key is wrong.",
             DOWN,
         ),
@@ -87,12 +87,12 @@ def bugs() -> Json:
 
 
 def alertmanagers() -> Json:
-    """Return whether alerts would arrive."""
+    """Return whether alerts can be delivered."""
     return stat(
         "Alertmanagers",
         what_to_do(
-            "Whether each Alertmanager took the newest post; one is sent on every beat, so a way"
-            " that is blocked shows before it is needed. Look at its address and at the log.",
+            "Whether each Alertmanager accepted the newest post. The daemon posts regularly even if"
+            " no alert fires, so a broken connection shows early. Check its address and the log.",
             DOWN,
         ),
         now(f"min({own('pgheadroom_alertmanager_up')})", "reached"),
@@ -125,8 +125,8 @@ def duration() -> Json:
     return lines(
         "Duration of a sample: the ten slowest",
         what_to_do(
-            "How long the daemon waited for its newest sample. When it comes near the interval,"
-            " the server or the way to it is slow, or very many sessions are open.",
+            "How long the daemon waited for its newest sample. If that is close to the interval,"
+            " the server or the network is slow, or very many sessions are open.",
             BLIND,
         ),
         curve(
@@ -147,8 +147,8 @@ def age() -> Json:
     return lines(
         "Age of the newest sample: the ten oldest",
         what_to_do(
-            "A second or two, and the scrape interval. A line that climbs is a target that cannot"
-            " be read, or that has left the settings; what is shown of it is as old as this.",
+            "Normally a second or two plus the scrape interval. A line that climbs is a target that"
+            " cannot be read, or was removed from the settings; its figures are as old as this.",
             BLIND,
         ),
         curve(f"{newest} and topk(10, {AGE.format(series, ' @ end()')})", "{{target}}"),
@@ -163,8 +163,8 @@ def failures() -> Json:
     return lines(
         FAILED,
         what_to_do(
-            "Readings that got no sample, by cause, a second, of all targets. `full` is what the"
-            " daemon is there for; the rest is in its way.",
+            "Failed readings per second, by cause, of all targets. `full` is what the daemon is"
+            " made to detect; the other causes are problems to fix.",
             BLIND,
         ),
         curve(
@@ -184,8 +184,8 @@ def knock_failures() -> Json:
     return lines(
         "Refused knocks",
         what_to_do(
-            "Logins that stop at the server's first answer and were refused, by cause, a second, of"
-            " all targets. These servers turn newcomers away.",
+            "Logins that stop at the server's first answer and were refused, per second, by cause,"
+            " of all targets. These servers refuse new clients.",
             "PostgresConnectionsRefused",
         ),
         curve(f"sum by (state) (rate({knocks}[$__rate_interval]))", "{{state}}"),
@@ -201,8 +201,8 @@ def scrape() -> Json:
     return lines(
         "Cost of a scrape",
         what_to_do(
-            "How long Prometheus waits for the page, and how many series are on it. Fewer names of"
-            " applications (max_applications, fold_rules) make it smaller.",
+            "How long Prometheus waits for the page, and how many series it has. Fewer application"
+            " names (max_applications, fold_rules) make it smaller.",
             DOWN,
         ),
         curve(f"max by (instance) ({own('scrape_duration_seconds')})", "{{instance}}: time"),
@@ -213,7 +213,7 @@ def scrape() -> Json:
 
 
 def processor() -> Json:
-    """Return the processor's time that it takes."""
+    """Return the CPU time that it takes."""
     seconds = own("process_cpu_seconds_total")
     return lines(
         "Processor",
@@ -233,8 +233,8 @@ def memory() -> Json:
     return lines(
         "Memory",
         what_to_do(
-            "Resident memory. It grows with the number of targets, and then stays: what it"
-            " remembers has a bound. A line that climbs for days is a bug; please report it.",
+            "Resident memory. It grows with the number of targets and then stays level, because"
+            " history is bounded. A line that climbs for days is a bug; please report it.",
             DOWN,
         ),
         curve(f"max by (instance) ({own('process_resident_memory_bytes')})", "{{instance}}"),
@@ -247,10 +247,10 @@ def connections() -> Json:
     """Return how many connections it holds."""
     mine = of_many("pgheadroom_connections", application_name="pgheadroom")
     return lines(
-        "Connections that it holds",
+        "Connections held",
         what_to_do(
-            "Its own sessions on the server where it has most, which is one for each daemon, and on"
-            " all of them. More for long is against its promise; please report it.",
+            "Its own sessions on the server where it has most (normally one for each daemon), and"
+            " on all servers. More for a long time is a bug; please report it.",
             "PostgresConnectionsLow",
         ),
         curve(
@@ -275,8 +275,8 @@ def sends() -> Json:
     return lines(
         "Posts to Alertmanagers",
         what_to_do(
-            "Posts a second, by how they ended. Errors: alerts do not arrive by this way; rules of"
-            " Prometheus still tell them.",
+            "Posts per second, by outcome. Errors: the daemon's alerts do not arrive; those of the"
+            " Prometheus rules still do.",
             DOWN,
         ),
         curve(
@@ -293,13 +293,13 @@ def sends() -> Json:
 
 
 def saves() -> Json:
-    """Return how what is known is saved."""
+    """Return how snapshots are saved."""
     saved = own("pgheadroom_state_saves_total")
     return lines(
         "State saved",
         what_to_do(
-            "Files a second that were written so that a restart forgets nothing, by how that ended."
-            " Errors: the directory is full or not writable; the log says which.",
+            "Snapshots written per second, by outcome. They let a restart continue with the"
+            " history. Errors: the directory is full or not writable; the log says which.",
             DOWN,
         ),
         curve(f"sum by (outcome) (rate({saved}[$__rate_interval]))", "{{outcome}}"),
@@ -310,12 +310,12 @@ def saves() -> Json:
 
 
 def names() -> Json:
-    """Return how names of applications are kept few."""
+    """Return how the number of application names is limited."""
     return lines(
-        "Names of applications that were folded",
+        "Folded application names",
         what_to_do(
-            "Names that hold a pod's hash or the like and were folded into another, and names that"
-            " were too many and are summed in `other`. Many in other: add a fold rule.",
+            "Names with a pod hash or similar that were folded into another name, and names beyond"
+            " the limit that are summed in `other`. Many in other: add a fold rule.",
             DOWN,
         ),
         curve(f"max({of_many('pgheadroom_application_names_folded')})", "folded, at most"),
@@ -360,7 +360,7 @@ def itself() -> Json:
             (8, [(12, failures()), (12, knock_failures())]),
             "What does it cost?",
             (8, [(6, processor()), (6, memory()), (6, connections()), (6, scrape())]),
-            "Do its alerts arrive, and what does it remember?",
+            "Delivery of alerts, and saved snapshots",
             (7, [(8, sends()), (8, saves()), (8, names())]),
         ],
     )

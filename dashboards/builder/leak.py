@@ -58,8 +58,8 @@ def connections() -> Json:
     return stat(
         "Connections",
         what_to_do(
-            "Connections of this application, and their share of the slots of ordinary roles. Is"
-            " it more than pool size times processes? Then something opens more pools.",
+            "Connections of this application, and their share of the ordinary slots. If it is more"
+            " than pool size times processes, something opens more pools.",
             RUNBOOK,
         ),
         now(_count(ITS), "connections"),
@@ -76,8 +76,8 @@ def growing() -> Json:
     return stat(
         "Growth a minute",
         what_to_do(
-            "Connections more each minute, below 0 if it gives back. What stays above 0 reaches the"
-            " limit: stop the newest deploy or restart the application.",
+            "Additional connections per minute, below 0 if it releases some. If it stays above 0 it"
+            " reaches the limit: stop the newest deploy or restart the application.",
             RUNBOOK,
         ),
         now(_growth(), "a minute"),
@@ -92,8 +92,8 @@ def verdict() -> Json:
     return stat(
         "Verdict",
         what_to_do(
-            "What its curve looks like over hours and days: a leak climbs and does not come back; a"
-            " storm takes many within a minute; stable, sawtooth and shrinking are well.",
+            "The shape of its curve over hours and days: climbing is a leak that does not come"
+            " back; a storm takes many within a minute; stable, sawtooth and shrinking are fine.",
             RUNBOOK,
         ),
         rows(f"max by (verdict) ({of_one('pgheadroom_application_verdict', ITS)} == 1)"),
@@ -109,8 +109,8 @@ def climbing() -> Json:
     return stat(
         "Climbing for",
         what_to_do(
-            "For how long it has climbed without coming back, at least; what is younger than an"
-            " hour is told by the growth and the verdict. What was deployed then?",
+            "For how long, at least, it has climbed without coming back; for less than an hour see"
+            " the growth and the verdict. What was deployed when it began?",
             RUNBOOK,
         ),
         now(f"max({seconds})", "climbing"),
@@ -128,7 +128,7 @@ def oldest_now() -> Json:
         "Oldest connection",
         what_to_do(
             "As old as the oldest of its processes, if it keeps its connections. Much younger: the"
-            " pool renews them; much older: somebody forgot one.",
+            " pool renews them; much older: one was forgotten.",
             RUNBOOK,
         ),
         now(f"max({seconds})", "oldest"),
@@ -143,8 +143,8 @@ def among_others() -> Json:
     return lines(
         AMONG_OTHERS,
         what_to_do(
-            "Its connections, bold, before those of every other application. If they climb"
-            " together it is load or a slow server; if it climbs alone it is a leak.",
+            "Its connections, bold, in front of those of every other application. If all climb"
+            " together it is load or a slow server; if only this one climbs it is a leak.",
             RUNBOOK,
         ),
         curve(_count(OF_OTHERS, "application_name"), "{{application_name}}"),
@@ -164,8 +164,8 @@ def before_and_after() -> Json:
     return lines(
         BEFORE_AND_AFTER,
         what_to_do(
-            "Its connections now, and as they were so long ago (`Before` above). Set that to a time"
-            " before a deploy: if the lines differ in slope, the deploy did it, or mended it.",
+            "Its connections now, and at an earlier time (`Before` above). Set that to a time"
+            " before a deploy: if the slopes differ, the deploy caused the leak, or fixed it.",
             RUNBOOK,
         ),
         curve(ago, "$ago before"),
@@ -183,8 +183,8 @@ def growth_compared() -> Json:
     return lines(
         "Growth a minute, before and after",
         what_to_do(
-            "How fast it grew, now and so long ago. A cure shows as a line that comes back to 0 and"
-            " stays there, whatever the load.",
+            "How fast it grows, now and at the earlier time. After a fix the line comes back to 0"
+            " and stays there under any load.",
             RUNBOOK,
         ),
         curve(_growth(offset=" offset $ago"), "$ago before"),
@@ -207,8 +207,8 @@ def pools() -> Json:
     return lines(
         "Its pools: by database and role",
         what_to_do(
-            "Each colour is one database and role, so as a rule one pool in each process. The one"
-            " that widens is the pool that leaks.",
+            "Each colour is one database and role: usually one pool in each process. The one that"
+            " widens is the pool that leaks.",
             RUNBOOK,
         ),
         curve(f"max by (database, role) ({_POOLS})", "{{database}}, {{role}}"),
@@ -224,8 +224,8 @@ def pool_arithmetic() -> Json:
     return table(
         "Pool arithmetic",
         what_to_do(
-            "Connections now, and the most and the fewest within this time range. Compare with what"
-            " is configured: processes times pool size. What is not explained so is a leak.",
+            "Connections now, and the highest and lowest number within this time range. Compare"
+            " with the configuration: processes times pool size. Anything beyond that is a leak.",
             RUNBOOK,
         ),
         rows(one),
@@ -256,8 +256,8 @@ def by_state() -> Json:
         **states(ITS),
         "title": "Its connections by state",
         "description": what_to_do(
-            "Idle and growing: opened and forgotten, a pool too many. Idle in transaction: a"
-            " transaction that is never ended. Active: load, or queries that have become slow.",
+            "Idle and growing: opened and forgotten, or one pool too many. Idle in transaction: a"
+            " transaction that never ends. Active: load, or queries that have become slow.",
             RUNBOOK,
         ),
     }

@@ -53,7 +53,7 @@ def how_many() -> Json:
         "How many slots are left?",
         what_to_do(
             "Slots that ordinary roles can still take, and the share that is in use. At 0"
-            " applications are refused: stop whoever stands on the right.",
+            " applications are refused: stop the application at the right.",
             "PostgresConnectionsLow",
         ),
         now(free, "left"),
@@ -78,7 +78,7 @@ def for_whom() -> Json:
         "For whom?",
         what_to_do(
             "Slots left for ordinary roles, for members of pg_use_reserved_connections, and for"
-            " superusers. Where ordinary has 0 and superuser has not, you still get in: do it now.",
+            " superusers. If ordinary is 0 and superuser is not, you can still log in: do it now.",
             "PostgresReservedSlotsInUse",
         ),
         now(f"min by (tier) ({of_one('pgheadroom_slots_free')})", "{{tier}}"),
@@ -92,8 +92,8 @@ def until_when() -> Json:
     return stat(
         "Until when?",
         what_to_do(
-            "When the last ordinary slot goes if growth goes on as it does. Below an hour it pages;"
-            " find who grows and stop that before it is 0.",
+            "When the last ordinary slot goes at the present growth. Below an hour it pages: find"
+            " the application that grows and stop it before this is 0.",
             "PostgresConnectionsExhaustionImminent",
         ),
         now(f"clamp_max({LEFT}, {FOREVER:.0f})", "time left"),
@@ -109,8 +109,8 @@ def state() -> Json:
     return stat(
         "Newest reading",
         what_to_do(
-            "How the newest reading ended. If it is not ok, everything here is the last that was"
-            " known; find out why the daemon does not get in.",
+            "Outcome of the newest reading. If it is not ok, all figures here are the last known"
+            " ones; find out why the daemon cannot log in.",
             "PostgresHeadroomUnknown",
         ),
         rows(f"max by (state) ({of_one('pgheadroom_target_state')} == 1)"),
@@ -156,9 +156,8 @@ def who() -> Json:
     return table(
         "Who takes them?",
         what_to_do(
-            "The applications with most connections, and those that grow or climb most: by how much"
-            " they grow a minute, and what their curve looks like. Follow the name of one that"
-            " climbs or storms.",
+            "The applications with most connections, and those that grow or climb most: their"
+            " growth per minute, and the shape of their curve. Open the one that climbs or storms.",
             "PostgresApplicationLeaking",
         ),
         rows(most),
@@ -225,8 +224,8 @@ def used_against_limits() -> Json:
         AGAINST_LIMITS,
         what_to_do(
             "Slots in use, and faint the peaks between scrapes. The band is the reserve: in it,"
-            " ordinary roles are refused. Dashed is the forecast: straight to the limit at the time"
-            " that is foreseen, flat while none is. If it meets the limit, find who grows.",
+            " ordinary roles are refused. Dashed is the forecast: straight to the limit at the"
+            " forecast time, flat without a forecast. If it meets the limit, find who grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
         *_limits(),
@@ -276,10 +275,10 @@ def if_it_goes_on() -> Json:
         ("in 3 days", 259200),
     )
     return bars(
-        "If it goes on",
+        "At the present growth",
         what_to_do(
-            "The forecast: the share of the ordinary slots that will be in use if growth goes on as"
-            " the daemon foresees it. Where a bar is full, applications are refused by then.",
+            "The forecast: the share of the ordinary slots that will be in use at the present"
+            " growth. If a bar is full, applications are refused by then.",
             "PostgresConnectionsExhaustionExpected",
         ),
         *(
@@ -311,8 +310,8 @@ def server() -> Json:
         annotations=frame.alerts(
             parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
         ),
-        # A little of the future, for the forecast. Not more: Prometheus gives a figure for five
-        # minutes, so that what is told of the moment is told at the range's end too.
+        # A little of the future, for the forecast. Not more: Prometheus repeats a value for five
+        # minutes, so current values still show at the end of the range.
         time=("now-1h", "now+4m"),
         links=[
             frame.ahead("A day ahead", frame.SERVER, "now-1d", "now+1d"),

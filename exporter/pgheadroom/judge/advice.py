@@ -16,12 +16,12 @@ _OF_ALERT: dict[AlertName, str] = {
     " end idle sessions of it. Do not restart PostgreSQL: the same pools fill it again.",
     AlertName.IMMINENT: "Look at {who} now, while there are slots left to log in with: roll its"
     " last deploy back, scale it down, or end its idle sessions.",
-    AlertName.EXPECTED: "Nothing burns: find out today why {who} takes connections and does not"
+    AlertName.EXPECTED: "Not urgent: find out today why {who} takes connections and does not"
     " give them back.",
     AlertName.LOW: "Look who holds the slots, and make the pool of {who} smaller, before the next"
     " deploy needs room for two.",
     AlertName.REFUSED: "Try to log in yourself, from where the applications run: the answer says"
-    " who turns them away.",
+    " who refuses them.",
     AlertName.RESERVE: "Ordinary roles are refused already. Log in while a reserved slot is left,"
     " and stop {who} from growing.",
     AlertName.LOGINS: "Find out what logins wait for: the lookup of a host or an account, a lock on"
@@ -30,7 +30,7 @@ _OF_ALERT: dict[AlertName, str] = {
     " LIMIT if the slots allow it.",
     AlertName.DATABASE: "Make the pools that use {about} smaller, or raise the database's"
     " CONNECTION LIMIT if the slots allow it.",
-    AlertName.LEAKING: "Nothing burns: count the pools that {who} opens. There should be one in"
+    AlertName.LEAKING: "Not urgent: count the pools that {who} opens. There should be one in"
     " each process, closed when the process ends.",
 }
 
@@ -54,7 +54,8 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
     Outcome.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
     " and its processor free, and at firewalls.",
-    Outcome.HOST_UNKNOWN: "The host's name is not known: check DNS and the connection string.",
+    Outcome.HOST_UNKNOWN: "The host's name cannot be resolved: check DNS and the connection"
+    " string.",
     Outcome.UNREACHABLE: "Nothing listens there: check host and port, whether PostgreSQL runs, and"
     " firewalls.",
 }

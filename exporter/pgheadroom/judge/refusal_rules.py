@@ -41,9 +41,9 @@ def _refused_canary(state: State) -> Iterator[Finding]:
     over_a_limit = login.outcome in _OVER_A_LIMIT
     if not over_a_limit and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
-    words = f"The canary, which logs in as applications do, was not let in on {state.target}"
+    words = f"The canary, which logs in as applications do, was not let in by {state.target}"
     words += f": {login.outcome}" + (f" ({login.detail})" if login.detail else "")
-    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
+    words += ", although the open session works." if state.outcome is Outcome.OK else "."
     hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
@@ -55,9 +55,9 @@ def _refused_knock(state: State) -> Iterator[Finding]:
     turned_away = knock.outcome in _TURNED_AWAY
     if not turned_away and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
-    words = f"A login that has just been tried on {state.target} was turned away"
+    words = f"A new login to {state.target} was refused"
     words += f" ({knock.detail or knock.outcome})"
-    words += ", whatever SQL says." if state.outcome is Outcome.OK else "."
+    words += ", although the open session works." if state.outcome is Outcome.OK else "."
     hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 

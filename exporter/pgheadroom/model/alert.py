@@ -59,15 +59,15 @@ SEVERITIES: dict[AlertName, tuple[Severity, ...]] = {
 SUMMARIES: dict[AlertName, str] = {
     AlertName.EXHAUSTED: "No connection slot is left for applications.",
     AlertName.IMMINENT: "The last connection slot for applications is about to go.",
-    AlertName.EXPECTED: "Connection slots will run out if they go on like this.",
+    AlertName.EXPECTED: "Connection slots will run out at the present growth.",
     AlertName.LOW: "Few connection slots are left for applications.",
-    AlertName.REFUSED: "The server turns new connections away.",
+    AlertName.REFUSED: "The server refuses new connections.",
     AlertName.RESERVE: "Reserved connection slots are in use.",
     AlertName.LOGINS: "Logins hold connection slots and do not finish.",
     AlertName.ROLE: "A role's CONNECTION LIMIT is nearly or fully used.",
     AlertName.DATABASE: "A database's CONNECTION LIMIT is nearly or fully used.",
     AlertName.LEAKING: "An application takes connections and does not give them back.",
-    AlertName.UNKNOWN: "Nobody knows how many connection slots are left.",
+    AlertName.UNKNOWN: "The number of free connection slots is unknown.",
 }
 """One sentence each, the same whatever the figures are; those are in the description."""
 

@@ -188,7 +188,7 @@ def test_a_knock_that_is_turned_away_tells_at_once_whatever_sql_says() -> None:
     assert watch.sees(knock(1, FULL, "sorry")) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
-    assert "turned away (sorry), whatever SQL says" in alert.description
+    assert "was refused (sorry), although the open session works" in alert.description
     assert watch.sees(knock(2, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
     assert watch.sees(knock(2 + RESOLVE, Outcome.OK)) == []
 
@@ -226,7 +226,7 @@ def test_a_canary_that_is_turned_away_is_proof(outcome: Outcome) -> None:
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "The canary" in alert.description
-    assert f"{outcome} (remaining slots), whatever SQL says" in alert.description
+    assert f"{outcome} (remaining slots), although the open session works" in alert.description
     assert watch.over([knock(9, Outcome.OK), calm(9 + RESOLVE)]) != []
     assert watch.sees(visit(10 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
     assert watch.sees(visit(10 + 2 * RESOLVE, Outcome.OK)) == []
@@ -238,7 +238,7 @@ def test_a_canary_tells_when_nothing_else_does() -> None:
     assert watch.sees(visit(1, Outcome.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
-    assert "whatever SQL says" not in alert.description
+    assert "although the open session works" not in alert.description
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ export function legend(list, slots) {
     ["hidden", "Logins under way", sizes.hidden, "hold a slot already"],
     ["free", "Free", sizes.free, `of ${slots.limit.ordinary} for ordinary roles`],
     ["reserve", "Reserve", sizes.reserve, kept.join(", ")],
-    ["eaten", "Reserve in use", sizes.eaten, "ordinary roles are turned away"],
+    ["eaten", "Reserve in use", sizes.eaten, "ordinary roles are refused"],
   ].filter(([kind, , size]) => size > 0 || !["hidden", "eaten"].includes(kind));
   keyed(
     list,

@@ -103,7 +103,7 @@ const SIGNS = {
 // Until when there are slots for ordinary roles: a short answer, and what it rests on.
 export function until(view) {
   const forecast = view.forecast;
-  if (isFull(view)) return ["none is left", "ordinary roles are turned away"];
+  if (isFull(view)) return ["none is left", "ordinary roles are refused"];
   if (isBlind(view)) return ["unknown", ""];
   if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
   if (view.standing !== "running_out") {

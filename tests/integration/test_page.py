@@ -224,7 +224,9 @@ def test_a_lost_daemon_is_noticed(
         daemon.stop(number)
     expect(lost).to_be_visible(timeout=5000)
     expect(lost).to_have_text(
-        re.compile(r"^Lost the daemon since \d\d:\d\d:\d\d\. The figures are as of then\.$")
+        re.compile(
+            r"^No connection to the daemon since \d\d:\d\d:\d\d\. The figures are as of then\.$"
+        )
     )
     expect(page).to_have_title(re.compile(r"^LOST · "))
     expect(page.locator("body")).to_contain_class("is-lost")
@@ -356,8 +358,8 @@ def test_a_reader_finds_what_there_is(
           - paragraph: Nothing to do.
         - region "Slots now":
           - meter "Slots in use"
-        - region "How it went":
-          - group "Stretch of time to show":
+        - region "History":
+          - group "Time range to show":
             - radio "5 min"
             - radio "15 min"
             - radio "1 h" [checked]

@@ -111,7 +111,7 @@ def _slots(state: State, slots: Slots) -> Table:
     table.add_row("used", *(str(slots.used) for _ in Tier))
     table.add_row("free", *(Text(str(free_for(state, tier)), "bold") for tier in Tier))
     if slots.hidden:
-        table.add_row("logins under way", *(str(slots.hidden) for _ in Tier))
+        table.add_row("logins in progress", *(str(slots.hidden) for _ in Tier))
     if slots.reserved_used:
         table.add_row("reserved slots in use", str(slots.reserved_used), style="bold red")
     return table

@@ -202,14 +202,14 @@ def _foremost_words(evaluation: Evaluation) -> Words:
         return _come_true(evaluation)
     words = _how(evaluation, first.forecast)
     if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
-        words += f" As it goes on now, the last goes in {duration(soonest.seconds)}."
+        words += f" At the present growth, the last goes in {duration(soonest.seconds)}."
     return _blaming(evaluation, words, first)
 
 
 def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:
     words = _how(evaluation, forecast)
     if forecast.pattern in _AT_A_PACE:
-        pace = "As it goes on now"
+        pace = "At the present growth"
         if forecast is not evaluation.state.usage.forecasts[0]:
             pace = f"At the pace of the last {_since(evaluation, forecast)}"
         words += f" {pace}, the last goes in {duration(forecast.seconds)}."
@@ -221,7 +221,9 @@ def _how(evaluation: Evaluation, forecast: Forecast) -> str:
     if forecast.pattern in _AT_A_PACE:
         return f"{words}."
     if forecast.pattern is Pattern.JUMPS:
-        return f"{words}; use goes up in jumps of {forecast.slots:.0f}, and one more does not fit."
+        return (
+            f"{words}; usage goes up in jumps of {forecast.slots:.0f}, and one more does not fit."
+        )
     words += (
         f"; use peaks about every {duration(forecast.period)}, each time {forecast.slots:.0f}"
         f" higher, last at {forecast.reached}"

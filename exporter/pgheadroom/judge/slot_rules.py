@@ -102,7 +102,7 @@ def logins(evaluation: Evaluation) -> Iterator[Finding]:
     if not under_way:
         return
     words = (
-        f"{evaluation.state.target}: {under_way} logins are under way; each holds one of the"
+        f"{evaluation.state.target}: {under_way} logins are in progress; each holds one of the"
         f" {evaluation.limit} ordinary slots already."
     )
     for severity, ratio in (

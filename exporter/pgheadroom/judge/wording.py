@@ -15,7 +15,7 @@ def slots(main: Capacity) -> str:
     """Return how many ordinary slots are free, of how many, and what else is known of them."""
     words = f"{main.free} of {main.limit} ordinary slots are free"
     if main.logins:
-        words += f", {main.logins} are held by logins under way"
+        words += f", {main.logins} are held by logins in progress"
     return words
 
 

@@ -1,1 +1,1 @@
-"""Shows a target on a terminal: State, time and size in, lines out."""
+"""Draws one target on a terminal, for `top`."""

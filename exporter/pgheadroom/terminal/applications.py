@@ -19,11 +19,11 @@ from pgheadroom.text import escaped
 _LOOKS = {Verdict.STORM: "bold red", Verdict.CLIMBING: "yellow", Verdict.SAWTOOTH: "cyan"}
 _SHORT = {"idle in transaction": "in tx", "idle in transaction (aborted)": "failed tx"}
 _NAME = 16
-"""Cells that a name has at least."""
+"""Least width of a name, in cells."""
 
 
 class Order(enum.StrEnum):
-    """By what applications are sorted."""
+    """What applications are sorted by."""
 
     CONNECTIONS = "connections"
     GROWTH = "growth"
@@ -40,7 +40,7 @@ class _Row(NamedTuple):
 
 
 class _Widths(NamedTuple):
-    """Cells of each column; 0 if it is left out."""
+    """Width of each column in cells; 0 leaves the column out."""
 
     name: int
     bar: int
@@ -49,7 +49,7 @@ class _Widths(NamedTuple):
 
 
 def table(state: State, width: int, order: Order) -> list[Text]:
-    """Return a head, and a row for each application; empty when nothing is known of them."""
+    """Return a head and a row for each application of *state*; empty before the first sample."""
     if state.sample is None:
         return []
     limit = state.usage.limit
@@ -92,9 +92,9 @@ def _sorted(rows: list[_Row], order: Order) -> list[_Row]:
 
 
 def _widths(rows: list[_Row], width: int) -> _Widths:
-    """Share *width* out: the figures first, then names, then what is nice to have."""
+    """Divide *width* into columns: figures first, then names, then age, bar and states."""
     longest = max((cell_len(row.name) for row in rows), default=0)
-    # Connections, growth and verdict, with the blanks between.
+    # Connections, growth and verdict, with the blanks in between.
     room = width - len("  conns  per min  shrinking")
     oldest = len("   oldest") if room >= _NAME + 9 else 0
     room -= oldest
@@ -108,7 +108,7 @@ def _widths(rows: list[_Row], width: int) -> _Widths:
 def _columns(  # noqa: PLR0913, PLR0917 - the columns
     widths: _Widths, name: str, connections: str, bar: str, states: str, growth: str, verdict: str
 ) -> str:
-    """Return the cells of a row side by side, all but the last."""
+    """Return the cells of a row as one line, without the last column."""
     line = f"{_cell(name, widths.name)}  {connections:>5}"
     line += f"  {bar:{widths.bar}}" if widths.bar else ""
     line += f"  {_cell(states, widths.states)}" if widths.states else ""
@@ -128,13 +128,13 @@ def _line(row: _Row, limit: int, widths: _Widths) -> Text:
 
 
 def _signed(per_minute: float) -> str:
-    """Return it with its sign, and a digit behind the point when it is small."""
-    rounded = round(per_minute, 1 if abs(per_minute) < 10 else None)  # noqa: PLR2004 - two digits tell enough
+    """Return *per_minute* with its sign, and one decimal below 10."""
+    rounded = round(per_minute, 1 if abs(per_minute) < 10 else None)  # noqa: PLR2004 - two digits are enough
     return f"{rounded:+g}" if rounded else "0"
 
 
 def _cell(words: str, width: int) -> str:
-    """Return *words* in exactly *width* cells; a cut is marked."""
+    """Return *words* padded or cut to *width* cells; a cut ends in an ellipsis."""
     if cell_len(words) > width:
         return set_cell_size(words, max(0, width - 1)) + "…"
     return set_cell_size(words, width)

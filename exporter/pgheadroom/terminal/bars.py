@@ -1,4 +1,4 @@
-"""Draws slots in characters: a bar of who holds them, and a curve of use."""
+"""Draws bars and curves of block characters: slots by kind, and usage over time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pgheadroom.forecast.history import History
 from pgheadroom.model.slots import Slots, Tier
 
 USED, HIDDEN, FREE, RESERVE = "█", "▓", "░", "▒"
-"""What the bar is made of; told apart without colour, too."""
+"""The parts of the bar; they differ without colour, too."""
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
 
 def bar(slots: Slots, free: int, width: int, style: str) -> Text:
-    """Return *slots* as a bar of *width* cells, of which *free* can be had by ordinary roles.
+    """Return *slots* as a bar of *width* cells; *free* is the number of free ordinary slots.
 
-    What is used is in *style*. Whatever there is any of has a cell at least.
+    Used slots are in *style*. A part that is not 0 has at least one cell.
     """
-    # A server that refuses us has given away what was free in the last sample, unseen.
+    # While the server refuses us, slots that were free in the last sample are in use by now.
     unseen = slots.hidden + max(0, slots.free(Tier.ORDINARY) - free)
     reserve = max(0, slots.limits.max_connections - slots.visible - unseen - free)
     parts = (
@@ -44,10 +44,10 @@ def share(part: int, whole: int, width: int) -> str:
 
 
 def _shares(counts: Sequence[int], width: int) -> list[int]:
-    """Divide *width* cells by *counts*, at least one for each that is not 0 as far as they go."""
+    """Divide *width* cells in proportion to *counts*; each that is not 0 gets at least one."""
     whole = max(1, sum(counts))
     cells = [max(1, count * width // whole) if count else 0 for count in counts]
-    # What is left over, or too much, is the business of the largest.
+    # The largest part takes the rounding error.
     largest = max(range(len(counts)), key=counts.__getitem__)
     cells[largest] = max(0, cells[largest] + width - sum(cells))
     return cells
@@ -56,13 +56,14 @@ def _shares(counts: Sequence[int], width: int) -> list[int]:
 def curve(
     history: History, now: float, seconds: float, limit: int, size: tuple[int, int]
 ) -> list[str]:
-    """Return use in the last *seconds* as rows of blocks, the highest in each column, oldest first.
+    """Return usage of the last *seconds* before *now* as rows of blocks, oldest column first.
 
-    *size* is columns and rows; the topmost row ends at *limit*. Where nothing is known, blank.
+    A column shows its highest usage, and is blank without samples. *size* is columns and rows; the
+    top of the first row is *limit*.
     """
     columns, rows = size
     step = seconds / columns
-    # Columns end at fixed times: else the curve would shiver as time goes by.
+    # Columns end at fixed times, so that the curve does not flicker as time passes.
     end = math.ceil(now / step) * step
     highest = [_highest(history, end - (columns - n) * step, step) for n in range(columns)]
     top = len(_LEVELS) - 1
@@ -78,7 +79,7 @@ def curve(
 
 
 def _highest(history: History, start: float, width: float) -> int | None:
-    """Return the highest use from *start* for *width* seconds; None if nothing is known of it."""
+    """Return the highest usage from *start* for *width* seconds; None without samples."""
     for number, rung in enumerate(history.rungs):
         if rung and rung[0].nth << number < start + width:
             first, end = int(start) >> number, math.ceil(start + width)

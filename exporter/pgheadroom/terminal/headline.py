@@ -1,7 +1,4 @@
-"""Writes the top of the screen: slots left, for whom, until when, and who takes them.
-
-What a person reads who has one second.
-"""
+"""Writes the headline of `top`: slots left, until when, and which application takes them."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
 
 
 def title(state: State, now: float, width: int) -> Text:
-    """Return which target it is, how it stands, and what time it is."""
+    """Return the title line: target, server, state, and time, in *width* cells."""
     line = Text.assemble((escaped(state.target), "bold"))
     if state.sample is not None:
         server = state.sample.facts.server
@@ -40,7 +37,7 @@ def title(state: State, now: float, width: int) -> Text:
 
 
 def headline(state: State, now: float, width: int) -> list[Text]:
-    """Say how many slots are left, until when, and who takes them."""
+    """Return lines that say how many slots are left, until when, and who takes them."""
     style = _LOUD.get(severity(state), "reverse")
     stands = standing(state)
     if state.sample is None:
@@ -62,9 +59,9 @@ def headline(state: State, now: float, width: int) -> list[Text]:
 
 _UNTIL = {
     Standing.FULL: "applications are refused",
-    Standing.BLIND: "nobody knows what is left",
-    Standing.WAITING: "nobody knows what is left",
-    Standing.CLIMBING: "no end foreseen yet",
+    Standing.BLIND: "current number unknown",
+    Standing.WAITING: "current number unknown",
+    Standing.CLIMBING: "no forecast yet",
     Standing.WELL: "no end in sight",
 }
 
@@ -77,15 +74,15 @@ def _until_when(state: State, now: float) -> str:
     if stands is Standing.ALARMED:
         return f"no forecast, but {by_urgency(state.alerts)[0].name} fires"
     if stands is Standing.FULL and state.outcome is not Outcome.OK:
-        return "none to be had"
+        return "logins are refused"
     return _UNTIL[stands]
 
 
 def _who(state: State) -> str:
-    """Say who takes slots: who grew most over what is foreseen, or of late; else who holds most."""
+    """Return which application takes slots: the one that grew most; if none grew, holds most."""
     who = taker(state)
     if who is None:
-        return "nobody holds any"
+        return "no application holds any"
     name = escaped(who.application_name)
     if not who.took:
         return f"{name} holds most: {who.holds}"
@@ -94,7 +91,7 @@ def _who(state: State) -> str:
 
 
 def tiers(state: State) -> list[Text]:
-    """Say for whom slots are left."""
+    """Return a line of free slots by tier; empty before the first sample."""
     if state.sample is None:
         return []
     free = {tier: str(free_for(state, tier)) for tier in Tier}

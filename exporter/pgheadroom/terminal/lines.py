@@ -10,16 +10,13 @@ from pgheadroom.text import escaped
 
 
 def wrapped(words: str, width: int, most: int, style: str = "") -> list[Text]:
-    """Return *words*, escaped, as at most *most* lines of *width* cells; a cut is marked.
-
-    There is a line at least.
-    """
+    """Return *words*, escaped, as 1 to *most* lines of *width* cells; a cut ends in an ellipsis."""
     lines = textwrap.wrap(escaped(words), max(1, width), max_lines=most, placeholder=" …")
     return [Text(line, style) for line in lines] or [Text()]
 
 
 def fitted(line: Text, width: int) -> Text:
-    """Return *line* cut to *width* cells, on one line whatever happens."""
+    """Return *line* as a single line, cut to *width* cells."""
     line = line.copy()
     line.no_wrap = True
     line.truncate(width, overflow="ellipsis")
@@ -27,7 +24,7 @@ def fitted(line: Text, width: int) -> Text:
 
 
 def cut(rows: list[Text], most: int) -> list[Text]:
-    """Return at most *most* of *rows*; the last one then says how many more there are."""
+    """Return at most *most* of *rows*; if some are cut, the last row says how many."""
     if len(rows) <= most:
         return rows
     if most <= 0:

@@ -1,7 +1,7 @@
 """Composes the screen of `top`: one target, on a terminal of a given size.
 
-Pure: state, time and size in, lines out. Every name is foreign text: it becomes a rich
-`Text`, in which no markup counts, and what cannot be printed is escaped.
+Pure: state, time and size in, lines out. Clients choose names, so a name becomes a rich `Text`,
+in which markup has no effect, and unprintable characters are escaped.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _CURVE_SECONDS = 300.0
 _STALE_SECONDS = 5.0
 _TENTHS_BELOW_SECONDS = 0.01
 _LEAST_ROWS = 4
-"""Rows that the table of applications keeps, its head included, as far as there are any."""
+"""Rows that the table of applications keeps, including its head, if it has that many."""
 _LOOKS = {"critical": "bold red", "warning": "yellow", "unknown": "magenta", "ok": "green"}
 _TO_DO = "▶ "
 _APART = ("gauge", "curve", "alerts")
-"""Sections that have an empty line behind them where there is room."""
+"""Sections that are followed by an empty line if there is room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How it is to be shown."""
+    """Size of the screen, and what the user chose."""
 
     width: int = 80
     height: int = 24
@@ -46,7 +46,7 @@ class Look:
 
 
 def screen(state: State, now: float, look: Look) -> Group:
-    """Return what is known of the target at *now*, seconds since the epoch, as lines that fit."""
+    """Return *state* at *now*, in seconds since the epoch, as lines that fit *look*."""
     rows = table(state, look.width, look.order)
     sections = {
         "title": [title(state, now, look.width)],
@@ -60,7 +60,7 @@ def screen(state: State, now: float, look: Look) -> Group:
         "foot": [_foot(state, now, look)],
     }
     least_rows = min(len(rows), _LEAST_ROWS)
-    # The most dispensable go first, until the table has room.
+    # Sections are dropped in this order until the table has room.
     for name in ("limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
         if look.height - sum(map(len, sections.values())) >= least_rows:
             break
@@ -88,7 +88,7 @@ def _gauge(state: State, look: Look) -> list[Text]:
     legend = Text.assemble((bars.USED, style), f" used {slots.visible}  ")
     if slots.hidden:
         legend.append_text(
-            Text.assemble((bars.HIDDEN, style), f" logins under way {slots.hidden}  ")
+            Text.assemble((bars.HIDDEN, style), f" logins in progress {slots.hidden}  ")
         )
     legend.append_text(Text.assemble((bars.FREE, "green"), f" free {free}  "))
     legend.append_text(Text.assemble((bars.RESERVE, "dim"), f" reserve {reserve}"))
@@ -99,7 +99,7 @@ def _gauge(state: State, look: Look) -> list[Text]:
 
 
 def _curve(state: State, now: float, look: Look) -> list[Text]:
-    """Return use in the last minutes, and a label at the left for where it ends."""
+    """Return usage of the last minutes as a curve, with labels at the left."""
     if state.sample is None:
         return []
     limit = state.usage.limit
@@ -116,12 +116,12 @@ def _curve(state: State, now: float, look: Look) -> list[Text]:
 
 
 def _trouble(state: State, now: float, look: Look) -> list[Text]:
-    """Say why nothing new is seen, and how old what is shown is."""
+    """Return why there is no new sample, and how old the figures are; else what is estimated."""
     if state.outcome in (None, Outcome.OK) and not _stale(state, now):
         return _estimates(state)
     words = escaped(f"{state.outcome}: {state.detail}") if state.detail else str(state.outcome)
     if state.outcome is Outcome.OK:
-        words = "no news from the server"
+        words = "no new sample"
     if state.sample is not None:
         age = duration(round(max(0.0, now - state.sample.at)))
         words += f"; figures are of {moment(state.sample.at)[-8:]}, {age} ago"
@@ -141,7 +141,7 @@ def _stale(state: State, now: float) -> bool:
 
 
 def _alerts(state: State, now: float, look: Look) -> list[Text]:
-    """Say what fires, the worst in full, and what to do first."""
+    """Return what to do first and the alerts that fire, the most urgent with its description."""
     alerts = by_urgency(state.alerts)
     lines = wrapped(f"{_TO_DO}{to_do(state)}", look.width, 3)
     lines[0].stylize("bold", 0, len(_TO_DO))
@@ -172,7 +172,7 @@ def _alert(alert: Alert, now: float) -> Text:
 
 
 def _limits(state: State) -> list[Text]:
-    """Say how much is used of the limits that roles and databases have, the tightest first."""
+    """Return a line of role and database limits in use, the fullest first."""
     if state.sample is None:
         return []
     uses = sorted(state.sample.others, key=lambda use: -use.used / max(1, use.limit or 1))

@@ -1,4 +1,4 @@
-"""Takes over a terminal for a screen with keys, and gives it back as it was."""
+"""Takes over the terminal for a full screen with keys, and restores it afterwards."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 _MOST_BYTES = 1024
-# An arrow, a function key, the mouse: they end in letters that were not pressed.
+# Arrows, function keys and the mouse send sequences that end in letters: those are not keys.
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~])?")
 
-# What a terminal that does not speak UTF-8 shows in place of what we draw with.
+# Replacements for our drawing characters on a terminal without UTF-8.
 _STAND_INS = "pgheadroom-stand-ins"
 _ASCII = str.maketrans("█▓░▒▁▂▃▄▅▆▇▶…", "#+./__:::##>~")
 
 
 class Terminal:
-    """The terminal that standard input and output are, as long as we draw on it."""
+    """The terminal on standard input and output, while we draw on it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -46,16 +46,16 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows that it has now."""
+        """Current columns and rows."""
         return self._console.size
 
     def draw(self, renderable: RenderableType) -> None:
-        """Show *renderable* in place of what was shown."""
+        """Show *renderable* on the whole screen."""
         self._live.update(renderable, refresh=True)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Have the screen, and keys as they are pressed; both are given back on every way out."""
+        """Use the full screen, and get keys at once; restore both in every case."""
         try:
             self._take()
             yield
@@ -63,7 +63,7 @@ class Terminal:
             self._give_back()
 
     def suspend(self) -> None:
-        """Stop this process as Ctrl-Z does, the terminal given back; return when it goes on."""
+        """Restore the terminal and stop this process as Ctrl-Z does; return when it continues."""
         self._give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._take()
@@ -71,7 +71,7 @@ class Terminal:
     def listen(self, pressed: Callable[[str], None]) -> None:
         """Call *pressed* with each key from now on, on the running event loop."""
         if self._before is None:
-            return  # keys come from nowhere
+            return  # standard input is not a terminal
         loop, keyboard = asyncio.get_running_loop(), sys.stdin.fileno()
 
         def read() -> None:
@@ -99,8 +99,8 @@ class Terminal:
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
-    """Replace, as an error handler of a codec does, what cannot be encoded: cell by cell."""
-    if not isinstance(error, UnicodeEncodeError):  # of an output, no other kind comes
+    """Return ASCII for characters that cannot be encoded; an error handler of a codec."""
+    if not isinstance(error, UnicodeEncodeError):  # output only raises encoding errors
         raise error
     words = error.object[error.start : error.end].translate(_ASCII)
     return words.encode("ascii", errors="replace").decode("ascii"), error.end

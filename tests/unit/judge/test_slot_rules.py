@@ -291,7 +291,7 @@ def test_logins_that_pile_up_are_told_after_their_hold(hidden: int, fires: list[
     watch.sees(held(10, 20 + hidden, hidden=hidden))
     told = [a for a in watch.state.alerts if a.name is AlertName.LOGINS]
     assert [alert.severity for alert in told] == fires
-    assert all(f"{hidden} logins are under way" in alert.description for alert in told)
+    assert all(f"{hidden} logins are in progress" in alert.description for alert in told)
     gone = 10 + RESOLVE
     watch.over([held(11, 20), held(gone, 20)])
     assert bool(watch.alert(AlertName.LOGINS, WARNING)) == bool(fires)

@@ -92,7 +92,7 @@ def refused(outcome: Outcome, detail: str) -> State:
 def test_a_server_that_refuses_us_is_full_with_its_last_figures() -> None:
     state = refused(Outcome.FULL, "sorry, too many clients already")
     page = shown(state, at(state) + 12)
-    assert "FULL: no slot of 95 is free for applications; none to be had" in page
+    assert "FULL: no slot of 95 is free for applications; logins are refused" in page
     assert "full: sorry, too many clients already; figures are of 00:00:59, 12 s ago" in page
     assert "free for applications 0, pg_use_reserved_connections 0, superusers 0" in page
     assert f"{bars.FREE}{bars.FREE}" not in page
@@ -103,7 +103,7 @@ def test_a_server_that_is_gone() -> None:
     state = refused(Outcome.UNREACHABLE, "connection refused")
     page = shown(state, at(state) + 90)
     assert "Last known: 8" in page
-    assert "nobody knows what is left" in page
+    assert "current number unknown" in page
     assert "unreachable: connection refused; figures are of 00:00:59, 1 min 30" in page
     assert "sample 1 min 30 s old (2.0 ms)" in page
 
@@ -111,7 +111,7 @@ def test_a_server_that_is_gone() -> None:
 def test_no_news_although_nothing_failed_is_told_too() -> None:
     """A daemon of ours that hangs must not look like a calm server."""
     state = looked(CALM, 60)
-    assert "no news from the server; figures are of" in shown(state, at(state) + 6)
+    assert "no new sample; figures are of" in shown(state, at(state) + 6)
     assert "no news" not in shown(state, at(state) + 4)
 
 

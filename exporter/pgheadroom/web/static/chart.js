@@ -1,4 +1,4 @@
-// How did use go against the limits, and where does it go? Drawn with uPlot, see uplot.LICENSE.
+// Draws usage against the limits, and the forecast, with uPlot (see uplot.LICENSE).
 
 import { say } from "./dom.js";
 import { clock } from "./words.js";
@@ -27,23 +27,23 @@ export class Chart {
       const now = box.clientWidth;
       if (now && now !== this.#plot.width) this.#plot.setSize({ width: now, height: height(now) });
     }).observe(box);
-    // Its colours are those of the page, in light, dark and on paper.
+    // Redraws in the colours of the page: light, dark, or on paper.
     for (const query of ["(prefers-color-scheme: dark)", "print"]) {
       matchMedia(query).addEventListener("change", () => this.#plot.redraw(true, true));
     }
   }
 
-  // Shows the stretches of `history` since `from`, up to `now`, and what is foretold for after it.
+  // Shows the buckets of `history` from `from` to `now`, and the forecast after that.
   show(history, view, from, now, ahead) {
     const slots = view.slots;
     const columns = [[], [], [], [], []];
-    const put = (at, low, mean, high, foretold = null) =>
-      [at, low, mean, high, foretold].forEach((value, index) => columns[index].push(value));
+    const put = (at, low, mean, high, forecast = null) =>
+      [at, low, mean, high, forecast].forEach((value, index) => columns[index].push(value));
     let highest = slots.max_connections;
-    history.since(from, now, (point, end, known) => {
+    history.since(from, now, (point, end, complete) => {
       highest = Math.max(highest, point.high);
       put(Math.max(point.time, from), point.low, point.mean, point.high);
-      if (!known) {
+      if (!complete) {
         put(end, point.low, point.mean, point.high);
         put(end + 0.001, null, null, null);
       }
@@ -130,7 +130,7 @@ export class Chart {
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
-      // Two lines that are close have their words on either side.
+      // If two lines are close, one label goes above and one below.
       const close = above - y < 18 * scale;
       ctx.textBaseline = name === "ordinary" ? "top" : "bottom";
       if (name === "ordinary" || !close || y > bbox.top + 14 * scale) {

@@ -1,8 +1,8 @@
-// How does text of others get into the page? As text: nothing here makes markup of a string.
+// Puts strings into the page as text: nothing here turns a string into markup.
 
 export const $ = (id) => document.getElementById(id);
 
-// Touches the page only where something changed, so that a selection or a reader's place stays.
+// Changes the page only if the text differs, so that a selection or a reader's place stays.
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -29,21 +29,21 @@ export function makeSvg(tag, attributes = {}, ...children) {
 
 // Shows items as children of parent, in their order; the element of an item stays the same one.
 export function keyed(parent, items, keyOf, create, update) {
-  const known = (parent.known ??= new Map());
+  const elements = (parent.elementOfKey ??= new Map());
   const keys = new Set(items.map(keyOf));
-  for (const [key, element] of known) {
+  for (const [key, element] of elements) {
     if (!keys.has(key)) {
       element.remove();
-      known.delete(key);
+      elements.delete(key);
     }
   }
   let next = parent.firstElementChild;
   for (const item of items) {
     const key = keyOf(item);
-    let element = known.get(key);
+    let element = elements.get(key);
     if (!element) {
       element = create(item);
-      known.set(key, element);
+      elements.set(key, element);
     }
     if (element === next) next = next.nextElementSibling;
     else parent.insertBefore(element, next);

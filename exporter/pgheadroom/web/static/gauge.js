@@ -1,11 +1,11 @@
-// Of all slots, how many are in use, held by logins, free, and kept in reserve?
+// Draws all slots as a bar: in use, held by logins in progress, free, and reserved.
 
 import { keyed, make, say, set } from "./dom.js";
 import { plural } from "./words.js";
 
 const PARTS = [
   ["used", "in use"],
-  ["hidden", "logins under way"],
+  ["hidden", "logins in progress"],
   ["free", "free"],
   ["reserve", "reserve"],
   ["eaten", "reserve in use"],
@@ -14,9 +14,9 @@ const PARTS = [
 // How many slots each part of the bar stands for; together they are max_connections.
 function parts(slots) {
   const limit = slots.limit.ordinary;
-  const known = slots.max_connections - slots.free.superuser;
-  // While the server refuses us, that is news: what was last seen in use is less than what is.
-  const taken = Math.max(slots.used, known, limit - slots.free.ordinary);
+  const notFree = slots.max_connections - slots.free.superuser;
+  // While the server refuses us, more slots are in use than in the last sample.
+  const taken = Math.max(slots.used, notFree, limit - slots.free.ordinary);
   const within = Math.min(taken, limit);
   const hidden = Math.min(slots.hidden, within);
   const eaten = taken - within;
@@ -43,13 +43,13 @@ export function gauge(box, slots) {
     },
   );
   const words = PARTS.filter(([kind]) => sizes[kind]).map(([kind, name]) => `${sizes[kind]} ${name}`);
-  const told = `${words.join(", ")}; ${plural(slots.max_connections, "slot")} in all`;
-  if (box.getAttribute("role") !== "meter") set(box, { "aria-label": told });
+  const summary = `${words.join(", ")}; ${plural(slots.max_connections, "slot")} in all`;
+  if (box.getAttribute("role") !== "meter") set(box, { "aria-label": summary });
   else {
     set(box, {
       "aria-valuenow": sizes.used + sizes.hidden + sizes.eaten,
       "aria-valuemax": slots.max_connections,
-      "aria-valuetext": told,
+      "aria-valuetext": summary,
     });
   }
 }
@@ -57,7 +57,7 @@ export function gauge(box, slots) {
 export function legend(list, slots) {
   const sizes = parts(slots);
   const { superuser, reserved, provider } = slots.reserve;
-  const kept = [
+  const reserves = [
     superuser && `${superuser} for superusers`,
     reserved && `${reserved} for pg_use_reserved_connections`,
     provider && `${provider} the provider's`,
@@ -65,9 +65,9 @@ export function legend(list, slots) {
   const peak = slots.peak["5m"];
   const rows = [
     ["used", "In use", sizes.used, peak === null ? "" : `at most ${peak} in the last 5 min`],
-    ["hidden", "Logins under way", sizes.hidden, "hold a slot already"],
+    ["hidden", "Logins in progress", sizes.hidden, "each holds a slot"],
     ["free", "Free", sizes.free, `of ${slots.limit.ordinary} for ordinary roles`],
-    ["reserve", "Reserve", sizes.reserve, kept.join(", ")],
+    ["reserve", "Reserve", sizes.reserve, reserves.join(", ")],
     ["eaten", "Reserve in use", sizes.eaten, "ordinary roles are refused"],
   ].filter(([kind, , size]) => size > 0 || !["hidden", "eaten"].includes(kind));
   keyed(

@@ -1,4 +1,4 @@
-// How did it go so far? The stretches that the daemon told of, oldest first.
+// Keeps the last hour of one target, in the buckets that the daemon sends, oldest first.
 
 const KEPT_SECONDS = 3700;
 
@@ -9,7 +9,7 @@ export class History {
     this.points = points;
   }
 
-  // The newest stretches are told again and again while they grow: what is told last counts.
+  // The newest buckets are sent repeatedly while they grow: the last version counts.
   add(recent) {
     if (!recent.length) return;
     const from = recent[0].time;
@@ -25,7 +25,7 @@ export class History {
     while (this.points[0].time + this.points[0].seconds < oldest) this.points.shift();
   }
 
-  // A longer pause than this between two stretches is one in which nothing was known.
+  // A longer pause than this between two buckets means that samples are missing.
   get longestPause() {
     const newest = this.points.slice(-20);
     const beats = newest.slice(1).map((point, index) => point.time - newest[index].time);
@@ -33,15 +33,15 @@ export class History {
     return Math.max(5, 3 * (beats[beats.length >> 1] ?? 1));
   }
 
-  // Calls each(point, end, known) for the stretches since a time; known: nothing is missing after.
+  // Calls each(point, end, complete) for the buckets since a time; complete: no samples are missing after it.
   since(from, now, each) {
     const pause = this.longestPause;
     this.points.forEach((point, index) => {
       if (point.time + point.seconds < from) return;
       const next = this.points[index + 1];
       const after = next ? next.time : now;
-      const known = after - (point.time + point.seconds) <= pause;
-      each(point, known ? after : point.time + point.seconds, known);
+      const complete = after - (point.time + point.seconds) <= pause;
+      each(point, complete ? after : point.time + point.seconds, complete);
     });
   }
 }

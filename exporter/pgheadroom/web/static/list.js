@@ -1,4 +1,4 @@
-// What is shown of several targets: a row each, worst first.
+// Shows several targets: a row each, worst first.
 
 import { $, keyed, make, say } from "./dom.js";
 import { gauge } from "./gauge.js";
@@ -11,15 +11,15 @@ const WORST = ["critical", "warning", "unknown", "ok"];
 
 const views = new Map();
 let order = [];
-let told = "";
+let announced = "";
 
 listen(`${api}/stream`, `${api}/targets`, {
   targets: (data) => {
     if (data.whole) views.clear();
     for (const view of data.targets) views.set(view.target, view);
-    // A row does not move away from under a finger or from a reader's place.
-    const held = $("targets").matches(":hover, :focus-within");
-    if (data.order && (!held || data.order.length !== order.length)) order = data.order;
+    // Rows keep their order while the pointer or the focus is on them.
+    const inUse = $("targets").matches(":hover, :focus-within");
+    if (data.order && (!inUse || data.order.length !== order.length)) order = data.order;
     show();
   },
   glance: (data) => {
@@ -45,7 +45,7 @@ function show() {
   document.title = `${lead} · pgheadroom`;
   const now = shown.filter((view) => view.severity !== "ok").map((view) => `${view.target}: ${state(view)}.`);
   const news = [words, ...now.slice(0, 5)].join(". ");
-  if (news !== told) say($("news"), (told = news));
+  if (news !== announced) say($("news"), (announced = news));
   keyed($("targets"), shown, (view) => view.target, row, update);
 }
 
@@ -79,9 +79,9 @@ function update(tr, view) {
   say(tr.querySelector(".free small"), view.slots ? ` of ${view.slots.limit.ordinary}${seen}` : "");
   const [when] = until(view);
   say(tr.querySelector(".until"), when);
-  // Who only holds most is no news while all is well.
-  const blamed = view.taker && (view.taker.took || view.alerts.length || isFull(view));
-  say(tr.querySelector(".who"), blamed ? view.taker.application_name : "");
+  // While all is well, the application that merely holds most is not shown.
+  const takes = view.taker && (view.taker.took || view.alerts.length || isFull(view));
+  say(tr.querySelector(".who"), takes ? view.taker.application_name : "");
   const [first, ...more] = view.alerts;
   say(tr.querySelector(".alerts"), first ? first.summary + (more.length ? ` And ${more.length} more.` : "") : "");
 }

@@ -1,4 +1,4 @@
-// Is the daemon still there? Hears its events, asks again when it falls silent, and says so.
+// Listens to the daemon's events, reconnects when they stop, and says when the daemon is lost.
 
 import { $, say } from "./dom.js";
 import { clock } from "./words.js";
@@ -8,17 +8,17 @@ const RETRY_MS = 3000;
 const LOOK_MS = 500;
 const HIDDEN_MS = 15000;
 
-// Calls heard[kind](data) for each event of the stream, and heard.glance(data) with the JSON at
-// `glance` now and then while nobody looks: a hidden page gives its connection back, because a
-// browser has six for a host. Returns a clock that goes like the daemon's.
-export function listen(stream, glance, heard) {
+// Calls handlers[kind](data) for each event of the stream. While the page is hidden it polls
+// `glance` and calls handlers.glance(data) with the JSON: a hidden page closes its connection,
+// because a browser has only six for a host. Returns a function that tells the daemon's time.
+export function listen(stream, glance, handlers) {
   let source = null;
   let openedAt = 0;
   let heardAt = performance.now();
   let glancedAt = 0;
   let skew = 0;
 
-  const noted = (now) => {
+  const alive = (now) => {
     heardAt = performance.now();
     if (now) skew = now - Date.now() / 1000;
     $("lost").hidden = true;
@@ -32,8 +32,8 @@ export function listen(stream, glance, heard) {
     for (const kind of ["beat", "history", "target", "targets"]) {
       source.addEventListener(kind, (event) => {
         const data = JSON.parse(event.data);
-        noted(data.now);
-        heard[kind]?.(data);
+        alive(data.now);
+        handlers[kind]?.(data);
       });
     }
   };
@@ -47,12 +47,12 @@ export function listen(stream, glance, heard) {
       glancedAt = now;
       const answer = await fetch(glance).catch(() => null);
       if (answer?.ok) {
-        noted();
-        heard.glance(await answer.json());
+        alive();
+        handlers.glance(await answer.json());
         return;
       }
     } else if (!source) {
-      heardAt = now; // it was not listened to
+      heardAt = now; // nothing was listening until now
       open();
     } else if (now - heardAt > SILENT_MS && now - openedAt > RETRY_MS) {
       open();
@@ -62,7 +62,7 @@ export function listen(stream, glance, heard) {
 
   const lose = (now) => {
     const since = clock((Date.now() - (now - heardAt)) / 1000);
-    say($("lost"), `Lost the daemon since ${since}. The figures are as of then.`);
+    say($("lost"), `No connection to the daemon since ${since}. The figures are as of then.`);
     $("lost").hidden = false;
     document.body.classList.add("is-lost");
     document.title = `LOST · ${document.title.replace(/^LOST · /, "")}`;

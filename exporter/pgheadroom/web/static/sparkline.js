@@ -1,4 +1,4 @@
-// How did the connections of one application go, small enough for a table?
+// Draws the connections of one application over time, small enough for a table.
 
 import { makeSvg, set } from "./dom.js";
 
@@ -18,11 +18,11 @@ export function sparkline(svg, history, name, now, from) {
   const steps = [];
   let least = Infinity;
   let most = 0;
-  history.since(from, now, (point, end, known) => {
+  history.since(from, now, (point, end, complete) => {
     const count = point.applications[name] ?? 0;
     least = Math.min(least, count);
     most = Math.max(most, count);
-    steps.push([Math.max(point.time, from), end, count, known]);
+    steps.push([Math.max(point.time, from), end, count, complete]);
   });
   if (!steps.length) return;
   const x = (at) => (((at - from) / (now - from)) * WIDTH).toFixed(1);
@@ -30,7 +30,7 @@ export function sparkline(svg, history, name, now, from) {
   let line = "";
   let area = "";
   let pen = false;
-  for (const [start, end, count, known] of steps) {
+  for (const [start, end, count, complete] of steps) {
     const to = y(count);
     if (!pen) {
       line += `M${x(start)} ${to}`;
@@ -38,8 +38,8 @@ export function sparkline(svg, history, name, now, from) {
     }
     line += `${pen ? `V${to}` : ""}H${x(end)}`;
     area += `${pen ? `V${to}` : ""}H${x(end)}`;
-    pen = known;
-    if (!known) area += `V${HEIGHT}Z`;
+    pen = complete;
+    if (!complete) area += `V${HEIGHT}Z`;
   }
   if (pen) area += `V${HEIGHT}Z`;
   set(svg.children[0], { d: area });

@@ -1,4 +1,4 @@
-// What is shown of one target: the headline, what to do, the bar, the curve, the tables.
+// Shows one target: the headline, what to do, the bar, the curve, the tables.
 
 import { Chart } from "./chart.js";
 import { $, keyed, make, say, set } from "./dom.js";
@@ -18,7 +18,7 @@ const LEAST_SPAN = 120;
 const history = new History();
 let view = null;
 let chart = null;
-let told = "";
+let announced = "";
 
 const daemonClock = listen(`${api}/stream?target=${name}`, `${api}/targets/${name}`, {
   history: (data) => history.replace(data.points),
@@ -69,7 +69,7 @@ function headline() {
   say($("others"), slots ? reach(slots) : "");
 }
 
-// For whom there is room, and for whom there is more.
+// For which roles the free slots are, and how many other roles have.
 function reach(slots) {
   if (isBlind(view)) return `when last seen, at ${clock(view.sample.time)}`;
   if (view.state !== "ok") return `other figures are of ${clock(view.sample.time)}, when last seen`;
@@ -107,12 +107,12 @@ function runbook(alert) {
   return make("a", more, "Runbook");
 }
 
-// What a screen reader says by itself: a change of state or of the alerts, not each second's figures.
+// What a screen reader announces: changes of the state or the alerts, not each second's figures.
 function news() {
   const alerts = view.alerts.map((alert) => `${alert.severity}: ${alert.summary}`);
   const words = [`${target} ${worst(view)}.`, ...alerts].join(" ");
-  if (words === told) return;
-  told = words;
+  if (words === announced) return;
+  announced = words;
   const slots = isBlind(view) ? null : view.slots;
   const free = slots ? ` ${slots.free.ordinary} of ${slots.limit.ordinary} slots free.` : "";
   say($("news"), words + free);
@@ -139,10 +139,10 @@ function curveWords(from, now, left) {
     low = Math.min(low, point.low);
     high = Math.max(high, point.high);
   });
-  if (low > high) return "Nothing is known of this time.";
+  if (low > high) return "No samples in this time range.";
   const { used, limit } = view.slots;
   const range = low === high ? `${low}` : `${low} to ${high}`;
-  const then = left ? ` As it goes on, the last one is gone in ${roughly(left)}.` : "";
+  const then = left ? ` At the present growth, the last one goes in ${roughly(left)}.` : "";
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
   return `Since ${since}, ${range} slots were in use; now ${used}, and ${limit.ordinary} is the limit for ordinary roles.${then}`;
 }
@@ -219,18 +219,18 @@ function limits() {
 }
 
 function server() {
-  const { server: known, sample, knock, canary } = view;
+  const { server: facts, sample, knock, canary } = view;
   const rows = [];
-  if (known) {
-    const started = clock(known.started_at, { seconds: false });
-    const standby = known.in_recovery ? ", a standby" : "";
-    rows.push(["PostgreSQL", `${known.version}${standby}, up since ${started}`]);
-    rows.push(["Watched as", `role ${known.role}${sample.pooled ? ", through a pooler" : ""}`]);
+  if (facts) {
+    const started = clock(facts.started_at, { seconds: false });
+    const standby = facts.in_recovery ? ", a standby" : "";
+    rows.push(["PostgreSQL", `${facts.version}${standby}, up since ${started}`]);
+    rows.push(["Watched as", `role ${facts.role}${sample.pooled ? ", through a pooler" : ""}`]);
   }
   if (sample) {
     rows.push(["Newest sample", `${clock(sample.time)}, took ${Math.round(sample.duration_seconds * 1000)} ms`]);
     if (!sample.complete) {
-      const lost = sample.exact ? "states and ages are unknown" : "counts are estimates, which page nobody";
+      const lost = sample.exact ? "states and ages are unknown" : "counts are estimates, which never page";
       rows.push(["Incomplete", `the role may not see every session: ${lost}; grant it pg_monitor`]);
     }
   }

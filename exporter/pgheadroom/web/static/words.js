@@ -1,8 +1,8 @@
-// How is a figure, a time or a state told to a person?
+// Formats figures, times and states as text.
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
-// In the largest two units that say something: "2 h 46 min".
+// In the two largest units that are not 0: "2 h 46 min".
 export function duration(seconds) {
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
   let left = Math.round(seconds);
@@ -16,7 +16,7 @@ export function duration(seconds) {
   return parts[0];
 }
 
-// In one unit, for what is a guess anyway: "8 min".
+// In one unit, for estimates: "8 min".
 export function roughly(seconds) {
   if (seconds < 99.5) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 99.5 * 60) return `${Math.round(seconds / 60)} min`;
@@ -29,22 +29,22 @@ const two = (number) => String(number).padStart(2, "0");
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-// The time of day where the reader is, with the date when it is another day's.
+// The time of day in the reader's time zone, with the date if it is not today.
 export function clock(at, { seconds = true } = {}) {
   const when = new Date(at * 1000);
   const time = `${two(when.getHours())}:${two(when.getMinutes())}`;
-  const told = seconds ? `${time}:${two(when.getSeconds())}` : time;
+  const text = seconds ? `${time}:${two(when.getSeconds())}` : time;
   const days = Math.abs(at - Date.now() / 1000) / 86400;
-  if (days < 1 && when.getDate() === new Date().getDate()) return told;
-  if (days < 6) return `${DAYS[when.getDay()]} ${told}`;
-  return `${when.getDate()} ${MONTHS[when.getMonth()]} ${when.getFullYear()} ${told}`;
+  if (days < 1 && when.getDate() === new Date().getDate()) return text;
+  if (days < 6) return `${DAYS[when.getDay()]} ${text}`;
+  return `${when.getDate()} ${MONTHS[when.getMonth()]} ${when.getFullYear()} ${text}`;
 }
 
 export function plural(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-// By how much something grows, in the shortest of these times in which that is a tenth or more.
+// Growth per minute, hour or day: the shortest of these in which it is a tenth or more.
 export function growth(perSecond) {
   if (perSecond === null) return "–";
   for (const [unit, size] of [["min", 60], ["h", 3600], ["d", 86400]]) {
@@ -75,10 +75,10 @@ const STATES = {
 
 export const isFull = (view) => view.standing === "full";
 
-// Whether the figures are not of now: the server is gone, or does not let us see.
+// Whether the figures are old: the server is gone, or refuses us.
 export const isBlind = (view) => view.standing === "blind" || view.standing === "waiting";
 
-// How the target stands, in a few words.
+// The state of the target, in a few words.
 export function state(view) {
   if (view.state !== "ok") return STATES[view.state] ?? view.state;
   if (isFull(view)) return "full for ordinary roles";
@@ -87,7 +87,7 @@ export function state(view) {
   return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
 }
 
-// The same for who sees nothing else: never less than the worst that fires.
+// The same as a headline: if an alert fires, its summary.
 export function worst(view) {
   const [alert] = view.alerts;
   return alert && !isFull(view) && !isBlind(view) ? alert.summary.replace(/\.$/, "") : state(view);
@@ -100,7 +100,7 @@ const SIGNS = {
   leak: "leaking",
 };
 
-// Until when there are slots for ordinary roles: a short answer, and what it rests on.
+// Until when there are slots for ordinary roles: a short answer, and its basis.
 export function until(view) {
   const forecast = view.forecast;
   if (isFull(view)) return ["none is left", "ordinary roles are refused"];
@@ -108,7 +108,7 @@ export function until(view) {
   if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
   if (view.standing !== "running_out") {
     const peak = view.slots.peak["5m"];
-    const end = view.standing === "climbing" ? "no end foreseen yet" : "no end in sight";
+    const end = view.standing === "climbing" ? "no forecast yet" : "no end in sight";
     return [end, peak === null ? "" : `at most ${peak} in use in the last 5 min`];
   }
   const seconds = forecast.exhaustion_seconds.ordinary;
@@ -118,7 +118,7 @@ export function until(view) {
   return [`gone in ${roughly(seconds)}`, `about ${at}${sign && `: ${sign}${since}`}`];
 }
 
-// Which name the browser's tab has.
+// The title of the browser's tab.
 export function title(view) {
   if (isFull(view)) return `FULL ${view.target}`;
   if (view.state !== "ok") return `${view.state.replaceAll("_", " ")} · ${view.target}`;
@@ -128,7 +128,7 @@ export function title(view) {
   return `${pages ? "PAGE · " : ""}${view.slots.free.ordinary} free${left} · ${view.target}`;
 }
 
-// Who takes the slots, and how that is seen.
+// The application that takes the slots, and how many.
 export function taker(view) {
   const who = view.taker;
   if (!who) return ["–", ""];
@@ -137,7 +137,7 @@ export function taker(view) {
   return [name, `took ${Math.round(who.took)} in the last ${roughly(who.seconds)}, holds ${who.holds}`];
 }
 
-// What an alert says, with its moment when that is not the one of the figures.
+// The description of an alert, with its time if that is not the time of the sample.
 export function description(view, alert) {
   const earlier = view.sample && alert.told_at !== null && alert.told_at < view.sample.time;
   return earlier ? `At ${clock(alert.told_at)}: ${alert.description}` : alert.description;

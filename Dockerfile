@@ -1,6 +1,5 @@
-# Two stages: the first makes a virtual environment with pgheadroom in it, the second is that and
-# Python. Nothing in it is written to but the volume that remembers over a restart, and it needs no
-# capability and no user that has a name:
+# Two stages: the first builds a virtual environment with pgheadroom, the second is that environment
+# and Python. Only the volume for snapshots is written to. It needs no capability and no named user:
 #
 #   docker build -t pgheadroom .
 #   docker run --read-only --cap-drop=ALL --security-opt=no-new-privileges \
@@ -15,8 +14,8 @@ ARG RUN_BASE=${BASE}
 FROM ${BUILD_BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-# What the project is made of changes seldom, and is a layer of its own. The environment to be
-# carried over has no pip: the one beside it does the installing.
+# Dependencies change seldom, so they have their own layer. The environment that is copied has no pip:
+# the one in /opt/build installs into it.
 COPY requirements/build.txt requirements/run.txt requirements/
 RUN python -m venv /opt/build \
     && python -m venv --without-pip /opt/pgheadroom \
@@ -35,12 +34,12 @@ COPY deploy/healthcheck.py /opt/pgheadroom/
 FROM ${RUN_BASE}
 COPY --from=build /opt/pgheadroom/ /opt/pgheadroom/
 ENV PATH=/opt/pgheadroom/bin:${PATH} PYTHONUNBUFFERED=1
-# It starts; and the bytecode of the standard library, which the slim images come without, is there
-# for every start after this one. From here on there is nothing to write it to.
+# Checks that it starts, and writes the bytecode of the standard library, which slim images lack, so
+# that later starts are faster. At run time the file system is read-only.
 RUN pgheadroom --version
 ENV PYTHONDONTWRITEBYTECODE=1
 
-# What it remembers of each target. A volume that is new takes over whose it is from here.
+# Snapshots of each target. A new volume takes its owner and mode from this directory.
 RUN mkdir -m 0700 /var/lib/pgheadroom && chown 10001:10001 /var/lib/pgheadroom
 ENV PGHEADROOM_STATE_DIRECTORY=/var/lib/pgheadroom
 VOLUME /var/lib/pgheadroom

@@ -16,15 +16,15 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install $(if $(REQUIRE_ALL),--require-all)
 	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-# Is every number that is published true? A random mixed load on each major, ten minutes each, beside
-# the server's own count. SEED= for another load.
+# Compares every published number with the server's own count, under a random mixed load, ten minutes
+# on each major. SEED= for another load.
 TRUTH_SECONDS ?= 600
 truth: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install --require-all
 	TRUTH_SECONDS=$(TRUTH_SECONDS) REQUIRE_ALL=1 $(BIN)/python -m pytest tests/truth -n 2 -rA $(PYTEST_ARGS)
 
-# Every fault of docs/reliability.md for as long as it says there (ten minutes), and its
-# table written anew.
+# Causes every fault of docs/reliability.md for as long as it says there (ten minutes), and rewrites its
+# table.
 reliability: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install --require-all
 	@mkdir -p dist && rm -f dist/reliability.jsonl
@@ -38,8 +38,8 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# A million inputs for what parses bytes of others: ten minutes of one core, or so. FUZZ_RUNS= of them, for
-# the harnesses FUZZ= alone; what is found is printed, with the input.
+# Runs a million inputs through everything that parses foreign bytes: some ten minutes of one core.
+# FUZZ_RUNS= sets how many, FUZZ= which harnesses; a failure is printed with its input.
 FUZZ_RUNS ?= 1000000
 fuzz: $(VENV)/fuzz.stamp
 	@$(BIN)/python -m fuzz $(FUZZ_RUNS) $(FUZZ)
@@ -47,25 +47,25 @@ fuzz: $(VENV)/fuzz.stamp
 wheel: $(VENV)/dev.stamp
 	$(BIN)/python -m build --no-isolation
 
-# Writes the locked versions anew; what they are locked to is in pyproject.toml.
+# Updates the locked versions, within the limits of pyproject.toml.
 lock: $(VENV)/dev.stamp
 	$(BIN)/python requirements/lock.py
 
-# Whether a locked version has become known as vulnerable; says so where it cannot look that up.
+# Checks the locked versions for known vulnerabilities; says so if it cannot look them up.
 audit: $(VENV)/dev.stamp
 	@$(BIN)/python -m requirements.audit
 
-# What the image is made of, as dist/pgheadroom.cdx.json.
+# Lists the contents of the image, as dist/pgheadroom.cdx.json.
 sbom: $(VENV)/dev.stamp
 	$(BIN)/python -m requirements.sbom
 
-# Fifty targets, a tenth of them in trouble at any time, for an hour: does anything grow?
+# Watches fifty targets, a tenth of them failing at any time, for an hour: nothing may grow.
 SOAK_SECONDS ?= 3600
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install
 	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
-# Clients of the pages that misbehave in every way: is the daemon on time, does it stay small?
+# Loads the pages with misbehaving clients: the daemon must stay on time, and small.
 load: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install
 	@$(BIN)/python -m benchmarks.scrape_load

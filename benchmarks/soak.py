@@ -226,7 +226,7 @@ def _looks(daemon: Watcher, made: Fleet, seconds: float, work: Future[None]) -> 
 def _report(
     made: Fleet, seen: Sequence[Seen], state: Path, began: float, observer: Observer
 ) -> None:
-    """Print the course in a dozen rows, and what is no bar."""
+    """Print a dozen rows over time, and the figures without a limit."""
     step = max(1, len(seen) // _ROWS)
     # From the clock of the looks to that of the samples.
     since = began - seen[0].vitals.at

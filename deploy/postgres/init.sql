@@ -1,8 +1,8 @@
 -- The role that pgheadroom logs in as: it sees every session (pg_monitor), still gets in when
--- ordinary roles are refused (pg_use_reserved_connections, PostgreSQL 16 and newer), and cannot
--- become the problem itself (the limit).
+-- ordinary roles are refused (pg_use_reserved_connections, PostgreSQL 16 and newer), and cannot take
+-- many slots itself (the limit).
 --
--- The password comes from a file, so that it is in nobody's list of processes:
+-- The password comes from a file, so that it is not in the process list:
 --   psql -v password_file=/path/to/password -f init.sql
 \set ON_ERROR_STOP on
 \if :{?password_file}
@@ -10,7 +10,7 @@
     \set password_file /run/secrets/pgheadroom/password
 \endif
 begin;
--- Whatever the server's settings are, its log does not get to see it.
+-- Keeps the password out of the server's log under all settings.
 set local log_statement = 'none';
 set local log_min_error_statement = 'panic';
 set local log_min_duration_statement = -1;

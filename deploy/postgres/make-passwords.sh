@@ -1,11 +1,11 @@
 #!/bin/sh
-# Which password does each folder hold? A random one in its file `password`, made once and kept.
+# Creates a random password in the file `password` of each folder, unless there is one.
 set -eu
 for folder; do
     file=$folder/password
     if [ ! -s "$file" ]; then
         head -c 24 /dev/urandom | base64 | tr -d '\n' >"$file.new"
-        # The folder is mounted only where the password is used, by whatever user runs there.
+        # The folder is mounted only where the password is used; the container's user must be able to read it.
         chmod 0444 "$file.new"
         mv "$file.new" "$file"
     fi

@@ -66,7 +66,7 @@ class Crowd:
             await asyncio.to_thread(self.pool, 1)
             await asyncio.sleep(2)
 
-    async def visit(self) -> None:
+    async def log_in_once(self) -> None:
         """Log in ten times a second and leave at once, until somebody is refused."""
         while self.refused_at is None:
             if (session := await asyncio.to_thread(self._enter, "visitor")) is not None:
@@ -189,7 +189,7 @@ async def chain(
 async def incident(chain: Chain, target: str, application: str, seconds: float, doing: str) -> None:
     """Fill *target*, wait until each way has paged, and leave."""
     crowd = chain.crowds[target]
-    await asyncio.gather(crowd.visit(), crowd.climb(application, seconds, doing))
+    await asyncio.gather(crowd.log_in_once(), crowd.climb(application, seconds, doing))
     for way in WAYS:
         await auntil(partial(chain.critical, way, target), 30, f"page about {target} by {way}")
     crowd.leave()

@@ -198,43 +198,43 @@ def test_a_loop_that_is_stuck_gives_no_sign_of_life(
 async def test_a_sampler_that_is_stuck_alone_ends_the_signs_of_life(systemd: Systemd) -> None:
     """What the schedule cannot see: it goes on, but the turn of a sampler never ends."""
     jobs = Jobs(SelfMetrics())
-    herald = SystemdNotifier(
+    notifier = SystemdNotifier(
         Board(["db"]),
         lambda: jobs.longest_seconds("sample") < BEAT_SECONDS,
         ALLOWED | {"NOTIFY_SOCKET": systemd.name},
     )
     jobs.repeat("page", never)  # posts have turns of their own
-    await herald.beat()
+    await notifier.beat()
     assert systemd.beats() == 1
     jobs.repeat("sample", never)
     await auntil(lambda: jobs.longest_seconds("sample") > BEAT_SECONDS, 10, "long turn")
-    await herald.beat()
+    await notifier.beat()
     assert systemd.beats() == 1
     await jobs.end()
     assert jobs.longest_seconds("sample") == 0
-    await herald.beat()
+    await notifier.beat()
     assert systemd.beats() == 2
-    herald.stopping()
+    notifier.stopping()
 
 
 @only_at_a_path
 def test_what_was_not_heard_is_said_again_and_logged_once(systemd: Systemd) -> None:
-    herald = SystemdNotifier(Board([]), lambda: True, {"NOTIFY_SOCKET": systemd.name + ".gone"})
+    notifier = SystemdNotifier(Board([]), lambda: True, {"NOTIFY_SOCKET": systemd.name + ".gone"})
     with capture_logs() as lines:
-        asyncio.run(herald.look())
-        asyncio.run(herald.look())
+        asyncio.run(notifier.look())
+        asyncio.run(notifier.look())
     assert [line["event"] for line in lines] == ["cannot notify systemd"]
     Path(systemd.name).rename(systemd.name + ".gone")
-    asyncio.run(herald.look())
-    asyncio.run(herald.look())
+    asyncio.run(notifier.look())
+    asyncio.run(notifier.look())
     assert systemd.listen() == ["READY=1", "STATUS=0 targets"]
-    herald.stopping()
+    notifier.stopping()
 
 
 def test_without_a_socket_there_is_nothing_to_do() -> None:
-    herald = SystemdNotifier(Board(["db"]), lambda: True, ALLOWED)
-    assert list(herald.turns()) == []
-    herald.stopping()
+    notifier = SystemdNotifier(Board(["db"]), lambda: True, ALLOWED)
+    assert list(notifier.turns()) == []
+    notifier.stopping()
 
 
 @pytest.mark.parametrize(

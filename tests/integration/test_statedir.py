@@ -57,7 +57,7 @@ class Daemon:
         self.board = Board(targets or ("db",))
         self.own = SelfMetrics()
         self.directory = StateDirectory(path)
-        self.keeper = SnapshotSaver(self.directory, self.board, self.own, unnamed)
+        self.saver = SnapshotSaver(self.directory, self.board, self.own, unnamed)
 
     def saves(self, outcome: str) -> float | None:
         """Return how many saves ended so."""
@@ -73,16 +73,16 @@ async def test_a_restart_finds_what_the_end_has_left(tmp_path: Path, log: LogLin
     """In a directory that is made for it, readable for its owner alone."""
     path = tmp_path / "not" / "there"
     one = Daemon(path, "a", "b:1.x", "never-read")
-    await one.keeper.recall()
+    await one.saver.recall()
     states = [known("a", alert=ALERT), known("b:1.x")]
     for state in states:
         one.board.publish(state)
-    await one.keeper.finish()
+    await one.saver.finish()
     files = {file.name: file.stat().st_mode & 0o777 for file in path.iterdir()}
     assert files == {".lock": 0o600, "a.json.gz": 0o600, "b:1.x.json.gz": 0o600}
     assert path.stat().st_mode & 0o777 == 0o700
     other = Daemon(path, "b:1.x", "a", "new")
-    await other.keeper.recall()
+    await other.saver.recall()
     for state in states:
         found = other.board.state(state.target)
         assert found.usage.history == state.usage.history
@@ -100,13 +100,13 @@ async def test_what_was_kept_as_default_is_the_unnamed_targets(
 ) -> None:
     """Once: its file has the new name from then on."""
     old = Daemon(tmp_path, "default")
-    await old.keeper.recall()
+    await old.saver.recall()
     state = known("default", alert=ALERT)
     old.board.publish(state)
-    await old.keeper.finish()
+    await old.saver.finish()
     for _ in range(2):
         new = Daemon(tmp_path, "db1:5433", "other", unnamed="db1:5433")
-        await new.keeper.recall()
+        await new.saver.recall()
         found = new.board.state("db1:5433")
         assert found.usage.history == state.usage.history
         assert found.alerts == state.alerts
@@ -126,11 +126,11 @@ async def test_what_is_kept_as_default_is_nobody_elses(
     tmp_path: Path, targets: tuple[str, ...], unnamed: str | None
 ) -> None:
     old = Daemon(tmp_path, "default")
-    await old.keeper.recall()
+    await old.saver.recall()
     old.board.publish(known("default"))
-    await old.keeper.finish()
+    await old.saver.finish()
     new = Daemon(tmp_path, *targets, unnamed=unnamed)
-    await new.keeper.recall()
+    await new.saver.recall()
     assert new.board.state("db1") == State("db1")
     assert (tmp_path / "default.json.gz").exists()
 
@@ -138,7 +138,7 @@ async def test_what_is_kept_as_default_is_nobody_elses(
 async def test_a_damaged_default_is_set_aside(tmp_path: Path, log: LogLines) -> None:
     (tmp_path / "default.json.gz").write_bytes(b"nonsense")
     daemon = Daemon(tmp_path, "db1", unnamed="db1")
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     assert daemon.board.state("db1") == State("db1")
     assert (tmp_path / "default.json.gz.damaged").read_bytes() == b"nonsense"
     assert events(log) == ["saved state is unusable; starting without it"]
@@ -147,14 +147,14 @@ async def test_a_damaged_default_is_set_aside(tmp_path: Path, log: LogLines) -> 
 async def test_it_is_kept_at_once_when_an_alert_begins_or_ends(tmp_path: Path) -> None:
     """Otherwise each target has its own moment in the minute."""
     daemon = Daemon(tmp_path, *"abcd")
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     for name in "abcd":
         daemon.board.publish(known(name))
-    await daemon.keeper.turn()
+    await daemon.saver.turn()
     assert daemon.saves("ok") == 0
     for number, alerts in enumerate([(ALERT,), (ALERT,), ()]):
         daemon.board.publish(known("b", alert=ALERT)._replace(alerts=alerts))
-        await daemon.keeper.turn()
+        await daemon.saver.turn()
         assert daemon.saves("ok") == [1, 1, 2][number]
     assert sorted(os.listdir(tmp_path)) == [".lock", "b.json.gz"]  # noqa: PTH208 - ruff takes glob() for a wait
     saved = daemon.own.registry.get_sample_value("pgheadroom_state_saved_timestamp_seconds")
@@ -221,7 +221,7 @@ async def test_a_damaged_file_is_set_aside_and_told(
     spoilt = file.lstat()
     (tmp_path / "fine.json.gz").write_bytes(pack(taken(known("fine"), time.time()), "fine"))
     daemon = Daemon(tmp_path, "db", "fine")
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     assert daemon.board.state("db") == State("db")
     assert daemon.board.state("fine").usage.history.began is not None
     told = [line for line in log if line["log_level"] == "warning"]
@@ -231,7 +231,7 @@ async def test_a_damaged_file_is_set_aside_and_told(
     assert not file.exists()
     assert aside.lstat().st_ino == spoilt.st_ino
     daemon.board.publish(known("db"))
-    await daemon.keeper.finish()
+    await daemon.saver.finish()
     assert unpack(file.read_bytes(), "db", time.time()).usage.limit == 97
 
 
@@ -251,19 +251,19 @@ async def test_a_disk_that_is_full_is_told_once_and_its_end_too(
 ) -> None:
     """What was kept before stays as it was, with nothing left beside it."""
     daemon = Daemon(tmp_path, "a", "b")
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     daemon.board.publish(known("a"))
-    await daemon.keeper.finish()
+    await daemon.saver.finish()
     before = (tmp_path / "a.json.gz").read_bytes()
     with small_files():
         for alerts in ((ALERT,), (), (ALERT,)):
             for name in "ab":
                 daemon.board.publish(known(name, alert=ALERT)._replace(alerts=alerts))
-            await daemon.keeper.turn()
+            await daemon.saver.turn()
     assert daemon.saves("error") == 6
     assert (tmp_path / "a.json.gz").read_bytes() == before
     assert set(os.listdir(tmp_path)) == {".lock", "a.json.gz"}  # noqa: PTH208 - ruff takes iterdir() for a wait
-    await daemon.keeper.finish()
+    await daemon.saver.finish()
     assert daemon.saves("ok") == 3
     told = [line for line in log if line["event"] != "state restored"]
     assert events(told) == [
@@ -278,13 +278,13 @@ async def test_a_directory_that_cannot_be_had_stops_nothing(tmp_path: Path, log:
     path = tmp_path / "file" / "state"
     path.parent.write_text("in the way")
     daemon = Daemon(path)
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     assert events(log) == ["cannot save state: a restart would lose it"]
     daemon.board.publish(known("db", alert=ALERT))
-    await daemon.keeper.turn()
+    await daemon.saver.turn()
     assert daemon.saves("error") == 1
     path.parent.unlink()
-    await daemon.keeper.finish()
+    await daemon.saver.finish()
     assert unpack((path / "db.json.gz").read_bytes(), "db", time.time()).active
     assert events(log)[1:] == ["state saved again"]
 
@@ -292,12 +292,12 @@ async def test_a_directory_that_cannot_be_had_stops_nothing(tmp_path: Path, log:
 async def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, log: LogLines) -> None:
     path = tmp_path / "state"
     daemon = Daemon(path)
-    await daemon.keeper.recall()
+    await daemon.saver.recall()
     (path / ".lock").unlink()
     path.rmdir()
     for alerts in ((ALERT,), ()):
         daemon.board.publish(known("db", alert=ALERT)._replace(alerts=alerts))
-        await daemon.keeper.turn()
+        await daemon.saver.turn()
     assert (path / "db.json.gz").exists()
     assert events(log) == [
         "cannot save state: a restart would lose it",
@@ -305,22 +305,22 @@ async def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, log: L
     ]
     with pytest.raises(InUseError):
         StateDirectory(path).take()
-    await daemon.keeper.finish()
+    await daemon.saver.finish()
 
 
 async def test_a_second_daemon_reads_but_writes_only_when_the_first_has_ended(
     tmp_path: Path, log: LogLines
 ) -> None:
     first, second = Daemon(tmp_path, "db", "bad"), Daemon(tmp_path, "db", "bad")
-    await first.keeper.recall()
+    await first.saver.recall()
     first.board.publish(known("db", alert=ALERT))
-    await first.keeper.turn()
+    await first.saver.turn()
     (tmp_path / "bad.json.gz").write_text("damaged")
     before = (tmp_path / "db.json.gz").read_bytes()
-    await second.keeper.recall()
+    await second.saver.recall()
     assert second.board.state("db").alerts == (ALERT,)
     second.board.publish(known("db")._replace(alerts=()))
-    await second.keeper.turn()
+    await second.saver.turn()
     assert (second.saves("ok"), second.saves("error")) == (0, 1)
     assert (tmp_path / "db.json.gz").read_bytes() == before
     assert (tmp_path / "bad.json.gz").read_text() == "damaged"
@@ -328,8 +328,8 @@ async def test_a_second_daemon_reads_but_writes_only_when_the_first_has_ended(
         "another pgheadroom uses it",
         "it is not gzip, or not as it was written",
     ]
-    await first.keeper.finish()
-    await second.keeper.finish()
+    await first.saver.finish()
+    await second.saver.finish()
     assert second.saves("ok") == 1
     assert events(log)[-1] == "state saved again"
 

@@ -174,10 +174,10 @@ def test_the_image_s_health_check_needs_no_login(
     check = runpy.run_path(str(HEALTHCHECK))
     daemon = make(web, mutual=mutual)
     command = ["serve", "--listen", f":{daemon.port}", "--web.config.file"]
-    door = check["door"]([*command, str(daemon.folder / "web.yml")], {})
-    assert check["healthy"](door)
+    listener = check["listener"]([*command, str(daemon.folder / "web.yml")], {})
+    assert check["healthy"](listener)
     daemon.stop()
-    assert not check["healthy"](door)
+    assert not check["healthy"](listener)
 
 
 def test_events_come_to_who_has_logged_in(make: MakeGuarded) -> None:

@@ -34,11 +34,11 @@ async def opened(limits: ClientLimits) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_get("/small", small)
     app.router.add_get("/large", large)
-    door = Listener(app, logging.getLogger("aiohttp.server"), limits)
+    listener = Listener(app, logging.getLogger("aiohttp.server"), limits)
     try:
-        yield await door.open("127.0.0.1", 0, None)
+        yield await listener.open("127.0.0.1", 0, None)
     finally:
-        await door.cleanup()
+        await listener.cleanup()
 
 
 @contextlib.asynccontextmanager

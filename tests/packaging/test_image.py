@@ -90,14 +90,14 @@ def test_it_asks_where_the_daemon_listens(
     environment = {} if variable is None else {"PGHEADROOM_LISTEN": variable}
     words = command.split()
     if in_file is None:
-        assert healthcheck.door(words, environment) == door(healthcheck, expected)
+        assert healthcheck.listener(words, environment) == listener(healthcheck, expected)
         return
     file = tmp_path / "pgheadroom.yaml"
     file.write_text(in_file)
-    found = healthcheck.door([*words, "--config", str(file)], environment)
-    assert found == door(healthcheck, expected)
+    found = healthcheck.listener([*words, "--config", str(file)], environment)
+    assert found == listener(healthcheck, expected)
     environment["PGHEADROOM_CONFIG"] = str(file)
-    assert healthcheck.door(words, environment) == found
+    assert healthcheck.listener(words, environment) == found
 
 
 @pytest.mark.parametrize("tls", [True, False])
@@ -112,13 +112,13 @@ def test_it_knows_whether_tls_is_served(
     environment = {"PGHEADROOM_WEB_CONFIG_FILE": str(web)} if way == "variable" else {}
     if way.startswith("--"):
         words += [way, str(web)]
-    assert healthcheck.door(words, environment).tls is tls
+    assert healthcheck.listener(words, environment).tls is tls
 
 
-def door(healthcheck: ModuleType, address: str) -> object:
-    """Return the door at *address*, which may leave the host out, without TLS."""
+def listener(healthcheck: ModuleType, address: str) -> object:
+    """Return the listener at *address*, which may leave the host out, without TLS."""
     host, _, port = address.rpartition(":")
-    return healthcheck.Door(host.strip("[]") or LOOPBACK, int(port), tls=False)
+    return healthcheck.Listener(host.strip("[]") or LOOPBACK, int(port), tls=False)
 
 
 @contextmanager
@@ -149,14 +149,14 @@ def test_an_answer_and_being_asked_to_log_in_are_healthy(
     healthcheck: ModuleType, host: str, status: int, *, expected: bool
 ) -> None:
     with answering(status) as port:
-        assert healthcheck.healthy(door(healthcheck, f"{host}:{port}")) is expected
+        assert healthcheck.healthy(listener(healthcheck, f"{host}:{port}")) is expected
 
 
 @pytest.mark.parametrize("tls", [True, False])
 def test_silence_is_not_healthy(healthcheck: ModuleType, *, tls: bool) -> None:
-    assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, free_port(), tls))
+    assert not healthcheck.healthy(healthcheck.Listener(LOOPBACK, free_port(), tls))
 
 
 def test_plain_http_is_not_tls(healthcheck: ModuleType) -> None:
     with answering(200) as port:
-        assert not healthcheck.healthy(healthcheck.Door(LOOPBACK, port, tls=True))
+        assert not healthcheck.healthy(healthcheck.Listener(LOOPBACK, port, tls=True))

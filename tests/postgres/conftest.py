@@ -71,7 +71,7 @@ class Watch:
         """Knock, and return what is known then."""
         return await self._take("knock")
 
-    async def visit(self) -> State:
+    async def canary_login(self) -> State:
         """Send the canary, if it is its time, and return what is known then."""
         return await self._take("canary")
 

@@ -32,9 +32,9 @@ def canary(conninfo: str, **options: Any) -> ConnectOptions:  # noqa: ANN401 - w
 
 
 def newest(watched: Watch) -> Probe:
-    visit = watched.state.canary.newest
-    assert visit is not None
-    return visit
+    login = watched.state.canary.newest
+    assert login is not None
+    return login
 
 
 def descriptors() -> int:
@@ -57,7 +57,7 @@ def guest(pg: Postgres) -> Iterator[Postgres]:
 async def test_it_gets_in_and_is_gone(guest: Postgres, watch: Watcher) -> None:
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
     await watched.sample()
-    state = await watched.visit()
+    state = await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
     assert 0 < newest(watched).seconds < 5
     assert state.canary.durations.counts[-1] == 1
@@ -75,7 +75,7 @@ async def test_slots_gone_for_ordinary_roles_only(
     guest.sql("create role app login")
     sessions, turned_away = clients.fill(guest.tcp, user="app")
     assert turned_away is not None
-    state = await watched.visit()
+    state = await watched.canary_login()
     assert state.outcome is Outcome.OK
     assert newest(watched).outcome is Outcome.RESERVED_ONLY
     assert refused(watched)
@@ -85,7 +85,7 @@ async def test_slots_gone_for_ordinary_roles_only(
     sessions[0].close()
 
     async def let_in() -> bool:
-        await watched.visit()
+        await watched.canary_login()
         return newest(watched).outcome is Outcome.OK
 
     await auntil(let_in, 5, "canary that gets in")
@@ -108,7 +108,7 @@ async def test_why_it_is_not_let_in(
     guest.sql(spoilt)
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary", dbname=database)))
     await watched.sample()
-    state = await watched.visit()
+    state = await watched.canary_login()
     assert newest(watched).outcome is outcome
     assert state.canary.failures == {outcome: 1}
     pages = outcome in (Outcome.ROLE_LIMIT, Outcome.DATABASE_LIMIT)
@@ -122,10 +122,10 @@ async def test_a_password_is_read_at_each_login(
     file = tmp_path / "password"
     file.write_text("first\n")
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary"), password_file=file))
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.AUTH
     file.write_text("second\n")
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
 
 
@@ -136,10 +136,10 @@ async def test_a_full_pooler(
     pooler = make_pgbouncer(guest, max_client_conn=1)
     watched = watch(guest.dsn(), canary=canary(pooler.dsn(user="canary")))
     await watched.sample()
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
     until(lambda: clients.fill(pooler.tcp, 1)[0], 5, "the only place in the pooler")
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.POOLER_FULL
     assert refused(watched)
 
@@ -147,22 +147,22 @@ async def test_a_full_pooler(
 async def test_the_next_host_is_tried(guest: Postgres, watch: Watcher) -> None:
     hosts = f"host=127.0.0.1,127.0.0.1 port={free_port()},{guest.port} user=canary dbname=postgres"
     watched = watch(guest.dsn(), canary=canary(hosts))
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
 
 
 async def test_who_proves_nothing(guest: Postgres) -> None:
     """A superuser is known without a statement; a member of the reserve is asked for."""
     superuser = Canary(canary(guest.dsn()))
-    visit = await superuser.log_in(was_alive=True)
-    assert visit.privilege == "its role is a superuser"
+    login = await superuser.log_in(was_alive=True)
+    assert login.privilege == "its role is a superuser"
     ordinary = Canary(canary(guest.dsn(user="canary")))
     assert (await ordinary.log_in(was_alive=True, thorough=True)).privilege == ""
     if guest.major >= 16:
         guest.sql("grant pg_use_reserved_connections to canary")
         assert (await ordinary.log_in(was_alive=True)).privilege == ""
-        visit = await ordinary.log_in(was_alive=True, thorough=True)
-        assert visit.privilege == "its role is a member of pg_use_reserved_connections"
+        login = await ordinary.log_in(was_alive=True, thorough=True)
+        assert login.privilege == "its role is a member of pg_use_reserved_connections"
 
 
 async def test_it_backs_off_while_the_server_is_full(
@@ -177,7 +177,7 @@ async def test_it_backs_off_while_the_server_is_full(
     at: list[float] = []
 
     async def four_times() -> bool:
-        state = await watched.visit()
+        state = await watched.canary_login()
         if state.canary.failures.get(Outcome.FULL, 0) > len(at):
             at.append(time.monotonic())
         return len(at) == 4
@@ -197,11 +197,11 @@ async def test_it_comes_again_as_soon_as_there_is_room(
     watched = watch(guest.dsn(), canary=way_in)
     guest.sql("create role app login")
     sessions, _ = clients.fill(guest.tcp, user="app")
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.RESERVED_ONLY
     assert (await watched.sample()).free == 0
     before = newest(watched)
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched) is before
     for session in sessions[:3]:
         session.close()
@@ -210,10 +210,10 @@ async def test_it_comes_again_as_soon_as_there_is_room(
         return bool((await watched.sample()).free)
 
     await auntil(room, 5, "room")
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
     before = newest(watched)
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched) is before, "while all is well the pause is what was asked for"
 
 
@@ -226,18 +226,18 @@ async def test_a_refusal_of_ours_tells_that_there_was_no_room(
     )
     watched = watch(guest.dsn(), canary=way_in)
     clients.fill(guest.tcp)
-    await watched.visit()
+    await watched.canary_login()
     assert (await watched.sample()).outcome is Outcome.FULL
-    await watched.visit()
+    await watched.canary_login()
     clients.close()
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.FULL
 
     async def room() -> bool:
         return bool((await watched.sample()).free)
 
     await auntil(room, 5, "room")
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
 
 
@@ -247,20 +247,20 @@ async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch:
     await watched.sample()
     guest.pause()
     began = time.monotonic()
-    visiting = asyncio.create_task(watched.visit())
+    login = asyncio.create_task(watched.canary_login())
     reading = await watched.session.read()
     assert 0.5 <= time.monotonic() - began < 1.2
     assert isinstance(reading, Failure)
     assert reading.outcome is Outcome.TIMEOUT
-    assert not visiting.done()
-    await visiting
+    assert not login.done()
+    await login
     assert 1.5 <= newest(watched).seconds < 2.5
     assert newest(watched).outcome is Outcome.TIMEOUT
     guest.resume()
     await auntil(lambda: watched.canary_let_in_late, 5, "end of the login that hung")
     until(lambda: guest.sql(HERE) == [("0",)], 5, "server without the canary")
     moment = time.time()
-    await watched.visit()
+    await watched.canary_login()
     assert newest(watched).outcome is Outcome.OK
     assert newest(watched).at >= moment, "it says how it is, not how it was"
 
@@ -268,13 +268,13 @@ async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch:
 async def test_cancelled_it_leaves_no_socket(guest: Postgres, watch: Watcher) -> None:
     """As when the daemon ends in the middle of a login."""
     watched = watch(guest.dsn(), canary=canary(guest.dsn(user="canary")))
-    await watched.visit()
+    await watched.canary_login()
     before = descriptors()
     guest.pause()
-    visiting = asyncio.create_task(watched.visit())
+    login = asyncio.create_task(watched.canary_login())
     await auntil(lambda: descriptors() > before, 5, "socket of the canary")
-    visiting.cancel()
-    await asyncio.wait([visiting])
-    assert visiting.cancelled()
+    login.cancel()
+    await asyncio.wait([login])
+    assert login.cancelled()
     assert descriptors() == before
     guest.resume()

@@ -53,7 +53,7 @@ async def test_a_live_incident_is_played_back(
                 assert refused is not None
             if number == 9:
                 clients.close()
-            for take in (watched.sample, watched.knock, watched.visit):
+            for take in (watched.sample, watched.knock, watched.canary_login):
                 state = await take()
                 now = {alert.key for alert in state.alerts}
                 at = round(max(reading.at for reading in readings))

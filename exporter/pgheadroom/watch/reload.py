@@ -70,13 +70,13 @@ class Reloader:
         reread: Reread,
         fleet: Fleet,
         own: SelfMetrics,
-        herald: SystemdNotifier,
+        systemd: SystemdNotifier,
     ) -> None:
         self._settings = settings
         self._reread = reread
         self._fleet = fleet
         self._own = own
-        self._herald = herald
+        self._systemd = systemd
         self._one_at_a_time = asyncio.Lock()
         self._asked = asyncio.Event()
 
@@ -93,11 +93,11 @@ class Reloader:
     async def reload(self) -> ReloadOutcome:
         """Read the configuration and apply it, or say why not."""
         async with self._one_at_a_time:
-            self._herald.reloading()
+            self._systemd.reloading()
             try:
                 return await self._reload()
             finally:
-                self._herald.reloaded()
+                self._systemd.reloaded()
 
     async def answer(self) -> tuple[int, str]:
         """Reload on an HTTP request: return the status and the words."""

@@ -15,7 +15,7 @@ holders = st.dictionaries(names, st.integers(0, 90), max_size=4)
 
 
 def since(then: dict[str, int], now: dict[str, int]) -> Usage:
-    """Return a course that goes from *then* to *now* within ten seconds."""
+    """Return usage that goes from *then* to *now* within ten seconds."""
     usage = Usage().add(1000.0, sum(then.values()), then, 97)
     return usage.add(1010.0, sum(now.values()), now, 97)
 

@@ -65,7 +65,7 @@ def knock(at: float, outcome: Outcome, detail: str = "") -> Probe:
     return Probe(ProbeKind.KNOCK, START + at, 0.01, outcome, detail)
 
 
-def visit(at: float, outcome: Outcome, detail: str = "") -> Probe:
+def canary_login(at: float, outcome: Outcome, detail: str = "") -> Probe:
     return Probe(ProbeKind.CANARY, START + at, 0.01, outcome, detail)
 
 
@@ -222,20 +222,22 @@ def test_a_canary_that_is_turned_away_is_proof(outcome: Outcome) -> None:
     """At once, whatever SQL and the knock say; and it is over when it has got in for a while."""
     watch = Watch()
     watch.over([calm(0), knock(1, Outcome.OK)])
-    assert watch.sees(visit(2, outcome, "remaining slots")) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(canary_login(2, outcome, "remaining slots")) == [
+        (AlertName.REFUSED, CRITICAL)
+    ]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "The canary" in alert.description
     assert f"{outcome} (remaining slots), although the open session works" in alert.description
     assert watch.over([knock(9, Outcome.OK), calm(9 + RESOLVE)]) != []
-    assert watch.sees(visit(10 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
-    assert watch.sees(visit(10 + 2 * RESOLVE, Outcome.OK)) == []
+    assert watch.sees(canary_login(10 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(canary_login(10 + 2 * RESOLVE, Outcome.OK)) == []
 
 
 def test_a_canary_tells_when_nothing_else_does() -> None:
     watch = Watch()
     watch.sees(failure(0, Outcome.AUTH))
-    assert watch.sees(visit(1, Outcome.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(canary_login(1, Outcome.ROLE_LIMIT)) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
     assert "although the open session works" not in alert.description
@@ -250,35 +252,35 @@ def test_a_canary_tells_when_nothing_else_does() -> None:
 )
 def test_a_canary_that_goes_unanswered_is_told_after_a_while(outcome: Outcome) -> None:
     watch = Watch()
-    watch.over([calm(0), visit(1, outcome)])
+    watch.over([calm(0), canary_login(1, outcome)])
     assert watch.over(calm(second) for second in range(1, 31)) == []
     assert watch.sees(calm(31)) == [(AlertName.REFUSED, CRITICAL)]
     gone = Watch()
-    gone.over([calm(0), failure(1, outcome), visit(2, outcome), failure(40, outcome)])
+    gone.over([calm(0), failure(1, outcome), canary_login(2, outcome), failure(40, outcome)])
     assert gone.alert(AlertName.REFUSED) is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN])
 def test_a_canary_that_is_set_up_wrong_pages_nobody(outcome: Outcome) -> None:
     watch = Watch()
-    watch.over([calm(0), visit(1, outcome)])
+    watch.over([calm(0), canary_login(1, outcome)])
     assert watch.over(calm(second) for second in range(2, 100)) == []
 
 
 def test_a_canary_that_is_turned_away_does_not_wait_for_the_hold_of_a_knock() -> None:
     watch = Watch()
     watch.over([calm(0), knock(1, Outcome.TIMEOUT)])
-    assert watch.sees(visit(2, Outcome.RESERVED_ONLY)) == [(AlertName.REFUSED, CRITICAL)]
+    assert watch.sees(canary_login(2, Outcome.RESERVED_ONLY)) == [(AlertName.REFUSED, CRITICAL)]
     other = Watch()
-    other.over([calm(0), visit(1, Outcome.TIMEOUT)])
+    other.over([calm(0), canary_login(1, Outcome.TIMEOUT)])
     assert other.sees(knock(2, FULL)) == [(AlertName.REFUSED, CRITICAL)]
 
 
 def test_a_canary_that_gets_in_does_not_silence_the_knock() -> None:
     """It may have been let in by a pooler, which does that while the server is full."""
     watch = Watch()
-    watch.over([calm(0), knock(1, FULL), visit(2, Outcome.OK)])
-    assert watch.sees(visit(2 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
+    watch.over([calm(0), knock(1, FULL), canary_login(2, Outcome.OK)])
+    assert watch.sees(canary_login(2 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pgheadroom.watch.changes import changes
 
 SUPERUSER = "its role is a superuser"
 
-visits = st.lists(
+logins = st.lists(
     st.builds(
         Probe,
         st.just(ProbeKind.CANARY),
@@ -55,7 +55,7 @@ def test_a_bucket_counts_what_took_no_longer_than_its_bound(taken: list[float]) 
     assert found.total_seconds == pytest.approx(sum(taken))
 
 
-@given(visits)
+@given(logins)
 def test_each_login_is_counted_once_by_how_it_ended(found: list[Probe]) -> None:
     known = after(*found).canary
     for outcome in FAILURES:

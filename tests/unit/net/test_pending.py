@@ -86,19 +86,19 @@ async def test_who_is_given_up_again_and_again_is_given_up_ever_later(
 
 async def test_what_ended_well_is_handed_over_to_be_closed() -> None:
     closed: list[str] = []
-    server, doors = Server(), PendingByAddress[str](closed.append)
+    server, addresses = Server(), PendingByAddress[str](closed.append)
     one = Address({"host": "db1", "hostaddr": "192.0.2.1", "port": "5432"})
     same = Address({"host": "alias", "hostaddr": "192.0.2.1", "port": "5432"})
-    assert doors.at(one.resolved) is doors.at(same.resolved)
+    assert addresses.at(one.resolved) is addresses.at(same.resolved)
     with pytest.raises(TimeoutError):
-        await doors.at(one.resolved).within(0.001, server.login)
-    assert doors.under_way
-    doors.give_up(but=[same.resolved])
-    doors.forget()
-    assert doors.under_way
+        await addresses.at(one.resolved).within(0.001, server.login)
+    assert addresses.under_way
+    addresses.give_up(but=[same.resolved])
+    addresses.forget()
+    assert addresses.under_way
     await server.let_in()
-    assert doors.answered
+    assert addresses.answered
     assert not closed
-    doors.forget()
+    addresses.forget()
     assert closed == ["in"]
-    assert not doors.answered
+    assert not addresses.answered

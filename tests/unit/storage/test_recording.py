@@ -133,8 +133,8 @@ def test_a_login_of_the_canary_survives_the_file(
     at: float, seconds: int, outcome: Outcome, privilege: str
 ) -> None:
     detail = "" if outcome is Outcome.OK else "refused"
-    visit = Probe(ProbeKind.CANARY, at, seconds / 1000, outcome, detail, privilege)
-    assert parse(line_of(visit)) == visit
+    login = Probe(ProbeKind.CANARY, at, seconds / 1000, outcome, detail, privilege)
+    assert parse(line_of(login)) == login
 
 
 def test_times_are_written_to_the_millisecond() -> None:

@@ -111,8 +111,8 @@ def test_limits_and_knock_are_shown() -> None:
 
 def test_the_canary_is_shown() -> None:
     state = after([reading(START, {"web": 5})])
-    visit = Probe(ProbeKind.CANARY, START + 1, 0.02, Outcome.ROLE_LIMIT, "too many")
-    assert shown(step(state, visit, POLICY))["canary"] == {
+    login = Probe(ProbeKind.CANARY, START + 1, 0.02, Outcome.ROLE_LIMIT, "too many")
+    assert shown(step(state, login, POLICY))["canary"] == {
         "time": START + 1,
         "state": "role_limit",
         "seconds": 0.02,

@@ -1,1 +1,1 @@
-"""What parses bytes of others, one harness for each: run by atheris, and in short by the tests."""
+"""Fuzzes everything that parses foreign bytes: run by atheris, and in short form by the tests."""

@@ -1,4 +1,4 @@
-"""Run every harness under atheris, or those that are named: RUNS inputs in all, a million."""
+"""Runs all harnesses under atheris, or the named ones: RUNS inputs in total (a million)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run one harness under atheris: NAME RUNS FOLDER; ends non-zero on a finding."""
+"""Runs one harness under atheris: NAME RUNS FOLDER; the exit status is not 0 on a finding."""
 
 from __future__ import annotations
 

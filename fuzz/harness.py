@@ -1,4 +1,4 @@
-"""What is a harness: a function that takes any bytes, and raises where there is a bug."""
+"""Defines a harness: a function that takes any bytes, and raises if there is a bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has any package that pgheadroom runs with a known vulnerability? Ends with 1 if so.
+"""Checks the packages that pgheadroom runs with for known vulnerabilities; exits with 1 if any.
 
 Where pip-audit cannot reach its data, that is said, and the status is 0: what is not known of today
 must not keep a change from landing. Words given to this program go to pip-audit.

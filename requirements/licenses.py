@@ -1,4 +1,4 @@
-"""Under which licences is what pgheadroom brings along? Prints the table of docs/licenses.md."""
+"""Prints the table of docs/licenses.md: the licence of each package installed with pgheadroom."""
 
 from __future__ import annotations
 

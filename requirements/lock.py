@@ -1,4 +1,4 @@
-"""Which exact versions are installed, with their hashes: written into the files beside this one."""
+"""Writes the exact versions to install, with their hashes, into the files beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is pgheadroom made of? Writes dist/pgheadroom.cdx.json, in CycloneDX, from what is locked.
+"""Writes dist/pgheadroom.cdx.json, a CycloneDX list of the locked packages.
 
 That is what the image's first stage installs. What its base is made of is the base's to say.
 """

@@ -1,4 +1,4 @@
-"""How can clients of /metrics misbehave? Each way runs for a while and says what it was answered.
+"""Runs clients of /metrics that misbehave, each kind for a while, and counts the answers.
 
     echo | python -m benchmarks.support.http_load WAY PORT SECONDS
 

@@ -1,4 +1,4 @@
-"""Do samples come on time, and does /metrics answer? Watched by one quiet scraper.
+"""Observes with one quiet scraper whether samples come on time and /metrics answers.
 
 The page holds when each target's newest sample was taken. Read more often than samples are taken,
 it shows every one of them; a sample that the observer itself missed makes a gap, and so counts as

@@ -1,4 +1,4 @@
-"""Who fills the server: idle sessions of many applications, and sessions that work."""
+"""Fills a server with idle sessions of many applications, and with sessions that work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests what a backtest tells people and programs, and which input it refuses."""
+"""Tests the reports of a backtest in each format, and which input it refuses."""
 
 import contextlib
 import gzip

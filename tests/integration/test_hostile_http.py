@@ -1,4 +1,4 @@
-"""Tests that the daemon stands whatever is sent to its port."""
+"""Tests that the daemon survives any bytes that are sent to its port."""
 
 import re
 import select

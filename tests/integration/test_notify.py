@@ -1,4 +1,4 @@
-"""Tests what systemd is told: ready, alerts, watchdog, stopping."""
+"""Tests the messages to systemd: ready, status, watchdog, stopping."""
 
 import asyncio
 import os

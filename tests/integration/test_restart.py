@@ -1,4 +1,4 @@
-"""Tests that a restart forgets nothing that matters: what fires, since when, what was."""
+"""Tests that a restart keeps firing alerts, their start times, and the history."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Tests what is said of pgheadroom's parts, their licences and their known flaws."""
+"""Tests the lists of pgheadroom's dependencies, their licences and known vulnerabilities."""
 
 import json
 import re

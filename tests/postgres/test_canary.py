@@ -1,4 +1,4 @@
-"""Tests that the canary tells what an application would be told, and leaves."""
+"""Tests that the canary gets the answer that an application would get, and disconnects."""
 
 import asyncio
 import time

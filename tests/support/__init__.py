@@ -1,1 +1,1 @@
-"""Holds what the tests stand on: real servers and programs, fixtures, values to test with."""
+"""Holds what the tests share: real servers and programs, fixtures, values to test with."""

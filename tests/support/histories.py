@@ -1,4 +1,4 @@
-"""Makes histories of use, in the shapes that are told apart.
+"""Makes histories of usage, in the shapes that forecasts distinguish.
 
 A shape says who holds how many connections at a moment; `samples` looks at it every so often. What
 chance there is comes from a seed, so that a shape is the same each time.

@@ -1,4 +1,4 @@
-"""Whom does a real PostgreSQL let in, and what does it say to the others? The suite's oracle.
+"""Tests which roles a real PostgreSQL lets in, and what it answers the others: the suite's oracle.
 
 With 20 slots, 3 of them for superusers and, since 16, 2 for pg_use_reserved_connections.
 """

@@ -1,4 +1,4 @@
-"""What is left of a refusal when the server does not speak English? Its code and its routine."""
+"""Tests that a refusal in German keeps its code and its routine."""
 
 from tests.support.fixtures.postgres import MakePostgres
 from tests.support.servers.clients import Clients

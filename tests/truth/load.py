@@ -1,4 +1,4 @@
-"""Keeps a server busy with every kind of process that takes a connection slot, or takes none.
+"""Keeps a server busy with every kind of process, with and without a connection slot.
 
 Each kind is a thread that works while it is switched on. A `Director` switches them on and off at
 random, from a seed, so that a run can be repeated.

@@ -1,4 +1,4 @@
-"""Does what parses bytes of others stand them? A few here; `make fuzz` tries a million."""
+"""Tests what parses foreign bytes with a few fuzzed inputs; `make fuzz` runs a million."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tests what is known of a target after one reading and another."""
+"""Tests the state of a target after each kind of reading."""
 
 from dataclasses import replace
 

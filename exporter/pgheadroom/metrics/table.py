@@ -74,7 +74,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "pgheadroom_slots_used",
         "Slots in use: client backends, our own and the hidden ones included; while the server"
-        " refuses us, as last known (pgheadroom_sample_timestamp_seconds tells when).",
+        " refuses us, as last known (see pgheadroom_sample_timestamp_seconds).",
         (),
         points.of_sample(lambda s: s.facts.slots.used),
     ),
@@ -108,7 +108,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "pgheadroom_connections",
         "Client backends by application and state, as of pgheadroom_breakdown_timestamp_seconds;"
-        " logins under way are `unnamed` and `starting`, so that all of it adds up to the slots in"
+        " logins in progress are `unnamed` and `starting`, so that the sum is the slots in"
         " use; names beyond the busiest are summed in `other`.",
         ("application_name", "state"),
         points.connections,
@@ -168,8 +168,8 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_role_connection_limit",
-        "The role's CONNECTION LIMIT. Superusers, whom it does not bind, are left out, and so is a"
-        " limit of 0, which locks the role.",
+        "The role's CONNECTION LIMIT. Superusers, which it does not limit, are left out, and so is"
+        " a limit of 0, which locks the role.",
         ("role",),
         points.limit_uses(CapacityKind.ROLE, "limit"),
     ),
@@ -262,7 +262,7 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_slots_exact",
-        "1 if the slots in use are counted; 0 if they are an estimate, which pages nobody, because"
+        "1 if the slots in use are counted; 0 if they are an estimate, which never pages, because"
         " our role may not see every session of a PostgreSQL up to 16.",
         (),
         points.of_sample(lambda s: s.exact),
@@ -299,7 +299,7 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_breakdown_timestamp_seconds",
-        "When the connections were last told apart by application, in seconds since the epoch;"
+        "When connections were last counted by application, in seconds since the epoch;"
         " between two breakdowns only their number is followed.",
         (),
         points.of_sample(lambda s: s.holders.at),

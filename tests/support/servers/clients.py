@@ -1,4 +1,4 @@
-"""Who holds slots in this test? Everything opened through `Clients` is closed at the test's end."""
+"""Opens the sessions that hold slots in a test, and closes them at its end."""
 
 from collections.abc import Callable
 from typing import TypeVar

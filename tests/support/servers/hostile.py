@@ -1,4 +1,4 @@
-"""Answers as a server that speaks PostgreSQL's protocol and means harm.
+"""Acts as a hostile server that speaks PostgreSQL's protocol.
 
 Run as a program, it listens at the loopback port that it is given, lets everybody in and sends,
 until they leave, what its second argument names.

@@ -1,4 +1,4 @@
-"""When did which page reach the person on call? A webhook that notes what Alertmanager tells it."""
+"""Receives Alertmanager's webhooks, and records which page arrived when."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What certificate does a test server show? One of its own making, for localhost, for two days."""
+"""Makes a test server's certificate, for localhost, valid for two days."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What does a program show on a terminal, and how does it leave it? Keys, sizes and frames."""
+"""Runs a program on a terminal: sends keys and sizes, reads frames and the state it leaves."""
 
 import codecs
 import fcntl

@@ -1,4 +1,4 @@
-"""Has it happened yet? Polling with a deadline, so that no test guesses how long a thing takes."""
+"""Polls for an event with a deadline, so that no test guesses how long something takes."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How do bytes become PostgreSQL messages? The least of the wire protocol that the tests need."""
+"""Parses and builds PostgreSQL messages: the part of the wire protocol that the tests need."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""Tests that a replay tells every change of an alert, every full period, and the lead of a page."""
+"""Tests that a replay reports every change of an alert, each full period, and a page's lead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests how wrong settings about Alertmanager are told, without a secret."""
+"""Tests the errors for wrong Alertmanager settings, and that they contain no secret."""
 
 import os
 from pathlib import Path

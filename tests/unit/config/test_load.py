@@ -1,4 +1,4 @@
-"""Tests that every wrong setting is told, all at once, without a secret."""
+"""Tests that all wrong settings are reported at once, without a secret."""
 
 import json
 import os

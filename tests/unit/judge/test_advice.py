@@ -1,4 +1,4 @@
-"""Tests that there is a first thing to do for whatever is wrong, about the worst of it."""
+"""Tests that there is a first thing to do for every problem, and that the worst comes first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests what is counted of probes, whatever they showed."""
+"""Tests the counters of probes, for every outcome."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Tests that logins under way are told from other processes that start."""
+"""Tests that logins in progress are distinguished from other processes that start."""
 
 from itertools import islice
 

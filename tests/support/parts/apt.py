@@ -18,6 +18,8 @@ from tests.support.parts.sources import Source
 _KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STATUS: Final = Path("/var/lib/dpkg/status")
 _INST: Final = re.compile(r"^Inst (?P<name>\S+) (?:\[\S+\] )?\((?P<version>\S+) ", re.MULTILINE)
+# Of what a program depends on, the shared objects; not what its package's scripts need.
+_LIBRARY: Final = re.compile(r"lib(?!perl|pam-modules|systemd-shared)(?!.*-perl$).*")
 # Whatever runs Debian's programs has these; a second C library beside the loader's own would clash.
 _ALWAYS_THERE: Final = frozenset({"libc6", "libc-bin", "libcrypt1", "libgcc-s1", "gcc-12-base"})
 
@@ -78,6 +80,18 @@ class Apt:
             f"{match['name']}={match['version']}"
             for match in _INST.finditer(plan)
             if match["name"] not in _ALWAYS_THERE
+        )
+
+    def libraries(self, *packages: str) -> tuple[str, ...]:
+        """Return `name=version` of *packages* and of every library that they need, libc's too.
+
+        For programs that are newer than this machine's release: of an apt that is *fresh*.
+        """
+        plan = self._run("--simulate", "--no-install-recommends", "install", *packages)
+        return tuple(
+            f"{match['name']}={match['version']}"
+            for match in _INST.finditer(plan)
+            if match["name"] in packages or _LIBRARY.fullmatch(match["name"])
         )
 
     def unpack(self, packages: Iterable[str], root: Path) -> None:

@@ -39,6 +39,16 @@ BUNDLES: Final = (
         elsewhere=partial(debian.on_path, "pgbouncer"),
     ),
     Bundle(
+        name="poolers",
+        pin=f"{debian.SUITE} 1",
+        parts={
+            "pgbouncer-newest": "bin/pgbouncer",
+            "odyssey": "bin/odyssey",
+            "pgpool": "bin/pgpool",
+        },
+        build=debian.poolers,
+    ),
+    Bundle(
         name="chromium",
         pin="release",
         parts={"chromium": "bin/chromium"},

@@ -16,6 +16,11 @@ from tests.support.parts.part import UnavailableError, Workshop
 from tests.support.parts.sources import Source, suite_sources, system_sources
 
 SUITE: Final = "sid"
+_POOLERS: Final = {
+    "pgbouncer": "usr/sbin/pgbouncer",
+    "odyssey": "usr/bin/odyssey",
+    "pgpool": "usr/sbin/pgpool",
+}
 # An ordinary user's PATH often lacks the folders where Debian puts servers.
 _SERVER_FOLDERS: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -65,6 +70,24 @@ def pgbouncer(shop: Workshop) -> None:
     """Unpack PgBouncer with the libraries this machine lacks."""
     unpack_with_dependencies(shop, "pgbouncer")
     _wrap(shop, "pgbouncer", "usr/sbin/pgbouncer")
+
+
+def poolers(shop: Workshop) -> None:
+    """Unpack the newest PgBouncer, Odyssey and pgpool-II, with a C library of their own."""
+    apt = _apt(shop, suite_sources(SUITE), f"{SUITE}-fresh", fresh=True)
+    wanted = apt.libraries("pgbouncer", "odyssey", "pgpool2")
+    shop.say(f"fetching poolers from {SUITE}, {len(wanted)} packages")
+    apt.unpack(wanted, shop.bench)
+    for name, program in _POOLERS.items():
+        trial = shop.bench / "trial"
+        wrapper.write_with_loader(trial, shop.bench / program, shop.bench)
+        run([trial, "--version"], unprivileged=True)
+        # The bench becomes the home: what the script says must hold there.
+        script = shop.bench / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(trial.read_text().replace(str(shop.bench), str(shop.home)))
+        script.chmod(0o755)
+        trial.unlink()
 
 
 def chromium(shop: Workshop) -> None:

@@ -14,6 +14,17 @@ def library_path(folders: Iterable[Path], place: Path) -> str:
     return ":".join(str(place / folder) for folder in folders)
 
 
+def write_with_loader(script: Path, program: Path, root: Path) -> None:
+    """Write *script*, which runs *program* with the loader and the libraries below *root* alone."""
+    script.parent.mkdir(parents=True, exist_ok=True)
+    (loader,) = {path.resolve() for path in root.glob("usr/lib*/ld-linux-*.so.*")}
+    folders = sorted({path.parent for path in root.glob("usr/lib/*-linux-gnu/**/*.so*")})
+    path = ":".join(map(str, folders))
+    words = [str(loader), "--library-path", path, "--argv0", program.name, str(program)]
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+
+
 def write(script: Path, program: Path, env: Mapping[str, str], cwd: Path | None = None) -> None:
     """Write *script*, which runs *program* in *env*, and in the folder *cwd* if that is given."""
     script.parent.mkdir(parents=True, exist_ok=True)

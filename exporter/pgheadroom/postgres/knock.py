@@ -23,6 +23,7 @@ from pgheadroom.net.descriptors import SPENT
 from pgheadroom.net.pending import Arrived, Pending
 from pgheadroom.postgres import refusal
 from pgheadroom.postgres.addresses import Address, Params, is_port
+from pgheadroom.text import escaped
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _TERMINATE = b"X" + struct.pack("!i", 4)
@@ -105,7 +106,9 @@ async def _ask(address: Address, arrived: Arrived) -> refusal.Refusal | None:
     arrived()
     _outlive_no_network(writer)
     try:
-        await _encrypt(reader, writer, address.params)
+        refused = await _encrypt(reader, writer, address.params)
+        if refused is not None:
+            return refused
         writer.write(startup_message(address.params))
         kind, payload = await message(reader)
         if kind == b"E":
@@ -156,21 +159,50 @@ def _outlive_no_network(writer: asyncio.StreamWriter) -> None:
 
 async def _encrypt(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, params: Params
-) -> None:
+) -> refusal.Refusal | None:
     """Ask for TLS first, as libpq would: else the names in the startup message go in the clear.
 
-    And a server whose pg_hba.conf demands TLS would log a refusal with every knock.
+    And a server whose pg_hba.conf demands TLS would log a refusal with every knock. Returns the
+    refusal where one comes in answer already, as of a pgpool-II that is full.
     """
     over_socket = "hostaddr" not in params
     mode = params.get("sslmode", "prefer")
     if over_socket or mode in _PLAIN or _direct(params):
-        return
+        return None
     writer.write(_SSL_REQUEST)
     answer = await reader.readexactly(1)
+    if answer == b"E":
+        return await _error_before_tls(reader)
     if answer == b"S":
         await writer.start_tls(_tls_context(params), server_hostname=params["host"])
     elif mode in _STRICT:
         raise UnusableError("the server does not offer the TLS that sslmode demands")
+    return None
+
+
+async def _error_before_tls(reader: asyncio.StreamReader) -> refusal.Refusal:
+    """Read an ErrorResponse, or the bare text of a postmaster that cannot start a process.
+
+    That is ``report_fork_failure_to_client``: E, a line, and a NUL. Raises UnusableError with it.
+    """
+    head = await reader.readexactly(_LENGTH_OF_NUMBER)
+    if head.isascii() and head.decode().isprintable():
+        text, _, _ = (head + await reader.read(_LONGEST_ANSWER)).partition(b"\0")
+        raise UnusableError(escaped(text.decode("utf-8", errors="replace").strip()))
+    length: int = struct.unpack("!i", head)[0]
+    return parse_error(await _rest(reader, length))
+
+
+async def refused_before_tls(address: Address, seconds: float) -> refusal.Refusal | None:
+    """Return the refusal that comes in answer to a request for TLS; None if there is none.
+
+    libpq does not show it, because nobody vouches for its text: here it is parsed, and escaped.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await _ask(address, lambda: None)
+    except (OSError, EOFError, UnusableError, OurFileError, TimeoutError):
+        return None
 
 
 def _direct(params: Params) -> bool:
@@ -237,11 +269,19 @@ def admits(kind: bytes, payload: bytes) -> bool:
 
 async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """Return kind and payload of the next message; raises UnusableError and EOFError."""
-    head = await reader.readexactly(5)
-    kind, length = head[:1], struct.unpack("!i", head[1:])[0]
+    kind = await reader.readexactly(1)
+    return kind, await _body(reader)
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    length: int = struct.unpack("!i", await reader.readexactly(_LENGTH_OF_NUMBER))[0]
+    return await _rest(reader, length)
+
+
+async def _rest(reader: asyncio.StreamReader, length: int) -> bytes:
     if not _LENGTH_OF_NUMBER <= length <= _LONGEST_ANSWER:
         raise UnusableError("what answers there does not speak PostgreSQL's protocol")
-    return kind, await reader.readexactly(length - _LENGTH_OF_NUMBER)
+    return await reader.readexactly(length - _LENGTH_OF_NUMBER)
 
 
 def parse_error(payload: bytes) -> refusal.Refusal:

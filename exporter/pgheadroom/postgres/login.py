@@ -17,10 +17,12 @@ from pgheadroom.model.slots import RdsReserve
 from pgheadroom.net.pending import Arrived, PendingByAddress
 from pgheadroom.postgres import addresses, libpq, refusal
 from pgheadroom.postgres.addresses import Address
+from pgheadroom.postgres.knock import refused_before_tls
 
 APPLICATION_NAME = "pgheadroom"
 
 _KEEPALIVE_SECONDS = "5"
+_HIDDEN = "server sent an error response during SSL exchange"
 
 Answer = TypeVar("Answer")
 Made = TypeVar("Made")
@@ -88,6 +90,8 @@ async def enter(
             failures.append(Failure(clock(), Outcome.TIMEOUT, detail))
         except libpq.LibpqError as error:
             answer = refusal.parse(str(error))
+            if _HIDDEN in answer.text:
+                answer = await refused_before_tls(candidate, seconds) or answer
             outcome = refusal.outcome(answer, was_alive=was_alive)
             failures.append(Failure(clock(), outcome, f"{candidate.place}: {answer.detail}"))
         else:

@@ -128,7 +128,7 @@ def test_it_ends_at_once_while_nobody_answers(pg: Postgres) -> None:
 def test_a_crash_gives_the_terminal_back_and_tells(pg: Postgres) -> None:
     """A mistake of ours is not hidden behind a screen."""
     code = (
-        "import sys, pgheadroom.commands.live as t\n"
+        "import sys, pgheadroom.commands.top as t\n"
         "def broken(state, now, look): raise ZeroDivisionError('a mistake')\n"
         "t.screen = broken\n"
         "from pgheadroom.commands import cli; sys.exit(cli.main(sys.argv[1:]))"

@@ -6,7 +6,7 @@ A server is a tree of processes, many of which live for milliseconds, so that re
 those that are there would miss the dearest ones. What counts is the postmaster, which forks, and
 every process that it forks while the account is kept: those that serve a watcher. Who was there
 before is left out, background processes and idle sessions alike: they wake up now and then whoever
-watches, and what they use swings by as much as a watcher costs.
+watches, and what they use varies by as much as a watcher costs.
 
 Where a control group can be made (version 2, as root or in a delegated subtree), the postmaster is
 put in one of its own, and its children are born there: the kernel charges the group for every

@@ -57,7 +57,7 @@ _PEER_NAMES = "|".join([_PEER, *_PEER_RESERVES.values()])
 _DEFAULT_SUPERUSER_RESERVED = 3
 
 _NOTE = (
-    "From postgres_exporter, which counts neither its own connection nor logins under way,"
+    "From postgres_exporter, which counts neither its own connection nor logins in progress,"
     " and samples no more often than it is scraped: storms look slower than they are."
 )
 
@@ -239,7 +239,7 @@ def _own(at: float, frame: Frame) -> Reading | None:
     groups = []
     for (name, *labels), value in frame.items():
         if name == "pgheadroom_connections" and len(labels) == 2:  # noqa: PLR2004 - name and state
-            # Logins under way are among them, under this name; a sample has them apart.
+            # Logins in progress are among them, under this name; a sample has them apart.
             under_way = hidden if labels == [UNNAMED, "starting"] else 0
             groups.append(Group(labels[0], labels[1], max(0, _whole(value) - under_way), None))
     connections = sum(group.count for group in groups)

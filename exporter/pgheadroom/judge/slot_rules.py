@@ -97,7 +97,7 @@ def _low_words(evaluation: Evaluation) -> Words:
 
 
 def logins(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that many slots are held by logins under way."""
+    """Yield that many slots are held by logins in progress."""
     under_way, thresholds = evaluation.sample.main.logins, evaluation.thresholds
     if not under_way:
         return

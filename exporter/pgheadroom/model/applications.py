@@ -90,7 +90,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     members = choose(before.members, most=most, named=named)
     followed = choose(before.followed, most=_FOLLOWED * most)
     tracked = totals
-    # `unnamed` always has its place: logins under way are counted there.
+    # `unnamed` always has its place: logins in progress are counted there.
     others = totals.keys() - members.keys() - {UNNAMED}
     if others:
         named_now = followed.keys() | {UNNAMED}

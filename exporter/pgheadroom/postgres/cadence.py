@@ -49,7 +49,7 @@ class Pace:
     few_ratio: float = 0.1
     """Free slots are few at or below the larger of the two; the ratio is of the ordinary limit."""
     slots_per_second: int = 2500
-    """On 14 to 17 the logins under way are found in the table of locks, which is read whole: two
+    """On 14 to 17 the logins in progress are found in the table of locks, which is read whole: two
     milliseconds of work at 5,000 slots. So a larger server is asked every second only when few
     slots are left, and every so many seconds else; and one of half the size, while sessions come
     and go so fast that it takes two looks to tell them apart. What is not counted is not said."""
@@ -93,7 +93,7 @@ class Pulse:
     visible: int
     """Client backends that have logged in."""
     hidden: int
-    """Logins under way."""
+    """Logins in progress."""
     started_at: float
     """When the postmaster started."""
 

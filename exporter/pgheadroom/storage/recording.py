@@ -74,7 +74,7 @@ def line_of(reading: Reading) -> str:
     """Return *reading* as a line, without the line's end; times are rounded to a millisecond.
 
     Beside the plain format's keys a sample has, where there is something to say: ``hidden``
-    (logins under way), ``provider_reserved``, ``pulse`` (``[backends now, when the connections
+    (logins in progress), ``provider_reserved``, ``pulse`` (``[backends now, when the connections
     were told apart]``, where that was not with this very sample), ``roles`` and ``databases``
     (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
     ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact).

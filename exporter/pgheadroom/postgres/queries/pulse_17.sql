@@ -1,4 +1,4 @@
-/* pgheadroom: pulse (17). Client backends by their number, and the logins under way: they hold their
+/* pgheadroom: pulse (17). Client backends by their number, and the logins in progress: they hold their
    virtual transaction's lock before they have a row in pg_stat_activity. */
 SELECT
     (

@@ -55,7 +55,7 @@ def test_it_is_watched() -> None:
 
 
 def test_a_reload_is_what_the_daemon_reloads_on() -> None:
-    """See tests/integration/test_notify.py for what it tells systemd then."""
+    """See tests/integration/test_systemd_notify.py for what it tells systemd then."""
     assert value("ExecReload") == "/bin/kill -HUP $MAINPID"
 
 

@@ -1,4 +1,4 @@
-"""Holds the settings that one place (flags, environment, file) gives, under that place's names."""
+"""Holds the settings from one place (flags, environment or file), by the names used there."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How use went, and when the last slot goes. Pure; remembers twelve days in bounded memory."""
+"""Keeps how usage went, in bounded memory, and forecasts when the last slot goes. Pure."""

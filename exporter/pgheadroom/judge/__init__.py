@@ -1,1 +1,1 @@
-"""What fires now, how bad it is and what to do first: State in, alerts out. Pure."""
+"""Decides what fires now, how severe it is and what to do first: State in, alerts out. Pure."""

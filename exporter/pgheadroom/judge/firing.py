@@ -30,7 +30,7 @@ class Moment(NamedTuple):
     """Alerts that nothing can be said of now: they stay as they are."""
 
 
-def evaluated(
+def next_alerts(
     before: Mapping[Key, ActiveAlert], findings: Iterable[Finding], moment: Moment
 ) -> dict[Key, ActiveAlert]:
     """Return the active alerts after *findings*, of which the most telling of each key is first."""

@@ -8,7 +8,7 @@ from functools import partial
 from pgheadroom.forecast.exhaustion import SLOW, forecast
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
-from pgheadroom.judge.firing import Moment, evaluated
+from pgheadroom.judge.firing import Moment, next_alerts
 from pgheadroom.judge.refusal_rules import NO_SLOT
 from pgheadroom.judge.rules import RULES
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
@@ -38,7 +38,7 @@ def judge(state: State, now: float) -> State:
         return state
     hold = state.thresholds.resolve_hold_seconds
     moment = Moment(now, state.free or 0, usage.limit, hold, unseen)
-    active = evaluated(state.active, findings, moment)
+    active = next_alerts(state.active, findings, moment)
     alerts = tuple(one.alert for one in active.values() if one.alert is not None)
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts

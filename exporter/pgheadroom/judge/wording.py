@@ -1,4 +1,4 @@
-"""Words figures for a person who was just woken."""
+"""Puts the figures of an alert's description into words."""
 
 from __future__ import annotations
 

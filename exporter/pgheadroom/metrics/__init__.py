@@ -1,1 +1,1 @@
-"""A State as Prometheus text: the table of metrics, and the daemon's own."""
+"""Renders a State as Prometheus text: the table of metrics, and the daemon's own."""

@@ -1,1 +1,1 @@
-"""What is read from a target and what is said of it: values, no clock, no I/O."""
+"""Defines what is read from a target and derived from it: values, no clock, no I/O."""

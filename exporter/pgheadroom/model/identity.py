@@ -1,4 +1,4 @@
-"""Says which target it is: of which kind, and where."""
+"""Identifies a target: its kind and its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides under which name an application is exported.
+"""Folds application names: one name for all processes of one application.
 
 ``application_name`` is whatever a client says. What varies from one process to the next (a uuid, a
 pod's hash, a pid, a port) is folded away, so that one application is one series; what can't be

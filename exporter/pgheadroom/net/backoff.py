@@ -1,4 +1,4 @@
-"""Says how long to wait before the next attempt, by how many have failed."""
+"""Computes the pause after a failed attempt; keeps nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds who we are and whom we trust when we ask a server over HTTP."""
+"""Holds the credentials and the trusted CAs of HTTP requests."""
 
 from __future__ import annotations
 

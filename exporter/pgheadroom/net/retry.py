@@ -1,4 +1,4 @@
-"""Says when the next attempt is due, after one that failed or succeeded."""
+"""Keeps when the next attempt is due, for one thing that is attempted again and again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells logins in progress from other processes that are starting, on PostgreSQL 14 to 16.
+"""Distinguishes logins in progress from other processes that are starting.
 
 A process that starts holds the lock of its virtual transaction before it has a row in
 ``pg_stat_activity``. Up to PostgreSQL 16 nothing says then whether it is a login, which holds a

@@ -1,4 +1,4 @@
-"""Says where a connection string leads, in a few characters and without secrets.
+"""Says where a connection string leads, for display: few characters and no secrets.
 
 That is the name of a target that has none in the settings, and the first half of `server`, the
 label by which two servers are told apart whatever their targets are called.

@@ -8,7 +8,7 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency
 from pgheadroom.judge.blame import taker
 from pgheadroom.judge.figures import exhaustion_seconds, free_for
-from pgheadroom.judge.severity import severity
+from pgheadroom.judge.ranking import severity
 from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
-from pgheadroom.judge.severity import severity
+from pgheadroom.judge.ranking import severity
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier

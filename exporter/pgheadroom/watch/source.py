@@ -1,4 +1,4 @@
-"""Defines a source: one way to learn about a target, asked on a beat of its own."""
+"""Defines a source: one way to learn about a target, asked at its own interval."""
 
 from __future__ import annotations
 

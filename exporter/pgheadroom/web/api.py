@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from pgheadroom.board import Board
-from pgheadroom.judge.severity import worst_first
+from pgheadroom.judge.ranking import worst_first
 from pgheadroom.state import State
 from pgheadroom.web.view import Json, history_view, summary_view, target_view
 

@@ -20,7 +20,7 @@ from pgheadroom.judge.figures import (
     growth_rates,
     verdicts,
 )
-from pgheadroom.judge.severity import severity
+from pgheadroom.judge.ranking import severity
 from pgheadroom.judge.standing import standing
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import CapacityKind

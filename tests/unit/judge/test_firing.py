@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgheadroom.judge.finding import Finding, Words
-from pgheadroom.judge.firing import Moment, evaluated
+from pgheadroom.judge.firing import Moment, next_alerts
 from pgheadroom.model.alert import About, ActiveAlert, Alert, AlertName, Key, Severity
 
 
@@ -63,7 +63,7 @@ def over(*found: At, free: int = 10) -> list[list[Alert]]:
     active: dict[Key, ActiveAlert] = {}
     told: list[list[Alert]] = []
     for at, findings in found:
-        active = evaluated(active, findings, moment(at, free=free))
+        active = next_alerts(active, findings, moment(at, free=free))
         told.append(alerts(active))
     return told
 
@@ -89,7 +89,7 @@ def test_nothing_fires_before_it_held_or_resolves_before_it_was_gone(
         now += pause
         history.append((now, kind))
         found = [] if kind == "gone" else [finding(hysteresis=kind == "keeps")]
-        active = evaluated(active, found, moment(now))
+        active = next_alerts(active, found, moment(now))
         fired, fires = fires, bool(alerts(active))
         if not fired:
             # How long it has been found without a break; what only keeps does not count.
@@ -115,7 +115,7 @@ def test_an_alert_keeps_its_beginning_and_its_key_while_it_fires(
     now, active, before = 0.0, dict[Key, ActiveAlert](), dict[Key, Alert]()
     for pause, findings, free, blind in steps:
         now += pause
-        active = evaluated(active, findings, moment(now, free=free, blind=blind))
+        active = next_alerts(active, findings, moment(now, free=free, blind=blind))
         firing = alerts(active)
         assert len({alert.key for alert in firing}) == len(firing)
         for key, one in active.items():
@@ -134,7 +134,7 @@ def test_the_same_findings_make_the_same_alerts(
         now, active, found = 0.0, dict[Key, ActiveAlert](), list[Mapping[Key, ActiveAlert]]()
         for pause, findings, free, blind in steps:
             now += pause
-            active = evaluated(active, findings, moment(now, free=free, blind=blind))
+            active = next_alerts(active, findings, moment(now, free=free, blind=blind))
             found.append(active)
         return found
 
@@ -149,7 +149,7 @@ def test_what_only_keeps_never_raises(
     for pause, findings, free, blind in steps:
         now += pause
         kept = [keeping(one) for one in findings]
-        active = evaluated(active, kept, moment(now, free=free, blind=blind))
+        active = next_alerts(active, kept, moment(now, free=free, blind=blind))
         assert active == {}
 
 
@@ -160,7 +160,7 @@ def test_nothing_is_remembered_of_what_neither_fires_nor_may_begin_to(
     now, active = 0.0, dict[Key, ActiveAlert]()
     for pause, findings, free, blind in steps:
         now += pause
-        active = evaluated(active, findings, moment(now, free=free, blind=blind))
+        active = next_alerts(active, findings, moment(now, free=free, blind=blind))
         for one in active.values():
             assert one.alert is not None or one.pending_since is not None
 
@@ -196,25 +196,25 @@ def test_a_forecast_stands_for_a_while_after_it_was_last_seen() -> None:
 
 @pytest.mark.parametrize(("free", "stands"), [(10, True), (27, True), (28, False), (90, False)])
 def test_a_forecast_is_off_early_when_slots_were_gained(free: int, *, stands: bool) -> None:
-    active = evaluated({}, [EXPECTED], moment(0, free=10))
+    active = next_alerts({}, [EXPECTED], moment(0, free=10))
     for at in (1.0, 1.0 + RESOLVE):
-        active = evaluated(active, [], moment(at, free=free))
+        active = next_alerts(active, [], moment(at, free=free))
     assert bool(alerts(active)) == stands
 
 
 def test_what_was_gained_is_counted_from_the_worst_moment() -> None:
-    active = evaluated({}, [EXPECTED], moment(0, free=20))
-    active = evaluated(active, [], moment(1, free=4))
+    active = next_alerts({}, [EXPECTED], moment(0, free=20))
+    active = next_alerts(active, [], moment(1, free=4))
     for at in (2.0, 2.0 + RESOLVE):
-        active = evaluated(active, [], moment(at, free=20))
+        active = next_alerts(active, [], moment(at, free=20))
     assert alerts(active) == []
 
 
 def resolved(found: Finding) -> Mapping[Key, ActiveAlert]:
     """Return what is left of an alert that stood for 100 s, with 10 slots free, and resolved."""
-    active = evaluated({}, [found], moment(0))
+    active = next_alerts({}, [found], moment(0))
     for at in (100.0, 130.0):
-        active = evaluated(active, [], moment(at))
+        active = next_alerts(active, [], moment(at))
     assert alerts(active) == []
     return active
 
@@ -232,32 +232,34 @@ def resolved(found: Finding) -> Mapping[Key, ActiveAlert]:
 def test_a_forecast_that_comes_back_is_news_only_if_something_changed(
     at: float, free: int, *, news: bool
 ) -> None:
-    active = evaluated(resolved(EXPECTED), [EXPECTED], moment(at, free=free))
+    active = next_alerts(resolved(EXPECTED), [EXPECTED], moment(at, free=free))
     assert bool(alerts(active)) == news
 
 
 def test_what_came_back_and_went_again_is_still_no_news() -> None:
     active = resolved(EXPECTED)
     for at, found in ((140, [EXPECTED]), (150, []), (160, [EXPECTED])):
-        active = evaluated(active, found, moment(at))
+        active = next_alerts(active, found, moment(at))
         assert alerts(active) == []
 
 
 def test_a_resolved_forecast_is_forgotten_in_the_end() -> None:
-    assert evaluated(resolved(EXPECTED), [], moment(229)) != {}
-    assert evaluated(resolved(EXPECTED), [], moment(230)) == {}
+    assert next_alerts(resolved(EXPECTED), [], moment(229)) != {}
+    assert next_alerts(resolved(EXPECTED), [], moment(230)) == {}
 
 
 def test_what_is_seen_and_not_foretold_is_news_each_time() -> None:
     lasting = finding(hold=0.0, lasts=100.0)
-    active = evaluated(resolved(lasting), [lasting], moment(140))
+    active = next_alerts(resolved(lasting), [lasting], moment(140))
     assert len(alerts(active)) == 1
 
 
 def test_while_blind_what_only_a_sample_tells_stays_as_it_is() -> None:
-    active = evaluated({}, [LOW], moment(0))
-    active = evaluated(active, [LOW], moment(10))
-    blind = evaluated(active, [], moment(1000, blind=True))
+    active = next_alerts({}, [LOW], moment(0))
+    active = next_alerts(active, [LOW], moment(10))
+    blind = next_alerts(active, [], moment(1000, blind=True))
     assert blind == active
-    assert alerts(evaluated(blind, [], moment(1001))) == alerts(active)
-    assert alerts(evaluated(evaluated(blind, [], moment(1001)), [], moment(1001 + RESOLVE))) == []
+    assert alerts(next_alerts(blind, [], moment(1001))) == alerts(active)
+    assert (
+        alerts(next_alerts(next_alerts(blind, [], moment(1001)), [], moment(1001 + RESOLVE))) == []
+    )

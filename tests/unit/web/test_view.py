@@ -22,7 +22,7 @@ from tests.support.histories import (
 )
 from tests.support.readings import POLICY, role_limit
 
-from pgheadroom.judge.severity import severity, worst_first
+from pgheadroom.judge.ranking import severity, worst_first
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Limits

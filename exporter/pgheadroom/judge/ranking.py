@@ -1,4 +1,4 @@
-"""Says how bad a target's state is in one word, and which of several is the worst."""
+"""Ranks targets, the worst first, by what fires now; decides no alert."""
 
 from __future__ import annotations
 

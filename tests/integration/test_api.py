@@ -291,7 +291,8 @@ async def test_it_ends_quickly_while_pages_are_open(
             await event_of(other, "targets")
             began = time.monotonic()
             assert await asyncio.to_thread(daemon.stop, number) == 0
-            assert time.monotonic() - began < 2
+            # aiohttp would wait a minute for them; an interpreter on a busy machine takes seconds
+            assert time.monotonic() - began < 20
             await reader.read()
             assert reader.at_eof()
     assert "level=error" not in daemon.log.read()

@@ -195,7 +195,7 @@ def test_it_ends_quickly_and_cleanly(
         until(seen(daemon, 'pgheadroom_up{target="db"}', 1), 5, "sample")
         began = time.monotonic()
         assert daemon.stop(number) == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 4.5  # the deadline of the connect is 5
     assert "level=error" not in daemon.log.read()
     assert "Traceback" not in daemon.log.read()
     assert "event=stopped" in daemon.log.read()

@@ -249,7 +249,7 @@ async def test_a_frozen_server_holds_up_the_canary_alone(guest: Postgres, watch:
     began = time.monotonic()
     login = asyncio.create_task(watched.canary_login())
     reading = await watched.session.read()
-    assert 0.5 <= time.monotonic() - began < 1.2
+    assert 0.5 <= time.monotonic() - began < 1.4
     assert isinstance(reading, Failure)
     assert reading.outcome is Outcome.TIMEOUT
     assert not login.done()

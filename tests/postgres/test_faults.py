@@ -83,7 +83,7 @@ async def test_frozen(pg: Postgres, watch: Watcher) -> None:
     pg.pause()
     began = time.monotonic()
     reading = await watched.session.read()
-    assert 1.0 <= time.monotonic() - began < 1.2
+    assert 1.0 <= time.monotonic() - began < 2
     assert isinstance(reading, Failure)
     assert reading.outcome is Outcome.TIMEOUT
     assert (await watched.sample()).outcome is Outcome.TIMEOUT

@@ -211,7 +211,7 @@ async def test_silence_is_cut_off_on_time(watch: Watcher, deaf: int) -> None:
     began = time.monotonic()
     state = await watched.sample()
     assert state.outcome is Outcome.TIMEOUT
-    assert 1.0 <= time.monotonic() - began < 1.5
+    assert 1.0 <= time.monotonic() - began < 2.5
 
 
 async def test_the_second_host_is_tried_when_the_first_is_silent(

@@ -6,7 +6,7 @@ import gzip
 
 from fuzz.harness import Harness, file_of
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Reading
+from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Recorded
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
@@ -21,7 +21,7 @@ _LIMITS = Limits(100, 3, 5)
 _NOW = 5000.0
 
 
-def _readings() -> list[Reading]:
+def _readings() -> list[Recorded]:
     groups = (Group("api", "idle", 40, None), Group('a "b" \\ \n', "active", 3, None))
     samples = [
         recorded_sample(1000.0 + 60 * n, _LIMITS, (*groups, Group("leak", "idle", n, None)))

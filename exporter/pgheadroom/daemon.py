@@ -16,13 +16,15 @@ from pgheadroom import __version__
 from pgheadroom.board import Board
 from pgheadroom.config import resolve
 from pgheadroom.config.load import load_web
-from pgheadroom.config.settings import Settings, TargetSettings, split_address
+from pgheadroom.config.settings import Settings, split_address
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.metrics.exposition import Exposition
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.net.descriptors import OutOfDescriptors
 from pgheadroom.notify.systemd import SystemdNotifier
 from pgheadroom.watch.fleet import Fleet
 from pgheadroom.watch.jobs import Jobs
+from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.reload import Reloader, Reread, nothing_to_read
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.watch.schedule import Schedule
@@ -100,7 +102,9 @@ async def running(
         await jobs.guarded("state", saver.recall)()
 
     def sampler(name: str, target: TargetSettings) -> Sampler:
-        return Sampler(name, resolve.sources(settings, name, target), policy, board)
+        own_sources = resolve.sources(settings, name, target)
+        others = PoolingSource(name, board, own_sources[0])
+        return Sampler(name, (*own_sources, others), policy, board)
 
     fleet = Fleet(sampler, board, saver, own)
     stuck = stuck_seconds(settings)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pgheadroom.forecast.queues import Queue
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.capacity import Scope
 from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Outcome, ProbeKind, Sample
 from pgheadroom.model.thresholds import Thresholds
 
 _NOT_PROBED = ProbeLog()
+
+NOTHING_LEFT: Mapping[TargetKind, tuple[Outcome, ...]] = {
+    TargetKind.POSTGRES: (Outcome.FULL, Outcome.RESERVED_ONLY),
+    TargetKind.PGBOUNCER: (Outcome.POOLER_FULL,),
+}
+"""The refusals that say that nothing is left of what a target runs out of."""
 
 
 class State(NamedTuple):
@@ -37,11 +46,21 @@ class State(NamedTuple):
     probes: Mapping[ProbeKind, ProbeLog] = {}
     usage: Usage = Usage()
     """Of the main capacity."""
+    queues: Mapping[Scope, Queue] = {}
+    """Of a pooler: the pools in which somebody waits."""
     active: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
     address: str = ""
     """Where the server is, in a few characters that may be shown to everybody."""
+    pooling: Pooling | None = None
+    """What it has to do with poolers, or as a pooler with servers; None where there are none."""
+    direct: HighWater = HighWater()
+    """Of a server that is behind poolers: slots in use that no pooler holds."""
+    configured_serves: str = ""
+    """Of a pooler: the target that its settings say is behind it."""
+    replicas: int = 1
+    """Of a pooler: how many processes like this one there are."""
     identifier: str = ""
     """What initdb called the cluster, as last known; empty while it is not."""
 
@@ -68,12 +87,20 @@ class State(NamedTuple):
         """What the canary's logins have shown."""
         return self.probed(ProbeKind.CANARY)
 
+    @property
+    def serves(self) -> str:
+        """Of a pooler: the targets behind it, parted by commas; empty while that is not known."""
+        found = () if self.pooling is None else self.pooling.serves
+        return ",".join(found) or self.configured_serves
+
     def of(self, identity: Identity) -> State:
         """Return the state of the target of *identity*; of another one, nothing is kept."""
-        address, kind = identity
-        if (address, kind) == (self.address, self.kind):
-            return self
-        return self._replace(address=address, kind=kind, identifier="")
+        address, kind, serves, replicas = identity
+        if (address, kind) != (self.address, self.kind):
+            self = self._replace(identifier="")  # noqa: PLW0642 - a value, not an object
+        return self._replace(
+            address=address, kind=kind, configured_serves=serves, replicas=replicas
+        )
 
     @property
     def free(self) -> int | None:
@@ -82,6 +109,6 @@ class State(NamedTuple):
         A refusal is news: while the newest reading is one, its word counts more than the last
         sample's, and counts without one too.
         """
-        if self.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY):
+        if self.outcome in NOTHING_LEFT[self.kind]:
             return 0
         return None if self.sample is None else self.sample.main.free

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pgheadroom.forecast.queues import Queues, followed
 from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
 from pgheadroom.model.applications import count
+from pgheadroom.model.capacity import CapacityKind
+from pgheadroom.model.pooling import Pooling
+from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Failure, Outcome, Probe, Reading, Sample
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
@@ -41,6 +45,9 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 detail=detail,
                 failures=_one_more(state.failures, outcome),
             )
+        case Pooling(at=at, direct=direct):
+            peak = state.direct if direct is None else state.direct.add(at, direct)
+            return state._replace(pooling=reading, direct=peak)
         case Probe(kind=kind):
             return state._replace(probes={**state.probes, kind: state.probed(kind).add(reading)})
 
@@ -78,10 +85,21 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         detail="",
         sample=sample,
         restored=False,
-        identifier=sample.facts.server.identifier or state.identifier,
+        identifier=_identifier(sample) or state.identifier,
         applications=applications,
         usage=usage,
+        queues=_queues(state, sample),
     )
+
+
+def _queues(state: State, sample: Sample) -> Queues:
+    pools = sample.limits_of(CapacityKind.POOL)
+    return followed(state.queues, pools, sample.at) if pools else {}
+
+
+def _identifier(sample: Sample) -> str:
+    facts = sample.facts
+    return facts.server.identifier if isinstance(facts, PostgresFacts) else ""
 
 
 def _one_more(counts: Mapping[Outcome, int], outcome: Outcome) -> Mapping[Outcome, int]:

@@ -22,7 +22,8 @@ from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom import daemon
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.demo.load import CALM, CHECKOUT, CLEANER, REPORTS, Script, play
 from pgheadroom.demo.scripts import LAUNCH, LEAK, NEST, ORDERS, ROLLING, SCRIPTS, STORM
 from pgheadroom.demo.server import EmbeddedServer, embedded_server

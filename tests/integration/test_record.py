@@ -360,7 +360,7 @@ def test_gzip_is_rotated_under_names_that_still_say_so(tmp_path: Path) -> None:
 def test_a_pulse_is_told_from_a_full_reading(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     full = sample(at=1000.0)
-    slots = full.facts.slots._replace(visible=full.facts.slots.visible + 2)
+    slots = full.postgres.slots._replace(visible=full.postgres.slots.visible + 2)
     written = recording_file(file)
     written.write(full)
     written.write(full.with_slots(slots)._replace(at=1001.0))
@@ -369,7 +369,7 @@ def test_a_pulse_is_told_from_a_full_reading(tmp_path: Path) -> None:
     assert isinstance(first, Sample)
     assert isinstance(second, Sample)
     assert (first.full, second.full) == (True, False)
-    assert second.facts.slots.visible == first.facts.slots.visible + 2
+    assert second.postgres.slots.visible == first.postgres.slots.visible + 2
     assert second.holders == first.holders
 
 

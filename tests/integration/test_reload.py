@@ -29,7 +29,8 @@ from tests.support.servers.process import send
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.daemon import running
 
 pytestmark = pytest.mark.majors(18)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from pgheadroom.board import Board
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder
+from pgheadroom.pgbouncer.source import pgbouncer_sources
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.postgres.session import Session
 from pgheadroom.postgres.source import CanarySource, SampleSource, postgres_sources
@@ -25,10 +27,12 @@ class Watch:
         options: ConnectOptions,
         policy: Policy | None = None,
         on_reading: OnReading | None = None,
+        kind: TargetKind = TargetKind.POSTGRES,
     ) -> None:
-        self._board = Board([options.name])
+        self._board = Board({options.name: Identity(kind=kind)})
         policy = policy or Policy(NameFolder().fold)
-        self.sources = postgres_sources(options)
+        poolers = kind is TargetKind.PGBOUNCER
+        self.sources = pgbouncer_sources(options) if poolers else postgres_sources(options)
         self._sampler = Sampler(TARGET, self.sources, policy, self._board, on_reading)
 
     @property
@@ -36,7 +40,9 @@ class Watch:
         """The session beneath, for what the state does not tell."""
         samples = self.sources[0]
         assert isinstance(samples, SampleSource)
-        return samples._session  # noqa: SLF001 - tests may look
+        session = samples._session  # noqa: SLF001 - tests may look
+        assert isinstance(session, Session)
+        return session
 
     @property
     def backend_pid(self) -> int:
@@ -97,9 +103,13 @@ def watch() -> Iterator[Watcher]:
     """
     opened: list[Watch] = []
 
-    def make(conninfo: str, **options: Any) -> Watch:  # noqa: ANN401 - whatever Access takes
+    def make(
+        conninfo: str,
+        kind: TargetKind = TargetKind.POSTGRES,
+        **options: Any,  # noqa: ANN401 - whatever ConnectOptions takes
+    ) -> Watch:
         options = {"backoff_first_seconds": 0.0, **options}
-        made = Watch(ConnectOptions(TARGET, conninfo, **options))
+        made = Watch(ConnectOptions(TARGET, conninfo, **options), kind=kind)
         opened.append(made)
         return made
 

@@ -54,7 +54,7 @@ async def test_restarted_with_other_limits(pg: Postgres, watch: Watcher) -> None
     state = await watched.sample()
     assert state.outcome is Outcome.OK
     assert state.sample is not None
-    assert state.sample.facts.slots.limits.max_connections == 30
+    assert state.sample.postgres.slots.limits.max_connections == 30
     assert free_for(state, Tier.SUPERUSER) == 29
 
 
@@ -70,7 +70,7 @@ async def test_restarted_while_everybody_comes_back(
     state = await watched.sample()
     assert state.outcome is Outcome.FULL
     assert state.sample is not None
-    assert state.sample.facts.slots.limits.max_connections == 20
+    assert state.sample.postgres.slots.limits.max_connections == 20
     assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
     sessions[0].close()
     await until_condition(watched, Outcome.OK)

@@ -11,7 +11,7 @@ from tests.support.servers.postgres import Postgres
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.model.alert import AlertName, Key
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.reading import Probe, ProbeKind, Reading
+from pgheadroom.model.reading import Probe, ProbeKind, Recorded
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.postgres.canary import APPLICATION_NAME
 from pgheadroom.postgres.login import ConnectOptions
@@ -33,9 +33,9 @@ async def test_a_live_incident_is_played_back(
     policy = Policy(NameFolder().fold, thresholds=Thresholds(resolve_hold_seconds=1.0))
     file = tmp_path / "incident.jsonl"
     recording = RecordingFile(file, rotate_bytes=1 << 30, keep=1)
-    readings: list[Reading] = []
+    readings: list[Recorded] = []
 
-    def note(_target: str, reading: Reading) -> None:
+    def note(_target: str, reading: Recorded) -> None:
         readings.append(reading)
         recording.write(reading)
 

@@ -68,7 +68,7 @@ async def test_an_ordinary_role_meets_the_reserve(
     assert state.outcome is Outcome.RESERVED_ONLY
     assert state.free == 0
     assert state.sample is known.sample, "the last sample is kept, with its time"
-    assert state.sample.facts.slots.limits.max_connections == 20
+    assert state.sample.postgres.slots.limits.max_connections == 20
 
 
 async def test_only_the_reserve_is_left_before_we_come(
@@ -93,7 +93,7 @@ async def test_logins_that_are_refused_again_and_again_get_into_no_reserve(
         while time.monotonic() < ends:
             state = await watched.sample()
             assert state.sample is not None
-            slots = state.sample.facts.slots
+            slots = state.sample.postgres.slots
             assert slots.visible <= slots.limits.of(Tier.ORDINARY)
     assert "remaining connection slots are reserved" in pg.log.read()
 

@@ -43,7 +43,7 @@ async def settled(watched: Watch) -> State:
     async def quiet() -> State | None:
         state = await watched.sample()
         assert state.sample is not None
-        return None if state.sample.facts.slots.hidden else state
+        return None if state.sample.postgres.slots.hidden else state
 
     return await auntil(quiet, 10, "end of the logins under way")
 
@@ -70,7 +70,7 @@ async def test_a_role_is_let_in_exactly_while_its_tier_has_a_free_slot(
     assert admitted == 19
     assert state.sample.main.used == 20
     assert [free_for(state, tier) for tier in Tier] == [0, 0, 0]
-    assert state.sample.facts.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
+    assert state.sample.postgres.slots.reserved_used == (5 if pg.major >= RESERVED_SINCE else 3)
 
 
 async def test_whatever_comes_and_goes_every_sample_counts_it(
@@ -138,7 +138,7 @@ async def test_stalled_logins_are_seen_on_every_version(
     async def seen() -> State | None:
         state = await watched.sample()
         assert state.sample is not None
-        slots = state.sample.facts.slots
+        slots = state.sample.postgres.slots
         return state if (slots.hidden, slots.used) == (19, 20) else None
 
     state = await auntil(seen, 3, "sight of 19 hidden slots")
@@ -165,7 +165,7 @@ async def test_a_role_that_may_not_see_others_says_so_and_estimates(
     assert state.sample is not None
     assert not state.sample.holders.complete
     assert state.applications.counts["api", "unknown"] == 5
-    assert (state.sample.facts.slots.visible, state.sample.facts.slots.hidden) == (6, 2)
+    assert (state.sample.postgres.slots.visible, state.sample.postgres.slots.hidden) == (6, 2)
     assert state.sample.exact == (pg.major >= NUMBERED_SINCE)
     assert 'GRANT pg_monitor TO "no rights";' in [line.get("cure") for line in logged]
     pg.sql('grant pg_monitor to "no rights"')
@@ -243,10 +243,10 @@ async def test_sessions_are_counted_by_how_they_ended(
 async def counted_sessions(watched: Watch, database: str) -> tuple[int, int, int]:
     state = await watched.sample()
     assert state.sample is not None
-    for found in state.sample.facts.sessions:
+    for found in state.sample.postgres.sessions:
         if found.database == database:
             return found.opened, found.abandoned, found.killed
-    raise AssertionError(state.sample.facts.sessions)
+    raise AssertionError(state.sample.postgres.sessions)
 
 
 @pytest.mark.majors(15, 16, 18)
@@ -280,7 +280,7 @@ async def test_a_reserve_that_two_settings_of_rds_name(
     assert state.sample is not None
     own = 2 if major >= RESERVED_SINCE else 0
     provider = provider if own else rds_reserved
-    limits = state.sample.facts.slots.limits
+    limits = state.sample.postgres.slots.limits
     assert (limits.reserved, limits.provider_reserved) == (own, provider + 1)
     assert state.sample.main.limit == 20 - 3 - own - provider - 1
     told = [line["slots"] for line in log if "counted as one reserve" in line["event"]]

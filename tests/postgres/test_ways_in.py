@@ -194,7 +194,7 @@ async def test_through_a_transaction_pooler(
         state = await watched.sample()
         assert state.outcome is Outcome.OK
     assert state.sample is not None
-    assert state.sample.facts.server.pooled
+    assert state.sample.postgres.server.pooled
     assert state.sample.main.used == 5
     other = clients.admitted(pooler.tcp, user="app")
     for name in ("default_transaction_read_only", "transaction_read_only"):
@@ -284,7 +284,7 @@ async def test_it_says_which_cluster_it_is(pg: Postgres, watch: Watcher) -> None
     ((expected,),) = pg.sql("select system_identifier from pg_control_system()")
     state = await watch(pg.dsn(user="nobody")).sample()
     assert state.sample is not None
-    assert state.sample.facts.server.identifier == expected
+    assert state.sample.postgres.server.identifier == expected
     assert state.server.endswith(f"#{expected}")
 
 

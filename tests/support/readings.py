@@ -57,8 +57,8 @@ def older_server(found: Sample, version: int) -> Sample:
 
 def with_server(found: Sample, **changed: Any) -> Sample:  # noqa: ANN401 - the fields of Server
     """Return *found* as taken from a server that differs in what is *changed*."""
-    server = replace(found.facts.server, **changed)
-    return found._replace(facts=found.facts._replace(server=server))
+    server = replace(found.postgres.server, **changed)
+    return found._replace(facts=found.postgres._replace(server=server))
 
 
 def role_limit(name: str, limit: int, used: int) -> Capacity:

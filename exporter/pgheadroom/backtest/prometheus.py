@@ -19,7 +19,7 @@ from pgheadroom.backtest.prometheus_api import (
 from pgheadroom.durations import moment
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import UNNAMED
-from pgheadroom.model.reading import Failure, Group, Outcome, Reading
+from pgheadroom.model.reading import Failure, Group, Outcome, Recorded
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits, RdsReserve
 from pgheadroom.text import printable
@@ -82,7 +82,7 @@ class KnownServer:
 
     async def readings(
         self, api: PrometheusApi, start: float, end: float, step: float
-    ) -> AsyncIterator[Reading]:
+    ) -> AsyncIterator[Recorded]:
         """Yield the readings from *start* to *end*, every *step* seconds where there is one."""
         for first, last in _chunks(start, end, step):
             frames: dict[float, Frame] = {}
@@ -225,7 +225,7 @@ def _put(frames: dict[float, Frame], series: Iterable[Series]) -> None:
 _KEYS = ("application_name", "usename", "datname", "state", "tier", "role", "database")
 
 
-def _own(at: float, frame: Frame) -> Reading | None:
+def _own(at: float, frame: Frame) -> Recorded | None:
     """Make of pgheadroom's own series what was read then."""
     states = (key[1] for key in frame if key[0] == "pgheadroom_target_state" and len(key) > 1)
     state = next(states, "ok")
@@ -271,7 +271,7 @@ def _uses(frame: Frame, kind: CapacityKind) -> tuple[Capacity, ...]:
     )
 
 
-def _peer(at: float, frame: Frame, told_by: str) -> Reading | None:
+def _peer(at: float, frame: Frame, told_by: str) -> Recorded | None:
     """Make of postgres_exporter's series what was read then."""
     most = frame.get((_PEER,))
     rows = [(key[1:], value) for key, value in frame.items() if key[0] == _ACTIVITY]

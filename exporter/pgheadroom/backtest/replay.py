@@ -136,7 +136,7 @@ class Replay:
             self._note(reading.at, before.alerts, after.alerts)
 
     def _sampled(self, sample: Sample, state: State) -> None:
-        account, slots = self.account, sample.facts.slots
+        account, slots = self.account, sample.postgres.slots
         account.samples += 1
         used, ordinary = slots.used, slots.limits.of(Tier.ORDINARY)
         if not account.limits or account.limits[-1][1] != slots.limits:

@@ -17,7 +17,8 @@ from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.once import read_once
 from pgheadroom.config.load import load_web
-from pgheadroom.judge.advice import REMEDIES
+from pgheadroom.judge.advice import remedy
+from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
@@ -70,8 +71,10 @@ class Check:
 def findings(state: State) -> Iterator[Check]:
     """Yield what a reading and a knock say about the way a target is set up."""
     if state.sample is None or state.outcome is not Outcome.OK:
-        remedy = "" if state.outcome is None else f". {REMEDIES[state.outcome]}"
-        yield Check(Grade.BROKEN, f"no sample: {state.outcome}: {state.detail}{remedy}")
+        words = f"no sample: {state.outcome}: {state.detail}. {remedy(state)}"
+        yield Check(Grade.BROKEN, words)
+    elif isinstance(state.sample.facts, PoolerFacts):
+        yield from _about_pooler(state.sample, state.sample.facts)
     else:
         yield from _about(state.sample)
     knock = state.knocks.newest
@@ -104,8 +107,35 @@ def _canary(state: State) -> Iterator[Check]:
         )
 
 
+def _about_pooler(sample: Sample, facts: PoolerFacts) -> Iterator[Check]:
+    main, config = sample.main, facts.config
+    yield Check(
+        Grade.GOOD,
+        f"{facts.software} {facts.version}, {main.free} of {main.limit} places for clients free"
+        f" (max_client_conn), {len(facts.pools)} pools, read in"
+        f" {sample.duration_seconds * 1000:.1f} ms",
+    )
+    if config.shares_port or facts.peers > 1:
+        others = f"1 of {facts.peers}" if facts.peers > 1 else "one of several"
+        yield Check(
+            Grade.MISSING,
+            f"you watch {others} processes that share a port (so_reuseport, peers): each has pools"
+            " of its own; watch each as a target, by its own port or socket",
+        )
+    if config.wait_timeout_seconds is None:
+        yield Check(
+            Grade.MISSING,
+            "query_wait_timeout is 0: a client that gets no server connection hangs for ever; set"
+            " it to a little less than the applications' own timeout",
+        )
+    paused = [one.name for one in facts.databases if one.paused or one.disabled]
+    if facts.paused or paused:
+        what = "all of it" if facts.paused else ", ".join(paused)
+        yield Check(Grade.MISSING, f"paused or disabled: {what}; RESUME lets clients go on")
+
+
 def _about(sample: Sample) -> Iterator[Check]:
-    server, slots = sample.facts.server, sample.facts.slots
+    server, slots = sample.postgres.server, sample.postgres.slots
     limits = slots.limits
     yield Check(
         Grade.GOOD,

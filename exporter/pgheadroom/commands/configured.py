@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from pgheadroom.config.flags import add_flags, flags_given
 from pgheadroom.config.load import ConfigurationError, load
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 
 NO_TARGET = (
     "no target is configured. Give one of",

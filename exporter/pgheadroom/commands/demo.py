@@ -11,7 +11,8 @@ from functools import partial
 from pgheadroom.commands.arguments import ExitStatus, fail
 from pgheadroom.commands.configured import add_settings, settings_of
 from pgheadroom.config.load import ConfigurationError, load_web
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.daemon import AddressInUseError
 from pgheadroom.daemon import run as run_daemon
 from pgheadroom.demo.load import CALM, Script, play

@@ -16,10 +16,12 @@ from pgheadroom.board import Board
 from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.config.resolve import identities, policy, sources
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.judge.figures import free_for
 from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
+from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
@@ -85,6 +87,8 @@ def _block(state: State) -> Group:
     )
     if state.sample is None:
         return Group(title, Text(state.detail))
+    if isinstance(state.sample.facts, PoolerFacts):
+        return _pooler(title, state, state.sample.facts)
     server = state.sample.facts.server
     title.append(f"  PostgreSQL {server.version_text}")
     if server.in_recovery:
@@ -97,10 +101,37 @@ def _block(state: State) -> Group:
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
     return Group(
         *lines,
-        _slots(state, state.sample.facts.slots),
+        _slots(state, state.sample.postgres.slots),
         _applications(state.applications.counts),
         *_limits(state.sample),
     )
+
+
+def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
+    title.append(f"  {facts.software} {facts.version}")
+    main = None if state.sample is None else state.sample.main
+    places = Table("places for clients", "", box=None, pad_edge=False)
+    if main is not None:
+        for name, figure in (("limit", main.limit), ("used", main.used), ("free", state.free)):
+            places.add_row(name, str(figure))
+    pools = Table(
+        *("pool", "role", "mode", "servers", "size", "reserve", "clients", "waiting", "oldest"),
+        box=None,
+        pad_edge=False,
+    )
+    for pool in busiest_first(facts.pools):
+        pools.add_row(
+            Text(pool.database),
+            Text(pool.role),
+            pool.mode,
+            str(pool.server_connections),
+            "unlimited" if pool.size is None else str(pool.size),
+            str(pool.reserve),
+            str(pool.active),
+            str(pool.waiting),
+            f"{pool.wait_seconds:.1f} s" if pool.waiting else "",
+        )
+    return Group(title, places, pools, _applications(state.applications.counts))
 
 
 def _slots(state: State, slots: Slots) -> Table:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pgheadroom.board import Board
 from pgheadroom.commands.arguments import stop_writing
 from pgheadroom.config.resolve import identities, policy, sources
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.durations import moment
 from pgheadroom.metrics.own import SelfMetrics
-from pgheadroom.model.reading import Reading
+from pgheadroom.model.reading import Recorded
 from pgheadroom.storage.recording import line_of
 from pgheadroom.storage.recording_writer import RecordingWriter
 from pgheadroom.watch.fleet import WatchedTarget
@@ -32,7 +33,7 @@ class Output:
     def __init__(self) -> None:
         self.readings = 0
 
-    def write(self, reading: Reading) -> None:
+    def write(self, reading: Recorded) -> None:
         """Write *reading* at once; raises BrokenPipeError when the reader of a pipe is gone."""
         try:
             sys.stdout.write(line_of(reading) + "\n")
@@ -59,7 +60,7 @@ class RecordingListener:
         self._recordings = recordings
         self._stop = stop
 
-    def note(self, target: str, reading: Reading) -> None:
+    def note(self, target: str, reading: Recorded) -> None:
         """Write *reading* of *target*; ask for the end when the reader of a pipe is gone."""
         try:
             self._recordings[target].write(reading)

@@ -15,7 +15,8 @@ from pgheadroom.commands.arguments import ExitStatus, fail
 from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
 from pgheadroom.commands.demo import try_out
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.config.variables import of_platform
 from pgheadroom.daemon import AddressInUseError
 from pgheadroom.daemon import run as run_daemon

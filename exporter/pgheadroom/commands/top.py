@@ -17,7 +17,8 @@ from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.resolve import policy, sources
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.log import configure
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.state import State

@@ -160,6 +160,34 @@ class AlertSettings(Strict):
         _DAYS,
         "page when there was no sample for this long",
     )
+    queue_wait_seconds: float = _seconds(
+        "queue_wait",
+        _HOURS,
+        "how long a pooler's client may wait for a server connection before it counts as refused;"
+        " a shorter query_wait_timeout counts in its place",
+    )
+    queue_hold_seconds: float = _seconds(
+        "queue_hold",
+        _HOURS,
+        "for how long somebody must have been waiting in a pool before its queue can page",
+    )
+    queue_horizon_seconds: float = _seconds(
+        "queue_horizon",
+        _HOURS,
+        "page when the oldest client in a queue that grows will have waited for queue_wait_seconds"
+        " within this time",
+    )
+    paused_hold_seconds: float = _seconds(
+        "paused_hold",
+        _DAYS,
+        "how long a pooler's database must be paused or disabled before PoolerPaused warns",
+    )
+    overcommit_hold_seconds: float = _seconds(
+        "overcommit_hold",
+        _DAYS,
+        "how long poolers must be able to open more connections than the server has slots before"
+        " PostgresSlotsOvercommitted warns",
+    )
     resolve_hold_seconds: float = _seconds(
         "resolve_hold",
         _DAYS,

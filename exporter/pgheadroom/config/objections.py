@@ -17,14 +17,8 @@ from pydantic_core import ErrorDetails
 from pgheadroom.config.alerting import URLS
 from pgheadroom.config.connection_strings import CONNECTIONS
 from pgheadroom.config.given import Given, Location, repeatable
-from pgheadroom.config.settings import (
-    ADDRESSES,
-    TARGET_NAMES,
-    FoldRule,
-    Settings,
-    TargetSettings,
-    allowed_range,
-)
+from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings, allowed_range
+from pgheadroom.config.target import TARGET_NAMES, TargetSettings
 
 # What is given for these is never repeated: it may hold a password. URLs say themselves what of
 # them can be told.

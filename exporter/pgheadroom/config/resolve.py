@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.judge.slot_rules import least_share
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.identity import Identity, TargetKind
@@ -13,9 +14,10 @@ from pgheadroom.model.names import NameFolder
 from pgheadroom.net.credentials import Credentials
 from pgheadroom.notify.alertmanager import Notifier
 from pgheadroom.notify.notification import NotificationOptions
+from pgheadroom.pgbouncer.source import pgbouncer_sources
 from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
 from pgheadroom.postgres.login import ConnectOptions
-from pgheadroom.postgres.source import PostgresSource, postgres_sources
+from pgheadroom.postgres.source import Sources, postgres_sources
 from pgheadroom.step import Policy
 from pgheadroom.storage.directory import StateDirectory
 from pgheadroom.storage.saver import SnapshotSaver
@@ -45,17 +47,23 @@ def identities(targets: Mapping[str, TargetSettings]) -> dict[str, Identity]:
 
 def sources(
     settings: Settings, name: str, target: TargetSettings, *, thorough: bool = False
-) -> tuple[PostgresSource, ...]:
+) -> Sources:
     """Return the ways in which *target*, which is called *name*, is asked.
 
     *thorough* has a canary ask, too, whether its role may use the reserved slots.
     """
-    match target.kind:
+    match target.watched_as:
         case TargetKind.POSTGRES:
             return postgres_sources(
                 connect_options(settings, name, target),
                 interval_seconds=settings.interval_seconds,
                 knock_interval_seconds=settings.knock_interval_seconds,
+                thorough=thorough,
+            )
+        case TargetKind.PGBOUNCER:
+            return pgbouncer_sources(
+                connect_options(settings, name, target),
+                interval_seconds=settings.interval_seconds,
                 thorough=thorough,
             )
 

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 from pydantic import (
@@ -19,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     field_validator,
     model_validator,
 )
@@ -27,81 +26,14 @@ from pydantic import (
 from pgheadroom.config.alerting import AlertSettings
 from pgheadroom.config.connection_strings import canary_string, connection_string
 from pgheadroom.config.strict import Strict
-from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.config.target import NO_CANARY, TargetName, TargetSettings
 from pgheadroom.model.names import DEFAULT_RULES, Rule
-from pgheadroom.model.slots import RdsReserve
-from pgheadroom.postgres.whereabouts import address
 
 PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
-_NO_CANARY = "canary_password_file is of use only with a canary_dsn"
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
 ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
-TARGET_NAMES = (
-    "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
-)
-TargetName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
-]
-
-
-class TargetSettings(Strict):
-    """One server to watch."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: TargetKind = Field(
-        default=TargetKind.POSTGRES,
-        description="what the target is: postgres, a PostgreSQL server, is the only kind so far",
-    )
-    dsn: SecretStr = Field(
-        default=SecretStr(""),
-        description="libpq connection string or URI; what it leaves out comes from libpq's"
-        " environment, service file and password file",
-    )
-    password_file: Path | None = Field(
-        default=None, description="file that holds the password; read at each attempt to connect"
-    )
-    extra_reserved: int = Field(
-        default=0,
-        ge=0,
-        le=10_000,
-        description="slots that the provider holds back and that no setting of the server shows",
-    )
-    rds_reserve: RdsReserve = Field(
-        default=RdsReserve.AUTO,
-        description="whether rds.rds_superuser_reserved_connections names the same slots as"
-        " reserved_connections: same, separate, or auto (the same where both are equal)",
-    )
-    canary_dsn: SecretStr | None = Field(
-        default=None,
-        description="connection string of an ordinary role that logs in and leaves at once, again"
-        " and again, as proof that applications get in",
-    )
-    canary_password_file: Path | None = Field(
-        default=None,
-        description="file that holds the canary's password; read at each of its logins",
-    )
-
-    _dsn = field_validator("dsn")(connection_string)
-    _canary_dsn = field_validator("canary_dsn")(canary_string)
-
-    @property
-    def address(self) -> str:
-        """Where the server is, in a few characters without a secret; see ``whereabouts``."""
-        return address(self.dsn.get_secret_value())
-
-    @property
-    def identity(self) -> Identity:
-        """Which target it is."""
-        return Identity(self.address, self.kind)
-
-    @model_validator(mode="after")
-    def _has_a_canary(self) -> Self:
-        if self.canary_password_file is not None and self.canary_dsn is None:
-            raise ValueError(_NO_CANARY)
-        return self
 
 
 def _shorthand(value: object) -> object:
@@ -152,7 +84,8 @@ class WatchSettings(Strict):
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
         description="servers to watch: a name each, and a connection string or a mapping of kind,"
-        " dsn, password_file, extra_reserved, rds_reserve, canary_dsn, canary_password_file",
+        " dsn, serves, replicas, password_file, extra_reserved, rds_reserve, canary_dsn,"
+        " canary_password_file",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
@@ -264,7 +197,7 @@ class WatchSettings(Strict):
                 " targets.NAME.canary_dsn"
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
-            problems.append(_NO_CANARY)
+            problems.append(NO_CANARY)
         return problems
 
     @property

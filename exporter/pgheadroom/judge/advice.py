@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgheadroom.judge.blame import rising, taker
 from pgheadroom.model.alert import Alert, AlertName, Severity
+from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 
@@ -30,14 +31,30 @@ _OF_ALERT: dict[AlertName, str] = {
     " LIMIT if the slots allow it.",
     AlertName.DATABASE: "Make the pools that use {about} smaller, or raise the database's"
     " CONNECTION LIMIT if the slots allow it.",
+    AlertName.CLIENTS_EXHAUSTED: "Stop {who} from opening more clients, or raise max_client_conn"
+    " and RELOAD if the machine has the descriptors: it costs the server no slot.",
+    AlertName.CLIENTS_IMMINENT: "Look at {who} now: roll its last deploy back or scale it down, or"
+    " raise max_client_conn and RELOAD if the machine has the descriptors.",
+    AlertName.CLIENTS_LOW: "Raise max_client_conn before the next deploy needs room for two, or"
+    " make the pool of {who} smaller.",
+    AlertName.QUEUE: "Look what holds the server connections: SHOW SERVERS on the console, then"
+    " long transactions and locks on the server. A larger pool helps only while the server has"
+    " slots and processors to spare.",
+    AlertName.PAUSED: "Find out who said PAUSE or DISABLE and why; RESUME or ENABLE on the console"
+    " lets clients go on.",
+    AlertName.OVERCOMMITTED: "Not urgent: make pool_size smaller, or set max_db_connections, so"
+    " that all pools together fit the slots; `pgheadroom check` shows the sum.",
     AlertName.LEAKING: "Not urgent: count the pools that {who} opens. There should be one in"
     " each process, closed when the process ends.",
 }
 
-_OF_NOW = (AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE)
+_OF_NOW = (
+    *(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE),
+    *(AlertName.CLIENTS_EXHAUSTED, AlertName.CLIENTS_IMMINENT, AlertName.CLIENTS_LOW),
+)
 """Alerts about what happens now, and so about who takes slots now."""
 
-REMEDIES: dict[Outcome, str] = {
+_REMEDIES: dict[Outcome, str] = {
     Outcome.FULL: "Every slot is taken. Log in as a superuser over the local socket, or stop an"
     " instance of the application that grew.",
     Outcome.RESERVED_ONLY: "Only reserved slots are left. Log in as a superuser and stop the"
@@ -61,6 +78,25 @@ REMEDIES: dict[Outcome, str] = {
 }
 """The first thing to do where a server cannot be read, by how the reading ended."""
 
+_REMEDIES_OF_A_POOLER: dict[Outcome, str] = {
+    Outcome.POOLER_FULL: "The pooler has no place left, not even for its console: stop an instance"
+    " of the application that grew.",
+    Outcome.AUTH: "The console does not let pgheadroom in: list its user in stats_users, and check"
+    " the password (or password_file, .pgpass).",
+    Outcome.TIMEOUT: "PgBouncer does not answer: look whether its process is stopped or busy, and"
+    " for `kernel file descriptor limit` in its log; out of descriptors it hangs without a word.",
+    Outcome.UNREACHABLE: "Nothing listens there: check host and port, and whether PgBouncer runs.",
+}
+"""What differs where it is a pooler that cannot be read."""
+
+
+def remedy(state: State) -> str:
+    """Return the first thing to do where the target of *state* cannot be read; empty if it can."""
+    if state.outcome in (None, Outcome.OK):
+        return ""
+    own = {} if state.kind is TargetKind.POSTGRES else _REMEDIES_OF_A_POOLER
+    return own.get(state.outcome, _REMEDIES[state.outcome])
+
 
 def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
@@ -71,7 +107,7 @@ def to_do(state: State) -> str:
     if state.outcome is None:
         return _WAITING
     if blind:
-        return REMEDIES[state.outcome]
+        return remedy(state)
     if not state.usage.forecasts and rising(state) is None:
         return _NOTHING
     who = taker(state)

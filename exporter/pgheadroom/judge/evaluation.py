@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
+
+
+class Names(NamedTuple):
+    """What the alerts about a target's main capacity are called."""
+
+    exhausted: AlertName
+    imminent: AlertName
+    low: AlertName
+
+
+NAMES: Mapping[CapacityKind, Names] = {
+    CapacityKind.SLOTS: Names(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW),
+    CapacityKind.CLIENTS: Names(
+        AlertName.CLIENTS_EXHAUSTED, AlertName.CLIENTS_IMMINENT, AlertName.CLIENTS_LOW
+    ),
+}
 
 
 class Evaluation(NamedTuple):
@@ -16,6 +35,11 @@ class Evaluation(NamedTuple):
     sample: Sample
     limit: int
     """What ordinary clients may take."""
+
+    @property
+    def names(self) -> Names:
+        """What the alerts about its main capacity are called."""
+        return NAMES[self.sample.main.scope.kind]
 
     @property
     def thresholds(self) -> Thresholds:

@@ -15,18 +15,22 @@ from pgheadroom.judge.blame import (
     grew,
     grown_since,
 )
-from pgheadroom.model.reading import Outcome
+from pgheadroom.model.identity import TargetKind
+from pgheadroom.model.postgres import PostgresFacts
+from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
 
 def free_for(state: State, tier: Tier) -> int | None:
     """Return how many slots a role of *tier* can still get now; None when never known."""
+    if state.kind is not TargetKind.POSTGRES:
+        return state.free if tier is Tier.ORDINARY else None
     if state.outcome is Outcome.FULL:
         return 0
     if state.outcome is Outcome.RESERVED_ONLY:
         return _free_of_reserve(state, tier)
-    return None if state.sample is None else state.sample.facts.slots.free(tier)
+    return None if state.sample is None else state.sample.postgres.slots.free(tier)
 
 
 def _free_of_reserve(state: State, tier: Tier) -> int | None:
@@ -38,7 +42,7 @@ def _free_of_reserve(state: State, tier: Tier) -> int | None:
     """
     if state.sample is None:
         return 0 if tier is Tier.ORDINARY else None
-    facts = state.sample.facts
+    facts = state.sample.postgres
     refused = [Tier.ORDINARY]
     if facts.server.reserve:
         refused.append(Tier.RESERVED)
@@ -56,14 +60,21 @@ def exhaustion_seconds(state: State) -> dict[Tier, float]:
     sample = state.sample
     if sample is None:
         return {tier: 0.0 for tier in Tier if free_for(state, tier) == 0}
-    used, seconds = sample.facts.slots.used, {}
-    for tier in Tier:
-        limit = sample.facts.slots.limits.of(tier)
+    used, seconds = sample.main.used, {}
+    for tier, limit in _limits(sample).items():
         ahead = state.usage.forecasts
         if ahead and limit != state.usage.limit:
             ahead = forecasts_for(state.usage, limit, sample.at)
         seconds[tier] = 0.0 if free_for(state, tier) == 0 else seconds_left(ahead, limit, used)
     return seconds
+
+
+def _limits(sample: Sample) -> dict[Tier, int]:
+    """Return the limit of each tier; whatever is no PostgreSQL server has ordinary clients only."""
+    if isinstance(sample.facts, PostgresFacts):
+        limits = sample.facts.slots.limits
+        return {tier: limits.of(tier) for tier in Tier}
+    return {} if sample.main.limit is None else {Tier.ORDINARY: sample.main.limit}
 
 
 def growth_rates(state: State) -> dict[str, float]:

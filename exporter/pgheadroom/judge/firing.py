@@ -13,7 +13,9 @@ from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.finding import Finding
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key
 
-_FORECAST_ALERTS = frozenset({AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING})
+_FORECAST_ALERTS = frozenset(
+    {AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING, AlertName.CLIENTS_IMMINENT}
+)
 _GAINED = 2
 """A forecast alert ends when this many times as many slots are free as at the worst moment."""
 

@@ -48,12 +48,13 @@ def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield the page that the forecasts are worth, given how many slots are in use already."""
     if not evaluation.state.usage.forecasts:
         return
-    fires = _fires(evaluation.state, AlertName.IMMINENT, Severity.CRITICAL)
+    name = evaluation.names.imminent
+    fires = _fires(evaluation.state, name, Severity.CRITICAL)
     used, limit = evaluation.used, evaluation.limit
     if fires and limit - used <= least_rise(limit):
         # It has come true. As long as that lasts nothing is over, whatever the curve does now.
         words = partial(_come_true, evaluation)
-        yield Finding(AlertName.IMMINENT, Severity.CRITICAL, words, hysteresis=True)
+        yield Finding(name, Severity.CRITICAL, words, hysteresis=True)
         return
     if used >= limit:
         return  # that is another alert's news
@@ -65,7 +66,7 @@ def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     ]
     if paging:
         yield Finding(
-            AlertName.IMMINENT,
+            name,
             Severity.CRITICAL,
             partial(_foremost_words, evaluation),
             keep_firing_seconds=max(forecast.lasts for forecast in paging),

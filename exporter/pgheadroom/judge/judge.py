@@ -9,18 +9,19 @@ from pgheadroom.forecast.exhaustion import SLOW, forecast
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, next_alerts
-from pgheadroom.judge.refusal_rules import NO_SLOT
 from pgheadroom.judge.rules import RULES
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
 from pgheadroom.model.reading import Outcome
-from pgheadroom.state import State
+from pgheadroom.state import NOTHING_LEFT, State
 
 _NOT_COUNTED = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
 _ESTIMATE_HOLD_SECONDS = 60.0
 """A parallel query that is taken for clients is over by then, as a rule."""
 _NEVER: frozenset[AlertName] = frozenset()
 _BY_THE_HOUR = frozenset({AlertName.EXPECTED, AlertName.LEAKING})
-_BY_SAMPLE = frozenset(AlertName) - {AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED}
+_BY_SAMPLE = frozenset(AlertName) - {
+    *(AlertName.REFUSED, AlertName.UNKNOWN, AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED)
+}
 """What only a sample can tell: without one, it is unknown whether it is over."""
 
 
@@ -61,7 +62,7 @@ def _by_estimate(state: State, finding: Finding) -> Finding:
 
     What a refusal, a knock or a canary tells, or that there is no sample, is no estimate.
     """
-    refused = finding.name is AlertName.EXHAUSTED and state.outcome in NO_SLOT
+    refused = finding.name is AlertName.EXHAUSTED and state.outcome in NOTHING_LEFT[state.kind]
     if finding.severity is not Severity.CRITICAL or finding.name in _NOT_COUNTED or refused:
         return finding
     warns = Severity.WARNING in SEVERITIES[finding.name]
@@ -88,6 +89,6 @@ def _blind_to(state: State) -> frozenset[AlertName]:
         return _NEVER if state.usage.touched > SLOW else _BY_THE_HOUR
     if state.outcome is None:
         return frozenset(AlertName) - {AlertName.REFUSED}
-    if (state.sample is None or state.restored) and state.outcome not in NO_SLOT:
+    if (state.sample is None or state.restored) and state.outcome not in NOTHING_LEFT[state.kind]:
         return _BY_SAMPLE | {AlertName.UNKNOWN}
     return _BY_SAMPLE

@@ -13,10 +13,14 @@ from pgheadroom.durations import duration
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, last_known
 from pgheadroom.model.alert import AlertName, Severity
+from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
-from pgheadroom.state import State
+from pgheadroom.state import NOTHING_LEFT, State
 
-NO_SLOT = (Outcome.FULL, Outcome.RESERVED_ONLY)
+_NOTHING_LEFT_ALERTS = {
+    TargetKind.POSTGRES: AlertName.EXHAUSTED,
+    TargetKind.PGBOUNCER: AlertName.CLIENTS_EXHAUSTED,
+}
 _TURNED_AWAY = (Outcome.FULL, Outcome.POOLER_FULL)
 _UNANSWERED_HOLD_SECONDS = 30.0
 """A login that goes unanswered may be a lost packet; one that is refused is not."""
@@ -64,7 +68,7 @@ def _refused_knock(state: State) -> Iterator[Finding]:
 
 def unknown(state: State, now: float) -> Iterator[Finding]:
     """Yield that there was no sample for long, and no refusal because slots ran out either."""
-    if state.outcome in (None, Outcome.OK, *NO_SLOT):
+    if state.outcome in (None, Outcome.OK, *NOTHING_LEFT[state.kind]):
         return
     # What was seen before a restart is no measure of how long nothing has been seen since.
     sampled_at = state.since if state.sample is None or state.restored else state.sample.at
@@ -88,13 +92,18 @@ def _unknown_words(state: State, blind: float) -> Words:
 
 
 def full(state: State, _now: float) -> Iterator[Finding]:
-    """Yield that no slot is left, when the server says so by refusing us."""
-    if state.outcome in NO_SLOT:
-        yield Finding(AlertName.EXHAUSTED, Severity.CRITICAL, partial(_full_words, state))
+    """Yield that nothing is left, when the server or the pooler says so by refusing us."""
+    if state.outcome in NOTHING_LEFT[state.kind]:
+        yield Finding(
+            _NOTHING_LEFT_ALERTS[state.kind], Severity.CRITICAL, partial(_full_words, state)
+        )
 
 
 def _full_words(state: State) -> Words:
-    words = f"No slot is free for an ordinary role on {state.target}: the server refuses us"
+    if state.kind is TargetKind.POSTGRES:
+        words = f"No slot is free for an ordinary role on {state.target}: the server refuses us"
+    else:
+        words = f"No place is free for another client of {state.target}: the pooler refuses us"
     words += f" ({state.detail})."
     words += "" if state.sample is None else last_known(state.sample)
     return blaming(state, words)

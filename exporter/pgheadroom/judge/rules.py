@@ -8,6 +8,8 @@ from typing import NamedTuple
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding
 from pgheadroom.judge.forecast_rules import expected, imminent
+from pgheadroom.judge.overcommit_rules import overcommitted
+from pgheadroom.judge.queue_rules import paused, queue
 from pgheadroom.judge.refusal_rules import full, refused, unknown
 from pgheadroom.judge.slot_rules import exhausted, limits, logins, low, reserve
 from pgheadroom.model.identity import TargetKind
@@ -29,6 +31,10 @@ class Rules(NamedTuple):
 RULES: Mapping[TargetKind, Rules] = {
     TargetKind.POSTGRES: Rules(
         of_every_reading=(refused, unknown, full),
-        of_a_sample=(exhausted, reserve, low, logins, limits, imminent, expected),
+        of_a_sample=(exhausted, reserve, low, logins, limits, imminent, expected, overcommitted),
+    ),
+    TargetKind.PGBOUNCER: Rules(
+        of_every_reading=(refused, unknown, full, queue, paused),
+        of_a_sample=(exhausted, low, limits, imminent),
     ),
 }

@@ -13,7 +13,7 @@ from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, slots
-from pgheadroom.model.alert import AlertName, Severity
+from pgheadroom.model.alert import AlertName, Label, Severity
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
@@ -26,7 +26,12 @@ _STILL_SHORT = 2
 _LEAST_LOGINS = 3
 _RESERVE_HOLD_SECONDS = 10.0
 """A short login to a full server by a person who may use the reserve does not page."""
-_LIMIT_ALERTS = {CapacityKind.ROLE: AlertName.ROLE, CapacityKind.DATABASE: AlertName.DATABASE}
+_LIMIT_ALERTS = {
+    CapacityKind.ROLE: (AlertName.ROLE, AlertName.ROLE),
+    CapacityKind.DATABASE: (AlertName.DATABASE, AlertName.DATABASE),
+    CapacityKind.CLIENTS: (AlertName.CLIENTS_LOW, AlertName.CLIENTS_EXHAUSTED),
+}
+"""The warning and the page about a limit of each kind."""
 
 
 def least_share(thresholds: Thresholds) -> float:
@@ -39,7 +44,7 @@ def exhausted(evaluation: Evaluation) -> Iterator[Finding]:
     if evaluation.free > _STILL_SHORT * least_rise(evaluation.limit):
         return
     yield Finding(
-        AlertName.EXHAUSTED,
+        evaluation.names.exhausted,
         Severity.CRITICAL,
         partial(_exhausted_words, evaluation),
         hysteresis=evaluation.free > 0,
@@ -47,8 +52,13 @@ def exhausted(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def _exhausted_words(evaluation: Evaluation) -> Words:
-    none = "Hardly any slot" if evaluation.free > 0 else "No slot"
-    words = f"{none} is free for an ordinary role on {evaluation.state.target}:"
+    main = evaluation.sample.main
+    if main.scope.kind is CapacityKind.SLOTS:
+        what, whom = "slot", "an ordinary role on"
+    else:
+        what, whom = "place", "another client of"
+    none = f"Hardly any {what}" if evaluation.free > 0 else f"No {what}"
+    words = f"{none} is free for {whom} {evaluation.state.target}:"
     words += f" {evaluation.used} are in use, {evaluation.limit} is the limit."
     return blaming(evaluation.state, words)
 
@@ -59,7 +69,7 @@ def reserve(evaluation: Evaluation) -> Iterator[Finding]:
     An ordinary role's login holds a slot too until it is refused, and those who try again and
     again do so in every sample. Only a session that has got in uses the reserve.
     """
-    if evaluation.free <= 0 and evaluation.sample.facts.slots.visible > evaluation.limit:
+    if evaluation.free <= 0 and evaluation.sample.postgres.slots.visible > evaluation.limit:
         yield Finding(
             AlertName.RESERVE,
             Severity.CRITICAL,
@@ -69,7 +79,7 @@ def reserve(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def _reserve_words(evaluation: Evaluation) -> Words:
-    counts = evaluation.sample.facts.slots
+    counts = evaluation.sample.postgres.slots
     words = (
         f"{evaluation.state.target}: {counts.reserved_used} of"
         f" {evaluation.sample.main.reserve} reserved slots are in use; ordinary roles are refused"
@@ -84,7 +94,7 @@ def low(evaluation: Evaluation) -> Iterator[Finding]:
     if evaluation.free > _RELEASE * thresholds.low_free_ratio * evaluation.limit:
         return
     yield Finding(
-        AlertName.LOW,
+        evaluation.names.low,
         Severity.WARNING,
         partial(_low_words, evaluation),
         for_seconds=thresholds.low_hold_seconds,
@@ -121,33 +131,43 @@ def logins(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def limits(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield the roles and databases that have used most of their CONNECTION LIMIT."""
+    """Yield the roles and databases that have used most of their CONNECTION LIMIT.
+
+    Of a pooler, those that have used most of the clients that they may have.
+    """
     for use in evaluation.sample.others:
         yield from _limit(evaluation.state, use, evaluation.thresholds)
 
 
 def _limit(state: State, use: Capacity, thresholds: Thresholds) -> Iterator[Finding]:
-    name = _LIMIT_ALERTS.get(use.scope.kind)
-    if name is None or not use.limit or not use.used:
+    names = _LIMIT_ALERTS.get(use.scope.kind)
+    if names is None or not use.limit or not use.used:
         return  # a limit of 0 locks the role or database
-    for severity, ratio in (
-        (Severity.WARNING, thresholds.limit_warning_ratio),
-        (Severity.CRITICAL, thresholds.limit_critical_ratio),
+    for name, severity, ratio in (
+        (names[0], Severity.WARNING, thresholds.limit_warning_ratio),
+        (names[1], Severity.CRITICAL, thresholds.limit_critical_ratio),
     ):
         if use.used * _RELEASE >= ratio * use.limit:
             yield Finding(
                 name,
                 severity,
                 partial(_limit_words, state, use),
-                about=((str(use.scope.kind), use.name),),
+                about=(_whose(use),),
                 for_seconds=thresholds.limit_hold_seconds,
                 hysteresis=use.used < ratio * use.limit,
             )
 
 
+def _whose(use: Capacity) -> Label:
+    """Return of whom *use* is: a role and its name, say."""
+    if use.scope.kind is CapacityKind.CLIENTS:
+        what, name = use.scope.name
+        return what, name
+    return str(use.scope.kind), use.name
+
+
 def _limit_words(state: State, use: Capacity) -> Words:
-    words = (
-        f"{state.target}: {use.scope.kind} {use.name} has {use.used} of the {use.limit}"
-        " connections that it may have."
-    )
-    return words, None
+    what, name = _whose(use)
+    things = "clients" if use.scope.kind is CapacityKind.CLIENTS else "connections"
+    words = f"{state.target}: {what} {name} has {use.used} of the {use.limit} {things} that it may"
+    return f"{words} have.", None

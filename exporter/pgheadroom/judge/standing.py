@@ -6,14 +6,14 @@ import enum
 
 from pgheadroom.judge.blame import rising
 from pgheadroom.model.reading import Outcome
-from pgheadroom.state import State
+from pgheadroom.state import NOTHING_LEFT, State
 
 
 class Standing(enum.StrEnum):
     """What a person who has one second is told, the worst first."""
 
     FULL = "full"
-    """No ordinary slot is free, by a sample or by a refusal."""
+    """Nothing is free for an ordinary client, by a sample or by a refusal."""
     BLIND = "blind"
     """The newest reading failed and says nothing of the slots: it is unknown what is left."""
     RUNNING_OUT = "running_out"
@@ -32,7 +32,7 @@ def standing(state: State) -> Standing:
     """Return how the target of *state* stands."""
     if state.outcome is None:
         return Standing.WAITING
-    refused = state.outcome in (Outcome.FULL, Outcome.RESERVED_ONLY)
+    refused = state.outcome in NOTHING_LEFT[state.kind]
     if refused or (state.outcome is Outcome.OK and state.free == 0):
         return Standing.FULL
     if state.outcome is not Outcome.OK:

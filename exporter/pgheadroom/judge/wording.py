@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pgheadroom.durations import moment
 from pgheadroom.forecast.growth import Culprit
 from pgheadroom.judge.blame import taker
 from pgheadroom.judge.finding import Words
-from pgheadroom.model.capacity import Capacity
+from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
 
+NOUNS: Mapping[CapacityKind, tuple[str, str]] = {
+    CapacityKind.SLOTS: ("ordinary slot", "ordinary slots"),
+    CapacityKind.CLIENTS: ("place for clients", "places for clients"),
+}
+"""What one of a target's main capacity is called, and several."""
+
+
+def free_of(main: Capacity) -> str:
+    """Return how much is free, of how much: ``5 of 95 ordinary slots``."""
+    return f"{main.free} of {main.limit} {NOUNS[main.scope.kind][1]}"
+
 
 def slots(main: Capacity) -> str:
-    """Return how many ordinary slots are free, of how many, and what else is known of them."""
-    words = f"{main.free} of {main.limit} ordinary slots are free"
+    """Return how much of a target's main capacity is free, and what else is known of it."""
+    words = f"{free_of(main)} are free"
     if main.logins:
         words += f", {main.logins} are held by logins in progress"
     return words

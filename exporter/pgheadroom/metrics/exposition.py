@@ -18,8 +18,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from pgheadroom.board import Board
+from pgheadroom.metrics.metric import Metric
 from pgheadroom.metrics.points import Point
-from pgheadroom.metrics.table import TABLE, Metric
+from pgheadroom.metrics.table import TABLE, TABLES
 from pgheadroom.state import State
 
 _EOF = b"# EOF\n"
@@ -96,7 +97,8 @@ class Exposition:
         targets = [sheet.targets[target]] if target is not None else sheet.targets.values()
         parts: list[bytes] = []
         for metric in TABLE:
-            texts = [rendered[metric.name].text for rendered in targets]
+            blocks = (rendered.get(metric.name) for rendered in targets)
+            texts = [block.text for block in blocks if block is not None]
             if any(texts):
                 parts += (sheet.heads[metric.name], *texts)
         return b"".join(parts)
@@ -138,7 +140,7 @@ def _render(sheet: _Sheet, format_: Format, state: State) -> None:
         sheet.targets[state.target] = {}
         sheet.servers[state.target] = server
     blocks = sheet.targets[state.target]
-    for metric in TABLE:
+    for metric in TABLES[state.kind]:
         points = tuple(metric.points(state))
         before = blocks.get(metric.name)
         if before is not None and before.points == points:

@@ -9,9 +9,12 @@ from dataclasses import fields
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.figures import exhaustion_seconds, free_for, verdicts
-from pgheadroom.model.alert import SEVERITIES
+from pgheadroom.judge.overcommit_rules import overcommitted_slots
+from pgheadroom.model.alert import ALERTS_OF, SEVERITIES
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.capacity import CapacityKind
+from pgheadroom.model.pooling import PoolerUse
+from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.probes import BOUNDS
 from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
@@ -50,6 +53,16 @@ def of_sample(value: Callable[[Sample], float]) -> Callable[[State], Iterator[Po
     return one(lambda state: None if state.sample is None else value(state.sample))
 
 
+def of_postgres(value: Callable[[PostgresFacts], float]) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a figure that only a PostgreSQL server has."""
+    return one(lambda state: None if (facts := _facts(state)) is None else value(facts))
+
+
+def _facts(state: State) -> PostgresFacts | None:
+    facts = None if state.sample is None else state.sample.facts
+    return facts if isinstance(facts, PostgresFacts) else None
+
+
 def states(state: State) -> Iterator[Point]:
     """Yield 1 for the condition that holds, 0 for the others."""
     if state.outcome is not None:
@@ -59,8 +72,9 @@ def states(state: State) -> Iterator[Point]:
 
 def reserved(state: State) -> Iterator[Point]:
     """Yield the slots that are held back, by tier."""
-    if state.sample is not None:
-        limits = state.sample.facts.slots.limits
+    facts = _facts(state)
+    if facts is not None:
+        limits = facts.slots.limits
         yield ("superuser",), limits.superuser_reserved
         yield ("reserved",), limits.reserved
         yield ("provider",), limits.provider_reserved
@@ -68,9 +82,10 @@ def reserved(state: State) -> Iterator[Point]:
 
 def limits(state: State) -> Iterator[Point]:
     """Yield the limit of each tier."""
-    if state.sample is not None:
+    facts = _facts(state)
+    if facts is not None:
         for tier in Tier:
-            yield (str(tier),), state.sample.facts.slots.limits.of(tier)
+            yield (str(tier),), facts.slots.limits.of(tier)
 
 
 def free(state: State) -> Iterator[Point]:
@@ -142,8 +157,9 @@ def limit_uses(kind: CapacityKind, figure: str) -> Callable[[State], Iterator[Po
 
 def sessions(state: State) -> Iterator[Point]:
     """Yield what pg_stat_database counted."""
-    if state.sample is not None:
-        for sessions in state.sample.facts.sessions:
+    facts = _facts(state)
+    if facts is not None:
+        for sessions in facts.sessions:
             yield (sessions.database, "open"), sessions.opened
             yield (sessions.database, "abandoned"), sessions.abandoned
             yield (sessions.database, "fatal"), sessions.fatal
@@ -152,10 +168,30 @@ def sessions(state: State) -> Iterator[Point]:
 
 def server(state: State) -> Iterator[Point]:
     """Yield what the server is."""
-    if state.sample is not None:
-        server = state.sample.facts.server
+    facts = _facts(state)
+    if facts is not None:
+        server = facts.server
         recovery = "true" if server.in_recovery else "false"
         yield (server.version_text, recovery), 1
+
+
+def pooler_uses(value: Callable[[PoolerUse], float | None]) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a figure of each pooler in front of a server."""
+
+    def points(state: State) -> Iterator[Point]:
+        for use in () if state.pooling is None else state.pooling.uses:
+            figure = value(use)
+            if figure is not None:
+                yield (use.pooler,), figure
+
+    return points
+
+
+def overcommitted(state: State) -> Iterator[Point]:
+    """Yield by how much poolers and direct use may exceed the ordinary slots."""
+    if state.pooling is not None and state.pooling.uses:
+        over = overcommitted_slots(state)
+        yield (), math.inf if over is None else over
 
 
 def failures(state: State) -> Iterator[Point]:
@@ -216,8 +252,9 @@ def application_verdicts(state: State) -> Iterator[Point]:
 def alerts(state: State) -> Iterator[Point]:
     """Yield 1 for each alert that fires, 0 for the others."""
     firing = {(alert.name, alert.severity) for alert in state.alerts}
+    possible = ALERTS_OF[state.kind]
     for name, severities in SEVERITIES.items():
-        for severity in severities:
+        for severity in severities if name in possible else ():
             yield (str(name), str(severity)), float((name, severity) in firing)
 
 

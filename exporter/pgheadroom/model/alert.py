@@ -9,6 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pgheadroom.model.identity import TargetKind
+
 Label = tuple[str, str]
 About = tuple[Label, ...]
 """What tells an alert from others of its name: a role; of a pool its database and its user."""
@@ -37,6 +39,12 @@ class AlertName(enum.StrEnum):
     DATABASE = "PostgresDatabaseConnectionsLow"
     LEAKING = "PostgresApplicationLeaking"
     UNKNOWN = "PostgresHeadroomUnknown"
+    CLIENTS_EXHAUSTED = "PoolerClientsExhausted"
+    CLIENTS_IMMINENT = "PoolerClientsExhaustionImminent"
+    CLIENTS_LOW = "PoolerClientsLow"
+    QUEUE = "PoolerQueueGrowing"
+    PAUSED = "PoolerPaused"
+    OVERCOMMITTED = "PostgresSlotsOvercommitted"
 
 
 _BOTH = (Severity.WARNING, Severity.CRITICAL)
@@ -53,6 +61,12 @@ SEVERITIES: dict[AlertName, tuple[Severity, ...]] = {
     AlertName.DATABASE: _BOTH,
     AlertName.LEAKING: (Severity.WARNING,),
     AlertName.UNKNOWN: _BOTH,
+    AlertName.CLIENTS_EXHAUSTED: (Severity.CRITICAL,),
+    AlertName.CLIENTS_IMMINENT: (Severity.CRITICAL,),
+    AlertName.CLIENTS_LOW: (Severity.WARNING,),
+    AlertName.QUEUE: (Severity.CRITICAL,),
+    AlertName.PAUSED: (Severity.WARNING,),
+    AlertName.OVERCOMMITTED: (Severity.WARNING,),
 }
 """The severities that each alert comes in."""
 
@@ -68,8 +82,30 @@ SUMMARIES: dict[AlertName, str] = {
     AlertName.DATABASE: "A database's CONNECTION LIMIT is nearly or fully used.",
     AlertName.LEAKING: "An application takes connections and does not give them back.",
     AlertName.UNKNOWN: "The number of free connection slots is unknown.",
+    AlertName.CLIENTS_EXHAUSTED: "The pooler has no place left for clients.",
+    AlertName.CLIENTS_IMMINENT: "The pooler's last place for a client is about to go.",
+    AlertName.CLIENTS_LOW: "Few places for clients are left at the pooler.",
+    AlertName.QUEUE: "Clients queue at the pooler, longer and longer.",
+    AlertName.PAUSED: "A database of the pooler is paused or disabled.",
+    AlertName.OVERCOMMITTED: "Poolers may open more connections than the server has slots.",
 }
 """One sentence each, the same whatever the figures are; those are in the description."""
+
+_OF_BOTH = frozenset({AlertName.REFUSED, AlertName.UNKNOWN})
+_OF_A_POOLER = frozenset(
+    {
+        AlertName.CLIENTS_EXHAUSTED,
+        AlertName.CLIENTS_IMMINENT,
+        AlertName.CLIENTS_LOW,
+        AlertName.QUEUE,
+        AlertName.PAUSED,
+    }
+)
+ALERTS_OF: dict[TargetKind, frozenset[AlertName]] = {
+    TargetKind.POSTGRES: frozenset(AlertName) - _OF_A_POOLER,
+    TargetKind.PGBOUNCER: _OF_A_POOLER | _OF_BOTH,
+}
+"""Which alerts a target of each kind may raise."""
 
 Key = tuple[AlertName, Severity, About]
 """What makes an alert the same as one of another time."""

@@ -15,6 +15,10 @@ class CapacityKind(enum.StrEnum):
     """The CONNECTION LIMIT of a role."""
     DATABASE = "database"
     """The CONNECTION LIMIT of a database."""
+    CLIENTS = "clients"
+    """Places for clients of a pooler: of all of it, or of one of its databases or users."""
+    POOL = "pool"
+    """Server connections of one pool, which is of a database and a role."""
 
 
 class Scope(NamedTuple):

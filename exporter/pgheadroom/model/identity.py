@@ -11,6 +11,8 @@ class TargetKind(enum.StrEnum):
 
     POSTGRES = "postgres"
     """A PostgreSQL server: it runs out of connection slots."""
+    PGBOUNCER = "pgbouncer"
+    """A PgBouncer, asked at its console: it runs out of places for clients, or they queue."""
 
 
 class Identity(NamedTuple):
@@ -19,3 +21,7 @@ class Identity(NamedTuple):
     address: str = ""
     """Where it is, in a few characters that may be shown to everybody; empty where not known."""
     kind: TargetKind = TargetKind.POSTGRES
+    serves: str = ""
+    """Of a pooler: the target that its settings say is behind it."""
+    replicas: int = 1
+    """Of a pooler: how many processes like this one there are."""

@@ -46,6 +46,10 @@ class Server:
     """Slots that ``reserved_connections`` and the provider's setting both name; counted once."""
 
 
+Backend = tuple[int, int]
+"""A session: its process, and the port of its client; -1 for a Unix socket, 0 where hidden."""
+
+
 class PostgresFacts(NamedTuple):
     """What a sample of a PostgreSQL server says beside its capacities and who holds them."""
 
@@ -53,3 +57,5 @@ class PostgresFacts(NamedTuple):
     server: Server
     sessions: tuple[Sessions, ...] = ()
     """As of when the holders were read."""
+    backends: tuple[Backend, ...] = ()
+    """As of then, too; only where poolers are watched."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.pooler import PoolerFacts
+from pgheadroom.model.pooling import Pooling
 from pgheadroom.model.postgres import PG_17, PostgresFacts
 from pgheadroom.model.slots import Slots
 
@@ -84,9 +86,9 @@ class Sample(NamedTuple):
     main: Capacity
     """What an ordinary client runs out of; forecasts are about this."""
     others: tuple[Capacity, ...]
-    """Further limits, of roles and databases; as of when the holders were read."""
+    """Further limits, of roles, databases and pools."""
     holders: Holders
-    facts: PostgresFacts
+    facts: PostgresFacts | PoolerFacts
 
     @classmethod
     def of_postgres(
@@ -101,8 +103,22 @@ class Sample(NamedTuple):
         return cls(at, duration_seconds, facts.slots.ordinary, others, holders, facts)
 
     def with_slots(self, slots: Slots) -> Sample:
-        """Return the sample of the same server with other *slots*."""
-        return self._replace(main=slots.ordinary, facts=self.facts._replace(slots=slots))
+        """Return the sample of the same PostgreSQL server with other *slots*."""
+        return self._replace(main=slots.ordinary, facts=self.postgres._replace(slots=slots))
+
+    @property
+    def postgres(self) -> PostgresFacts:
+        """What only a PostgreSQL server says; raises TypeError of anything else."""
+        if not isinstance(self.facts, PostgresFacts):
+            raise TypeError(self.facts.software)
+        return self.facts
+
+    @property
+    def pooler(self) -> PoolerFacts:
+        """What only a pooler says; raises TypeError of anything else."""
+        if not isinstance(self.facts, PoolerFacts):
+            raise TypeError(self.facts.server.version_text)
+        return self.facts
 
     def limits_of(self, kind: CapacityKind) -> list[Capacity]:
         """Return the further limits of *kind*."""
@@ -115,7 +131,7 @@ class Sample(NamedTuple):
         Up to PostgreSQL 16 a role that may not see every session cannot tell other processes from
         client backends; from 17 on their numbers tell.
         """
-        return self.holders.complete or self.facts.server.version >= PG_17
+        return self.holders.complete or self.postgres.server.version >= PG_17
 
     @property
     def full(self) -> bool:
@@ -158,8 +174,10 @@ class Probe:
     """Why a login says little about ordinary roles; empty when no reason is known."""
 
 
-Reading = Sample | Failure | Probe
-"""What sampling brings; a recording is made of these."""
+Recorded = Sample | Failure | Probe
+"""What asking a target brings; a recording is made of these."""
+Reading = Recorded | Pooling
+"""What changes what is known of a target."""
 
 Trouble = TypeVar("Trouble", Failure, Probe)
 

@@ -49,5 +49,16 @@ class Thresholds:
     """No sample for this long: a warning ..."""
     blind_critical_seconds: float = 5 * MINUTE
     """... and a page."""
+    queue_wait_seconds: float = 30.0
+    """A client that has waited this long for a server connection of a pooler is as good as
+    refused; a queue pages when its oldest client is about to, or has."""
+    queue_hold_seconds: float = 15.0
+    """A queue is judged by how it went for so long ..."""
+    queue_horizon_seconds: float = MINUTE
+    """... and pages when the wait gets that long within this time at the pace it grows."""
+    paused_hold_seconds: float = 5 * MINUTE
+    """A database that has been paused or disabled for this long: a warning."""
+    overcommit_hold_seconds: float = MINUTE
+    """Poolers may open more than there is for this long: a warning."""
     resolve_hold_seconds: float = 5 * MINUTE
     """An alert resolves when its cause has been gone for this long."""

@@ -139,9 +139,9 @@ def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_
         return Depth.FULL
     if now - last.holders.at >= _full_interval(last, pace):
         return Depth.FULL
-    looked_at = last.facts.slots.limits.max_connections * lately.looks(now, pace)
+    looked_at = last.postgres.slots.limits.max_connections * lately.looks(now, pace)
     every = math.ceil(looked_at / pace.slots_per_second)
-    if last.facts.server.version >= PG_18 or every == 1 or _few(last, pace):
+    if last.postgres.server.version >= PG_18 or every == 1 or _few(last, pace):
         return Depth.PULSE
     return Depth.PULSE if now - last.at >= every - _HALF_A_BEAT else Depth.NOTHING
 
@@ -152,7 +152,7 @@ def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE)
     While few slots are left that is any change; else one that leads where the count was not
     *lately*.
     """
-    if pulse.started_at != last.facts.server.started_at:
+    if pulse.started_at != last.postgres.server.started_at:
         return True
     holders = last.holders
     few = _few(last, pace)
@@ -166,12 +166,12 @@ def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE)
 
 def carry(last: Sample, pulse: Pulse) -> Sample:
     """Return the sample that *pulse* makes of the *last* one, whose holders it carries on."""
-    slots = Slots(last.facts.slots.limits, visible=pulse.visible, hidden=pulse.hidden)
+    slots = Slots(last.postgres.slots.limits, visible=pulse.visible, hidden=pulse.hidden)
     return last._replace(
         at=pulse.at,
         duration_seconds=pulse.duration_seconds,
         main=slots.ordinary,
-        facts=last.facts._replace(slots=slots),
+        facts=last.postgres._replace(slots=slots),
     )
 
 
@@ -185,5 +185,5 @@ def _full_interval(last: Sample, pace: Pace) -> float:
 
 
 def _few(last: Sample, pace: Pace) -> bool:
-    ordinary = last.facts.slots.limits.of(Tier.ORDINARY)
-    return last.facts.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)
+    ordinary = last.postgres.slots.limits.of(Tier.ORDINARY)
+    return last.postgres.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)

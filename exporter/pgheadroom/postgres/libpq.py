@@ -13,6 +13,7 @@ import ctypes
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from psycopg import OperationalError, pq
 
@@ -26,6 +27,14 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 
 Row = tuple[bytes | None, ...]
+
+
+class Table(NamedTuple):
+    """What one statement returned."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+
 
 _ROWS = (pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.TUPLES_OK)
 
@@ -85,16 +94,24 @@ class Connection:
         """Whether libpq has noticed that the connection is gone."""
         return self._pgconn.status == pq.ConnStatus.BAD
 
+    @property
+    def server_version_text(self) -> str:
+        """The version in the words of who answers; empty where it told none."""
+        return (self._pgconn.parameter_status(b"server_version") or b"").decode(errors="replace")
+
     async def query(self, sql: bytes) -> list[Row]:
-        """Send *sql* by the simple protocol and return the rows of its last statement.
+        """Return the rows of ``table``."""
+        return (await self.table(sql)).rows
+
+    async def table(self, sql: bytes) -> Table:
+        """Send *sql* by the simple protocol and return what its last statement returns.
 
         The simple protocol needs no prepared statement, so a transaction pooler may be in between,
         and several statements in one message are one transaction that ends with the message.
         Values are the server's bytes, undecoded. Raises LibpqError, also when the answer is longer
         than any to a statement of ours.
         """
-        rows: list[Row] = []
-        answer, ceiling = _Answer(), MemoryLimit()
+        table, answer, ceiling = Table((), []), _Answer(), MemoryLimit()
         failure: str | None = None
         try:
             self._pgconn.send_query(sql)
@@ -106,7 +123,7 @@ class Connection:
                 if result.status in _ROWS:
                     answer.add(result)
                 if result.status == pq.ExecStatus.TUPLES_OK:
-                    rows, answer = answer.rows, _Answer()
+                    table, answer = Table(_columns(result), answer.rows), _Answer()
                 elif result.status == pq.ExecStatus.FATAL_ERROR:
                     failure = failure or result.error_message.decode(errors="replace")
         except OperationalError as error:
@@ -114,7 +131,7 @@ class Connection:
             failure = failure or str(error)
         if failure is not None:
             raise LibpqError(failure)
-        return rows
+        return table
 
     def close(self) -> None:
         """Say goodbye without waiting for an answer; does nothing the second time."""
@@ -180,8 +197,20 @@ async def connect_to_server(conninfo: str, arrived: Callable[[], None]) -> Conne
     if connection.console:
         connection.close()
         raise LibpqError(
-            "this is PgBouncer's console and no PostgreSQL server: name the server itself, or a"
-            " database of it in place of dbname=pgbouncer"
+            "this is PgBouncer's console and no PostgreSQL server: set the target's kind to"
+            " pgbouncer, or name the server itself"
+        )
+    return connection
+
+
+async def connect_to_console(conninfo: str, arrived: Callable[[], None]) -> Connection:
+    """Open a connection to PgBouncer's console; raises LibpqError, also for any other server."""
+    connection = await connect(conninfo, arrived)
+    if not connection.console:
+        connection.close()
+        raise LibpqError(
+            "this is a database and not PgBouncer's console: log in with dbname=pgbouncer, as one"
+            " of its stats_users; of a PostgreSQL server the kind is postgres"
         )
     return connection
 
@@ -224,6 +253,11 @@ class _Answer:
         self.rows += more
         if len(self.rows) > _MOST_ROWS or self._bytes > _MOST_BYTES:
             raise LibpqError("the server sends more than any statement of ours asks for")
+
+
+def _columns(result: pq.abc.PGresult) -> tuple[str, ...]:
+    names = (result.fname(column) or b"" for column in range(result.nfields))
+    return tuple(name.decode(errors="replace") for name in names)
 
 
 def _rows(result: pq.abc.PGresult) -> list[Row]:

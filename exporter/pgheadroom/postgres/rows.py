@@ -8,7 +8,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
-from pgheadroom.model.postgres import PostgresFacts, Server, Sessions
+from pgheadroom.model.postgres import Backend, PostgresFacts, Server, Sessions
 from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, RdsReserve, Slots
 from pgheadroom.postgres.cadence import Pulse
@@ -73,6 +73,15 @@ def identifier(rows: Sequence[Row]) -> str:
     """Read the answer to what identifies the cluster: digits; raises SenselessError."""
     ((value,),) = rows
     return str(_int(value))
+
+
+@_sensible
+def backends(rows: Sequence[Row]) -> tuple[Backend, ...]:
+    """Read process and client port of each session; a port is hidden from roles that may not look.
+
+    Raises SenselessError.
+    """
+    return tuple((_int(pid), 0 if port is None else int(port)) for pid, port in rows)
 
 
 @_sensible

@@ -27,6 +27,10 @@ from pgheadroom.postgres.statements import Plan, Statements
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
 _UNSURE_IN_A_ROW = 4
+_BACKENDS = (
+    b"SELECT a.pid, a.client_port FROM pg_catalog.pg_stat_activity AS a"
+    b" WHERE a.backend_type = 'client backend'"
+)
 _IDENTIFIER = b"SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c"
 
 
@@ -50,6 +54,7 @@ class Session:
         self._starting = Logins()
         self._unsure = 0
         self._identifier = ""
+        self._traced = False
         self.retry = Retry(options.backoff_first_seconds, options.backoff_longest_seconds)
         self._was_alive = False
         self._may_use_reserve = False
@@ -109,6 +114,10 @@ class Session:
             # Cancelled halfway through an answer: what is left of it would be the next one's.
             self._drop()
             raise
+
+    def trace(self, *, wanted: bool) -> None:
+        """Have full readings tell, or not tell, the process and port of each session."""
+        self._traced = wanted
 
     def close(self) -> None:
         """Give the connection up, without waiting for anybody."""
@@ -198,7 +207,7 @@ class Session:
             return self._took(sample)
         if due is Depth.NOTHING:
             return None
-        pulse = await self._pulse(connection, last.facts.slots.limits.max_connections)
+        pulse = await self._pulse(connection, last.postgres.slots.limits.max_connections)
         if pulse is not None and moved(last, pulse, self._lately):
             return self._took(await self._full(connection))
         return self._took(None if pulse is None else carry(last, pulse))
@@ -215,7 +224,7 @@ class Session:
         )
         holders = sample.holders
         if self._last is None:
-            if self._keeps_state and not sample.facts.server.pooled and self._plan is not None:
+            if self._keeps_state and not sample.postgres.server.pooled and self._plan is not None:
                 await connection.query(self._plan.prepare)
                 self._prepared = True
             # The first of a connection fills the backend's caches: no measure for the next ones.
@@ -224,15 +233,18 @@ class Session:
             self._cost = self._cost.learn(holders.cost_seconds, holders.visible)
             cost = min(holders.cost_seconds, self._cost.of(holders.visible))
         sample = sample._replace(holders=holders._replace(cost_seconds=cost))
+        if self._traced:
+            backends = rows.backends(await connection.query(_BACKENDS))
+            sample = sample._replace(facts=sample.postgres._replace(backends=backends))
         if self._version >= PG_17:
             return sample
         answer, pulses = await self._explained(
-            connection, starting, sample.facts.slots.limits.max_connections
+            connection, starting, sample.postgres.slots.limits.max_connections
         )
         if answer is None:
             return None
         if answer.look == 0:
-            return sample.with_slots(sample.facts.slots._replace(hidden=answer.logins))
+            return sample.with_slots(sample.postgres.slots._replace(hidden=answer.logins))
         return carry(sample, replace(pulses[answer.look - 1], hidden=answer.logins))
 
     async def _pulse(self, connection: libpq.Connection, max_connections: int) -> Pulse | None:
@@ -286,12 +298,12 @@ class Session:
         self.retry.succeeded()
         if sample is None:
             return None
-        server = sample.facts.server
+        server = sample.postgres.server
         if server.identifier != self._identifier:
             server = replace(server, identifier=self._identifier)
-            sample = sample._replace(facts=sample.facts._replace(server=server))
+            sample = sample._replace(facts=sample.postgres._replace(server=server))
         self._last = sample
-        visible = sample.facts.slots.visible
+        visible = sample.postgres.slots.visible
         self._lately = self._lately.add(sample.at, visible, again=self._looked_again)
         self._was_alive = True
         self._may_use_reserve = server.reserve or server.superuser

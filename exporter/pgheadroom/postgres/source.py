@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 from psycopg import ProgrammingError
@@ -60,6 +60,31 @@ class Endings(NamedTuple):
         return self, ""
 
 
+class Kept(Protocol):
+    """A connection that is kept, and asked for samples; a pooler's console is another."""
+
+    retry: Retry
+    ended_by: str
+    """What the server said when it ended our session last."""
+    lost: bool
+    """A connection was lost since this was last set to False."""
+    entered: bool
+    """We got in since this was last set to False."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether we hold a session, or held one when we last heard from the server."""
+
+    async def read(self) -> Sample | Failure | None:
+        """Ask once; None where none is due."""
+
+    def trace(self, *, wanted: bool) -> None:
+        """Have samples tell, or not tell, the process and port of each session."""
+
+    def close(self) -> None:
+        """Give the connection up."""
+
+
 class SampleSource:
     """Reads samples through one kept session."""
 
@@ -67,7 +92,7 @@ class SampleSource:
     wanted = False
 
     def __init__(
-        self, options: ConnectOptions, session: Session, canary: Canary | None, every_seconds: float
+        self, options: ConnectOptions, session: Kept, canary: Canary | None, every_seconds: float
     ) -> None:
         self.every_seconds = every_seconds
         self._target = options.name
@@ -84,6 +109,10 @@ class SampleSource:
         if self._canary is not None and reading is not None:
             self._canary.notice(reading)
         return reading
+
+    def trace(self, *, wanted: bool) -> None:
+        """Have samples tell, or not tell, the process and port of each session."""
+        self._session.trace(wanted=wanted)
 
     def _tell_end(self, *, ended: bool) -> None:
         """Log that our session *ended* and was replaced within one reading; or that it is kept."""
@@ -198,7 +227,7 @@ class CanarySource:
     wanted = False
     every_seconds = _CANARY_SECONDS
 
-    def __init__(self, canary: Canary, session: Session, *, thorough: bool) -> None:
+    def __init__(self, canary: Canary, session: Kept, *, thorough: bool) -> None:
         self.retry: Retry | None = canary.retry
         self._canary = canary
         self._session = session
@@ -216,6 +245,8 @@ class CanarySource:
 
 
 PostgresSource = SampleSource | KnockSource | CanarySource
+Sources = tuple[SampleSource, *tuple[PostgresSource, ...]]
+"""The ways in which one target is asked, that for samples first."""
 
 
 def postgres_sources(
@@ -224,7 +255,7 @@ def postgres_sources(
     interval_seconds: float = 1.0,
     knock_interval_seconds: float = 0.0,
     thorough: bool = False,
-) -> tuple[PostgresSource, ...]:
+) -> Sources:
     """Return the ways in which the target of *options* is asked.
 
     With a knock interval of 0 there are knocks only when a sample calls for one. *thorough* has

@@ -45,6 +45,14 @@ def address(conninfo: str, machine: str | None = None) -> str:
     return _fitting(where + _wanted(params))
 
 
+def database(conninfo: str) -> str:
+    """Return the database that *conninfo* and libpq's environment lead to; empty for none."""
+    try:
+        return expand(conninfo).get("dbname", "")
+    except ProgrammingError:  # which the first attempt to connect reports
+        return ""
+
+
 def breaks_off(conninfo: str) -> bool:
     """Tell whether *conninfo* is a URI in which libpq takes a part of the password for the host.
 

@@ -41,7 +41,8 @@ def typed(kind: Any, value: Plain) -> Any:  # noqa: ANN401 - whatever *kind* say
     """Return what ``plain`` made *value* of, which was of type *kind*; raises UnfitError."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        (other,) = (one for one in get_args(kind) if one is not types.NoneType)
+        # Of several records the first is meant: the others are never saved.
+        other = next(one for one in get_args(kind) if one is not types.NoneType)
         return None if value is None else typed(other, value)
     if kind in (bool, int, float, str) or (isinstance(kind, type) and issubclass(kind, Enum)):
         return _single(kind, value)

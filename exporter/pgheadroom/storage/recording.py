@@ -22,7 +22,7 @@ from pgheadroom.model.reading import (
     Outcome,
     Probe,
     ProbeKind,
-    Reading,
+    Recorded,
     Sample,
 )
 from pgheadroom.model.recorded import recorded_sample
@@ -42,7 +42,7 @@ class RecordingError(ValueError):
     """A line that is no reading; the message says what is wrong with it."""
 
 
-def parse(line: str) -> Reading:
+def parse(line: str) -> Recorded:
     """Return the reading that *line* records; raises RecordingError.
 
     A reading from the plain format knows nothing of the server but its limits and connections:
@@ -70,7 +70,7 @@ def parse(line: str) -> Reading:
     return _sample(fields, at)
 
 
-def line_of(reading: Reading) -> str:
+def line_of(reading: Recorded) -> str:
     """Return *reading* as a line, without the line's end; times are rounded to a millisecond.
 
     Beside the plain format's keys a sample has, where there is something to say: ``hidden``
@@ -94,7 +94,7 @@ def line_of(reading: Reading) -> str:
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
-    slots, holders, server = sample.facts.slots, sample.holders, sample.facts.server
+    slots, holders, server = sample.postgres.slots, sample.holders, sample.postgres.server
     counts: dict[tuple[str, str], int] = {}
     for group in holders.groups:
         key = group.application_name, group.state

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgheadroom.model.reading import Reading
+from pgheadroom.model.reading import Recorded
 from pgheadroom.storage.recording import RecordingError, parse
 
 _TAIL = 8 * 1024 * 1024  # bytes; longer than any line
@@ -30,7 +30,7 @@ class End:
     """Bytes of it that are whole."""
     bytes_cut: int
     """Bytes behind them that are not."""
-    last: Reading | None
+    last: Recorded | None
     """None when the file is empty."""
     unended: bool = False
     """The last line is whole, except for its line end."""
@@ -90,7 +90,7 @@ def _gzip_tail(path: Path) -> tuple[int, bytes, bytes]:
     return whole, tail, b""
 
 
-def _reading(line: bytes) -> Reading | None:
+def _reading(line: bytes) -> Recorded | None:
     try:
         return parse(line.decode())
     except (RecordingError, UnicodeDecodeError):

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pgheadroom.model.reading import Reading, Sample
+from pgheadroom.model.reading import Recorded, Sample
 from pgheadroom.storage.recording import RecordingError, parse
 from pgheadroom.text import printable
 
@@ -57,7 +57,7 @@ class RecordingReader:
         """Bytes read so far."""
         return self._raw.tell() if self._raw is not None and self._raw.seekable() else 0
 
-    def __iter__(self) -> Iterator[Reading]:
+    def __iter__(self) -> Iterator[Recorded]:
         """Yield each reading; raises UnreadableRecordingError at the first line that is none."""
         try:
             if self.path == STDIN:
@@ -74,7 +74,7 @@ class RecordingReader:
                 f"{self.shown}: cannot read it: {error.strerror}"
             ) from None
 
-    def _play(self, raw: io.BufferedReader) -> Iterator[Reading]:
+    def _play(self, raw: io.BufferedReader) -> Iterator[Recorded]:
         self._raw = raw
         zipped = raw.peek(len(_GZIP)).startswith(_GZIP)
         file = gzip.GzipFile(fileobj=raw) if zipped else raw
@@ -95,7 +95,7 @@ class RecordingReader:
             self._line = max(1, self._line)
             raise self._wrong("the file is empty: there is no reading in it")
 
-    def _reading(self, line: bytes) -> Reading | None:
+    def _reading(self, line: bytes) -> Recorded | None:
         if len(line) == _LONGEST_LINE:
             raise self._wrong(f"a line of more than {_LONGEST_LINE} bytes")
         try:

@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 
 from pgheadroom.log import Trouble
-from pgheadroom.model.reading import Reading, Sample
+from pgheadroom.model.reading import Recorded, Sample
 from pgheadroom.storage.recording import TIME_DIGITS, line_of
 from pgheadroom.storage.recording_end import End, UnusableRecordingError, find_end
 
@@ -34,7 +34,7 @@ class RecordingWriter(Protocol):
     readings: int
     """Readings written so far."""
 
-    def write(self, reading: Reading) -> None:
+    def write(self, reading: Recorded) -> None:
         """Take one more reading."""
 
     def flush(self) -> None:
@@ -79,7 +79,7 @@ class RecordingFile:
     def _gz(self) -> bool:
         return self.path.suffix == ".gz"
 
-    def write(self, reading: Reading) -> None:
+    def write(self, reading: Recorded) -> None:
         """Append *reading*; a sample that is not newer than the last one is left out.
 
         Readings of several kinds may come a little out of order: a knock bears the time at which

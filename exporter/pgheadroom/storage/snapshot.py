@@ -15,6 +15,7 @@ from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
 
@@ -42,14 +43,14 @@ class Snapshot:
     identifier: str = ""
     """Of the server, as last known."""
     last: Last | None = None
-    """None when there was no sample, and in files of older versions."""
+    """None when there was no sample, of a pooler, and in files of older versions."""
 
 
 def taken(state: State, at: float) -> Snapshot:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
     usage = state.usage._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
     last = None
-    if state.sample is not None:
+    if state.sample is not None and isinstance(state.sample.facts, PostgresFacts):
         holders = state.sample.holders._replace(groups=())
         facts = state.sample.facts._replace(sessions=())
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)

@@ -40,7 +40,7 @@ _LARGEST = 2**53
 _FUTURE_SECONDS = 60.0
 """A clock may be set back by as much without ado."""
 _IDENTIFIER = re.compile("[0-9]{0,20}", re.ASCII)
-_ABOUT = ("role", "database")
+_ABOUT = ("role", "database", "user", "pooler")
 _FIGURES = len(Bucket._fields) - 1
 _KEYS = {"format", "target", "memory", "names", "rungs"}
 
@@ -237,13 +237,13 @@ def _check(snapshot: Snapshot) -> None:
 
 def _check_last(last: Last) -> None:
     sample, applications = last
-    limits = sample.facts.slots.limits
+    limits = sample.postgres.slots.limits
     reserve = (limits.superuser_reserved, limits.reserved, limits.provider_reserved)
     figures = [
         limits.max_connections,
         *reserve,
-        sample.facts.slots.visible,
-        sample.facts.slots.hidden,
+        sample.postgres.slots.visible,
+        sample.postgres.slots.hidden,
     ]
     figures += [use.used for use in sample.others]
     figures += [*applications.counts.values(), *applications.by_holder.values()]

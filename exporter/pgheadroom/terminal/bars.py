@@ -1,4 +1,4 @@
-"""Draws bars and curves of block characters: slots by kind, and usage over time."""
+"""Draws bars and curves of block characters: a capacity by parts, and usage over time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from pgheadroom.forecast.history import History
-from pgheadroom.model.slots import Slots, Tier
+from pgheadroom.model.capacity import Capacity
 
 USED, HIDDEN, FREE, RESERVE = "█", "▓", "░", "▒"
 """The parts of the bar; they differ without colour, too."""
@@ -16,16 +16,17 @@ USED, HIDDEN, FREE, RESERVE = "█", "▓", "░", "▒"
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
 
-def bar(slots: Slots, free: int, width: int, style: str) -> Text:
-    """Return *slots* as a bar of *width* cells; *free* is the number of free ordinary slots.
+def bar(main: Capacity, free: int, width: int, style: str) -> Text:
+    """Return *main* as a bar of *width* cells; *free* is how much is free for ordinary clients.
 
-    Used slots are in *style*. A part that is not 0 has at least one cell.
+    What is used is in *style*. A part that is not 0 has at least one cell.
     """
     # While the server refuses us, slots that were free in the last sample are in use by now.
-    unseen = slots.hidden + max(0, slots.free(Tier.ORDINARY) - free)
-    reserve = max(0, slots.limits.max_connections - slots.visible - unseen - free)
+    visible = main.used - main.logins
+    unseen = main.logins + max(0, (main.free or 0) - free)
+    reserve = max(0, (main.limit or 0) + main.reserve - visible - unseen - free)
     parts = (
-        (slots.visible, USED, style),
+        (visible, USED, style),
         (unseen, HIDDEN, style),
         (free, FREE, "green"),
         (reserve, RESERVE, "dim"),

@@ -10,7 +10,11 @@ from pgheadroom.judge.blame import taker
 from pgheadroom.judge.figures import exhaustion_seconds, free_for
 from pgheadroom.judge.ranking import severity
 from pgheadroom.judge.standing import Standing, standing
-from pgheadroom.model.reading import Outcome
+from pgheadroom.judge.wording import NOUNS
+from pgheadroom.model.capacity import CapacityKind
+from pgheadroom.model.pooler import PoolerFacts
+from pgheadroom.model.postgres import PostgresFacts
+from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.text import escaped
@@ -22,10 +26,7 @@ def title(state: State, now: float, width: int) -> Text:
     """Return the title line: target, server, state, and time, in *width* cells."""
     line = Text.assemble((escaped(state.target), "bold"))
     if state.sample is not None:
-        server = state.sample.facts.server
-        line.append(f"  PostgreSQL {escaped(server.version_text)}")
-        line.append(" standby" if server.in_recovery else "")
-        line.append(" through a pooler" if server.pooled else "")
+        line.append(f"  {_software(state.sample)}")
     outcome = "waiting" if state.outcome is None else str(state.outcome)
     line.append("  ")
     line.append(outcome, "green" if state.outcome is Outcome.OK else "bold magenta")
@@ -34,6 +35,15 @@ def title(state: State, now: float, width: int) -> Text:
     clock = f"{moment(now)[-8:]} UTC"
     line.append(clock.rjust(max(len(clock) + 2, width - line.cell_len)))
     return line
+
+
+def _software(sample: Sample) -> str:
+    if isinstance(sample.facts, PoolerFacts):
+        return escaped(f"{sample.facts.software} {sample.facts.version}")
+    server = sample.facts.server
+    words = f"PostgreSQL {escaped(server.version_text)}"
+    words += " standby" if server.in_recovery else ""
+    return words + (" through a pooler" if server.pooled else "")
 
 
 def headline(state: State, now: float, width: int) -> list[Text]:
@@ -45,12 +55,14 @@ def headline(state: State, now: float, width: int) -> list[Text]:
         if stands is Standing.FULL:
             waiting = "FULL: no slot is free for applications; no sample yet"
         return [Text(f" {waiting} ".ljust(width), style)]
-    free, limit = state.free, state.sample.main.limit
-    first = f" {free} of {limit} ordinary slots are free"
+    free, main = state.free, state.sample.main
+    one, several = NOUNS[main.scope.kind]
+    first = f" {free} of {main.limit} {several} are free"
     if stands is Standing.FULL:
-        first = f" FULL: no slot of {limit} is free for applications"
+        first = f" FULL: no {one.removeprefix('ordinary ')} of {main.limit} is free"
+        first += " for applications" if main.scope.kind is CapacityKind.SLOTS else ""
     if stands in (Standing.BLIND, Standing.WAITING):
-        first = f" Last known: {free} of {limit} ordinary slots free"
+        first = f" Last known: {free} of {main.limit} {several} free"
     lines = f"{first}; {_until_when(state, now)} ", f" {_who(state)} "
     if sum(map(len, lines)) <= width:
         lines = ("".join(lines), "")
@@ -92,7 +104,7 @@ def _who(state: State) -> str:
 
 def tiers(state: State) -> list[Text]:
     """Return a line of free slots by tier; empty before the first sample."""
-    if state.sample is None:
+    if state.sample is None or not isinstance(state.sample.facts, PostgresFacts):
         return []
     free = {tier: str(free_for(state, tier)) for tier in Tier}
     line = Text.assemble("free for applications ", (free[Tier.ORDINARY], "bold"))

@@ -15,8 +15,8 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
 from pgheadroom.judge.ranking import severity
 from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome
-from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
@@ -82,20 +82,20 @@ def screen(state: State, now: float, look: Look) -> Group:
 def _gauge(state: State, look: Look) -> list[Text]:
     if state.sample is None:
         return []
-    slots, free = state.sample.facts.slots, state.free or 0
-    style = _LOOKS[severity(state)]
-    reserve = slots.limits.max_connections - slots.limits.of(Tier.ORDINARY)
-    legend = Text.assemble((bars.USED, style), f" used {slots.visible}  ")
-    if slots.hidden:
+    main, free = state.sample.main, state.free or 0
+    limit, style = main.limit or 0, _LOOKS[severity(state)]
+    legend = Text.assemble((bars.USED, style), f" used {main.used - main.logins}  ")
+    if main.logins:
         legend.append_text(
-            Text.assemble((bars.HIDDEN, style), f" logins in progress {slots.hidden}  ")
+            Text.assemble((bars.HIDDEN, style), f" logins in progress {main.logins}  ")
         )
     legend.append_text(Text.assemble((bars.FREE, "green"), f" free {free}  "))
-    legend.append_text(Text.assemble((bars.RESERVE, "dim"), f" reserve {reserve}"))
-    if slots.reserved_used:
-        legend.append(f", {slots.reserved_used} of it in use", "bold red")
-    legend.append(f"  of {slots.limits.max_connections}")
-    return [bars.bar(slots, free, look.width, style), legend]
+    if main.reserve:
+        legend.append_text(Text.assemble((bars.RESERVE, "dim"), f" reserve {main.reserve}"))
+        if main.used > limit:
+            legend.append(f", {main.used - limit} of it in use", "bold red")
+    legend.append(f"  of {limit + main.reserve}")
+    return [bars.bar(main, free, look.width, style), legend]
 
 
 def _curve(state: State, now: float, look: Look) -> list[Text]:
@@ -131,7 +131,7 @@ def _trouble(state: State, now: float, look: Look) -> list[Text]:
 def _estimates(state: State) -> list[Text]:
     if state.sample is None or state.sample.holders.complete:
         return []
-    role = escaped(state.sample.facts.server.role)
+    role = escaped(state.sample.postgres.server.role)
     what = "states are unknown" if state.sample.exact else "these are estimates"
     return [Text(f"{what}: GRANT pg_monitor TO {role};", "yellow")]
 
@@ -175,6 +175,8 @@ def _limits(state: State) -> list[Text]:
     """Return a line of role and database limits in use, the fullest first."""
     if state.sample is None:
         return []
+    if isinstance(state.sample.facts, PoolerFacts):
+        return _pools(state.sample.facts)
     uses = sorted(state.sample.others, key=lambda use: -use.used / max(1, use.limit or 1))
     thresholds = state.thresholds
     line = Text("limits  ", "bold")
@@ -185,6 +187,22 @@ def _limits(state: State) -> list[Text]:
             style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
         line.append(f"{use.scope.kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
     return [line] if uses else []
+
+
+def _pools(facts: PoolerFacts) -> list[Text]:
+    """Return a line of pools: those that clients wait for first, then the largest."""
+    line = Text("pools  ", "bold")
+    paused = {one.name for one in facts.databases if facts.paused or one.paused or one.disabled}
+    for pool in busiest_first(facts.pools):
+        size = "unlimited" if pool.size is None else str(pool.size + pool.reserve)
+        line.append(escaped(f"{pool.database}/{pool.role} {pool.server_connections} of {size}"))
+        if pool.database in paused:
+            line.append(" PAUSED", "bold red")
+        if pool.waiting:
+            wait = duration(pool.wait_seconds)
+            line.append(f", {pool.waiting} wait, the oldest for {wait}", "bold red")
+        line.append("   ")
+    return [line] if facts.pools else []
 
 
 def _foot(state: State, now: float, look: Look) -> Text:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pgheadroom.model.postgres import PG_16
+from pgheadroom.model.postgres import PG_16, PostgresFacts
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
@@ -31,7 +31,11 @@ def changes(before: State, after: State) -> Iterator[LogLine]:
     if after.outcome is not before.outcome:
         yield _condition(before, after)
     if after.sample is not None and after.sample is not before.sample:
-        yield from _server(None if before.restored else before.sample, after.sample)
+        known = None if before.restored else before.sample
+        if isinstance(after.sample.facts, PostgresFacts):
+            yield from _server(known, after.sample)
+        elif known is None:
+            yield LogLine(logging.INFO, "pooler", _of_pooler(after.sample))
     if after.probes is not before.probes:
         yield from _knock(before.knocks, after.knocks)
         yield from _canary(before.canary, after.canary)
@@ -39,15 +43,18 @@ def changes(before: State, after: State) -> Iterator[LogLine]:
 
 def _condition(before: State, after: State) -> LogLine:
     if after.outcome is Outcome.OK and after.sample is not None:
-        slots = after.sample.facts.slots
+        main, facts = after.sample.main, after.sample.facts
+        limit: dict[str, Value] = {"client_limit": main.limit}
+        if isinstance(facts, PostgresFacts):
+            limit = {"max_connections": facts.slots.limits.max_connections}
         blind = _blind_seconds(before, after)
         return LogLine(
             logging.INFO,
             "target readable" if before.outcome is None else "target readable again",
             {
-                "used": slots.used,
-                "free": slots.free(Tier.ORDINARY),
-                "max_connections": slots.limits.max_connections,
+                "used": main.used,
+                "free": main.free,
+                **limit,
                 **({} if blind is None else {"blind_seconds": round(blind, 1)}),
             },
         )
@@ -63,13 +70,24 @@ def _blind_seconds(before: State, after: State) -> float | None:
     return after.sample.at - before.sample.at
 
 
+def _of_pooler(sample: Sample) -> dict[str, Value]:
+    facts = sample.pooler
+    return {
+        "software": facts.software,
+        "version": facts.version,
+        "client_limit": facts.config.most_clients,
+        "pools": len(facts.pools),
+        "databases": len(facts.databases),
+    }
+
+
 def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
-    server = after.facts.server
+    server = after.postgres.server
     if before is None:
         yield LogLine(logging.INFO, "server", _about(after))
-    elif server.started_at != before.facts.server.started_at:
+    elif server.started_at != before.postgres.server.started_at:
         yield LogLine(logging.WARNING, "server restarted or changed", _about(after))
-    if server.pooled and not (before and before.facts.server.pooled):
+    if server.pooled and not (before and before.postgres.server.pooled):
         yield LogLine(
             logging.WARNING,
             "connected through a pooler: the slot that we use, and a refusal, are the pooler's;"
@@ -101,18 +119,18 @@ def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
 
 
 def _may_use_reserve(sample: Sample) -> bool:
-    return sample.facts.server.reserve or sample.facts.server.superuser
+    return sample.postgres.server.reserve or sample.postgres.server.superuser
 
 
 def _about(sample: Sample) -> dict[str, Value]:
-    limits = sample.facts.slots.limits
+    limits = sample.postgres.slots.limits
     return {
-        "version": sample.facts.server.version_text,
+        "version": sample.postgres.server.version_text,
         "max_connections": limits.max_connections,
         "superuser_reserved": limits.superuser_reserved,
         "reserved": limits.reserved,
         "ordinary_limit": limits.of(Tier.ORDINARY),
-        "in_recovery": sample.facts.server.in_recovery,
+        "in_recovery": sample.postgres.server.in_recovery,
     }
 
 

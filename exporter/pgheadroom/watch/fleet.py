@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pgheadroom.board import Board
-from pgheadroom.config.settings import TargetSettings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.storage.saver import SnapshotSaver
 from pgheadroom.watch.jobs import Jobs

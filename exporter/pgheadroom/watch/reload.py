@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.config.settings import Settings, TargetSettings
+from pgheadroom.config.settings import Settings
+from pgheadroom.config.target import TargetSettings
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.notify.systemd import SystemdNotifier
 from pgheadroom.watch.fleet import Difference, Fleet

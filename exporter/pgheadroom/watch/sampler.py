@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from pgheadroom.board import Board
-from pgheadroom.model.reading import Reading
+from pgheadroom.model.pooling import Pooling
+from pgheadroom.model.reading import Reading, Recorded
 from pgheadroom.step import Policy, step
 from pgheadroom.watch.alert_lines import Told, alert_lines, as_told
 from pgheadroom.watch.changes import changes
@@ -15,8 +16,8 @@ from pgheadroom.watch.source import Source
 
 log = structlog.get_logger("pgheadroom.watch.sampler")
 
-OnReading = Callable[[str, Reading], None]
-"""Called with each reading of a target, by name, before it is taken in."""
+OnReading = Callable[[str, Recorded], None]
+"""Called with what asking a target brought, by its name, before it is taken in."""
 
 
 class Sampler:
@@ -52,7 +53,7 @@ class Sampler:
             source.close()
 
     def _publish(self, reading: Reading, source: Source) -> None:
-        if self._on_reading is not None:
+        if self._on_reading is not None and not isinstance(reading, Pooling):
             self._on_reading(self._name, reading)
         before = self._board.state(self._name)
         after = step(before, reading, self._policy)

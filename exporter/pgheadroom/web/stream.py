@@ -17,6 +17,7 @@ from aiohttp import web
 
 from pgheadroom.board import Board
 from pgheadroom.judge.ranking import worst_first
+from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
 from pgheadroom.web.api import HISTORY_SECONDS, encoded, unknown
 from pgheadroom.web.view import history_view, summary_view, target_view
@@ -218,9 +219,13 @@ def _urgent(state: State) -> Figures:
 
 def _figures(state: State) -> Figures:
     """Return what of *state* is worth an event: all but when it was sampled."""
-    slots = None if state.sample is None else state.sample.facts.slots
+    main = None if state.sample is None else state.sample.main
+    facts = None if state.sample is None else state.sample.facts
+    # Of a server the slots by kind; of a pooler the queue.
+    slots = facts.slots if isinstance(facts, PostgresFacts) else facts and facts.pools
     return (
         *_urgent(state),
+        main,
         slots,
         state.usage.forecasts,
         [alert.description for alert in state.alerts],

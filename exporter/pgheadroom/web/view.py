@@ -22,8 +22,11 @@ from pgheadroom.judge.figures import (
 )
 from pgheadroom.judge.ranking import severity
 from pgheadroom.judge.standing import standing
+from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
-from pgheadroom.model.capacity import CapacityKind
+from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.pooler import PoolerFacts, busiest_first
+from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
@@ -32,6 +35,7 @@ from pgheadroom.state import State
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 View = dict[str, Json]
 
+_MOST_POOLS = 50
 WAITING = "waiting"
 """The state of a target of which there was no reading yet."""
 
@@ -53,6 +57,7 @@ def target_view(state: State) -> View:
 def summary_view(state: State) -> View:
     """Return what a list of targets says of one: all but applications, limits, knock and canary."""
     sample = state.sample
+    facts, at = (None, 0.0) if sample is None else (sample.facts, sample.at)
     return {
         "target": state.target,
         "state": WAITING if state.outcome is None else str(state.outcome),
@@ -63,8 +68,11 @@ def summary_view(state: State) -> View:
         "to_do": to_do(state),
         "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
-        "server": None if sample is None else _server(sample),
-        "slots": None if sample is None else _slots(state, sample.facts.slots, sample.at),
+        "server": _server(facts.server) if isinstance(facts, PostgresFacts) else None,
+        "kind": str(state.kind),
+        "capacity": None if sample is None else _capacity(sample.main),
+        "slots": _slots(state, facts.slots, at) if isinstance(facts, PostgresFacts) else None,
+        "pooler": _pooler(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
         "alerts": [_alert(alert) for alert in by_urgency(state.alerts)],
     }
@@ -93,17 +101,17 @@ def history_view(state: State, seconds: float = 3600.0) -> View:
 
 
 def _sample(sample: Sample) -> View:
+    facts = sample.facts
     return {
         "time": sample.at,
         "duration_seconds": sample.duration_seconds,
         "complete": sample.holders.complete,
         "exact": sample.exact,
-        "pooled": sample.facts.server.pooled,
+        "pooled": isinstance(facts, PostgresFacts) and facts.server.pooled,
     }
 
 
-def _server(sample: Sample) -> View:
-    server = sample.facts.server
+def _server(server: Server) -> View:
     return {
         "version": server.version_text,
         "started_at": server.started_at,
@@ -128,6 +136,44 @@ def _slots(state: State, slots: Slots, at: float) -> View:
             "provider": limits.provider_reserved,
         },
         "peak": {label: state.usage.recent_max.highest(seconds, at) for label, seconds in WINDOWS},
+    }
+
+
+def _capacity(main: Capacity) -> View:
+    """Return what an ordinary client runs out of: slots of a server, places of a pooler."""
+    return {
+        "kind": str(main.scope.kind),
+        "noun": NOUNS[main.scope.kind][1],
+        "used": main.used,
+        "limit": main.limit,
+        "free": main.free,
+        "logins": main.logins,
+    }
+
+
+def _pooler(state: State, facts: PoolerFacts) -> View:
+    return {
+        "software": facts.software,
+        "version": facts.version,
+        "serves": state.serves or None,
+        "paused": facts.paused,
+        "paused_databases": [one.name for one in facts.databases if one.paused or one.disabled],
+        "wait_timeout_seconds": facts.config.wait_timeout_seconds,
+        "pools": [
+            {
+                "database": pool.database,
+                "role": pool.role,
+                "mode": pool.mode,
+                "clients": pool.active,
+                "waiting": pool.waiting,
+                "wait_seconds": pool.wait_seconds,
+                "server_connections": pool.server_connections,
+                "size": pool.size,
+                "reserve": pool.reserve,
+            }
+            for pool in busiest_first(facts.pools)[:_MOST_POOLS]
+        ],
+        "more_pools": max(0, len(facts.pools) - _MOST_POOLS),
     }
 
 

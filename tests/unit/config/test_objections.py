@@ -16,7 +16,8 @@ from tests.support.settings import settings_from
 from pgheadroom.config.connection_strings import CONNECTIONS
 from pgheadroom.config.given import kind_of
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings, TargetSettings
+from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings
+from pgheadroom.config.target import TargetSettings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
 DSN = f"postgresql://u:{SECRET}@h/d?x=1"

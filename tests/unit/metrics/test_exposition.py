@@ -14,10 +14,12 @@ from tests.support.readings import POLICY, database_limit, role_limit, sample, w
 
 from pgheadroom.board import Board
 from pgheadroom.metrics.exposition import Exposition, Format, collected, end
+from pgheadroom.metrics.metric import Metric
 from pgheadroom.metrics.own import NAMES, SelfMetrics
-from pgheadroom.metrics.table import TABLE, Metric
-from pgheadroom.model.identity import Identity
+from pgheadroom.metrics.table import TABLE, TABLES
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder
+from pgheadroom.model.pooling import PoolerUse, Pooling
 from pgheadroom.model.postgres import Sessions
 from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind
 from pgheadroom.state import State
@@ -66,13 +68,14 @@ def rich_state(target: str = "db") -> State:
     )
     whole = found._replace(
         others=(role_limit("reports", 8, 3), database_limit("shop", 36, 5)),
-        facts=found.facts._replace(sessions=(Sessions("shop", 100, 1, 2, 3),)),
+        facts=found.postgres._replace(sessions=(Sessions("shop", 100, 1, 2, 3),)),
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
     state = step(state, Probe(ProbeKind.KNOCK, 1000.5, 0.004, Outcome.OK), POLICY)
     state = step(state, Probe(ProbeKind.CANARY, 1000.6, 0.3, Outcome.ROLE_LIMIT), POLICY)
-    return step(state, Probe(ProbeKind.CANARY, 1000.7, 0.02, Outcome.OK), POLICY)
+    state = step(state, Probe(ProbeKind.CANARY, 1000.7, 0.02, Outcome.OK), POLICY)
+    return step(state, Pooling(1000.8, (PoolerUse("pool", 3, 40, None),), 3), POLICY)
 
 
 def names(metric: Metric) -> tuple[str, ...]:
@@ -85,7 +88,8 @@ def names(metric: Metric) -> tuple[str, ...]:
 @pytest.mark.parametrize("format_", list(Format))
 def test_every_metric_of_the_table_is_on_the_page(format_: Format) -> None:
     found = parsed(published(rich_state()).page(format_), format_)
-    expected = {name: {"target", *metric.labels} for metric in TABLE for name in names(metric)}
+    table = TABLES[TargetKind.POSTGRES]
+    expected = {name: {"target", *metric.labels} for metric in table for name in names(metric)}
     assert {name for name, _ in found} == set(expected)
     for name, labels in found:
         whole = name.endswith(("_seconds_sum", "_seconds_count"))

@@ -49,7 +49,7 @@ def test_a_large_server_that_is_calm_is_asked_less_often() -> None:
 def test_a_server_of_half_the_size_is_asked_less_often_while_it_takes_two_looks() -> None:
     limits = Limits(max_connections=1250, superuser_reserved=3)
     last = sample(at=1000.0, limits=limits)
-    seen = Lately().add(1000.0, last.facts.slots.visible, again=True)
+    seen = Lately().add(1000.0, last.postgres.slots.visible, again=True)
     assert depth(last, 1001.0, Lately()) is Depth.PULSE
     assert depth(last, 1001.0, seen) is Depth.NOTHING
     assert depth(last, 1001.6, seen) is Depth.PULSE
@@ -150,7 +150,7 @@ def test_another_server_behind_the_same_address_is_a_move() -> None:
 def test_a_pulse_says_how_many_slots_are_in_use(visible: int, hidden: int) -> None:
     last = sample(at=1000.0, hidden=2)
     carried = carry(last, pulse(1001.0, visible, hidden))
-    assert (carried.facts.slots.visible, carried.facts.slots.hidden) == (visible, hidden)
+    assert (carried.postgres.slots.visible, carried.postgres.slots.hidden) == (visible, hidden)
     assert carried.holders is last.holders
     assert not carried.full
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
-from pgheadroom.config.settings import TARGET_NAMES
+from pgheadroom.config.target import TARGET_NAMES
 from pgheadroom.postgres.whereabouts import LONGEST, address
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")

@@ -39,8 +39,8 @@ def test_the_plain_format() -> None:
     assert isinstance(found, Sample)
     assert found.at == 1767225600.25
     assert found.full
-    assert found.facts.slots.limits == Limits(100, 3, 5)
-    assert (found.facts.slots.visible, found.facts.slots.hidden) == (40, 0)
+    assert found.postgres.slots.limits == Limits(100, 3, 5)
+    assert (found.postgres.slots.visible, found.postgres.slots.hidden) == (40, 0)
     assert [(g.application_name, g.state, g.count) for g in found.holders.groups] == [
         ("api", "idle", 37),
         ("api", "active", 3),
@@ -58,7 +58,7 @@ def test_before_16_nothing_was_reserved() -> None:
     plain = {key: value for key, value in PLAIN.items() if key != "reserved_connections"}
     found = parse(json.dumps(plain))
     assert isinstance(found, Sample)
-    assert found.facts.slots.limits.reserved == 0
+    assert found.postgres.slots.limits.reserved == 0
 
 
 @given(

@@ -173,7 +173,8 @@ def test_a_server_that_is_full_after_a_restart_is_told_of_as_before_it() -> None
     before = step(LEAK, Failure(now, Outcome.FULL, "sorry"), POLICY)
     assert anew.restored
     assert anew.sample is not None
-    assert (anew.sample.at, anew.sample.facts.slots) == (LEAK.sample.at, LEAK.sample.facts.slots)
+    assert anew.sample.at == LEAK.sample.at
+    assert anew.sample.postgres.slots == LEAK.sample.postgres.slots
     assert anew.applications == before.applications
     assert [free_for(anew, tier) for tier in Tier] == [0, 0, 0]
     told = {alert.name: alert.description for alert in anew.alerts}

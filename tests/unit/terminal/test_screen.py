@@ -231,7 +231,7 @@ def test_the_bar_is_as_wide_as_said_and_hides_nothing(
 ) -> None:
     slots = Slots(LIMITS, visible, hidden)
     free = slots.free(Tier.ORDINARY)
-    bar = bars.bar(slots, free, width, "green").plain
+    bar = bars.bar(slots.ordinary, free, width, "green").plain
     assert len(bar) == width
     reserve = LIMITS.max_connections - slots.used - free
     for count, character in (

@@ -23,7 +23,9 @@ from pgheadroom.postgres import libpq, refusal
 from pgheadroom.postgres.libpq import Table
 from pgheadroom.postgres.login import ConnectOptions, enter, within
 from pgheadroom.postgres.rows import SenselessError
+from pgheadroom.postgres.whereabouts import seen_from
 
+_MOST_ADDRESSES = 1000
 _STATE_SINCE = (1, 19)
 _PEERS_SINCE = (1, 19)
 _USER_LIMITS_SINCE = (1, 23)
@@ -47,6 +49,7 @@ class Console:
         self._logins: PendingByAddress[libpq.Connection] = PendingByAddress(libpq.Connection.close)
         self._known: _Known | None = None
         self._version: tuple[int, ...] = ()
+        self._addresses: dict[tuple[str, int], str] = {}
         self.retry = Retry(options.backoff_first_seconds, options.backoff_longest_seconds)
         self._alive = False
         self.ended_by = ""
@@ -140,7 +143,7 @@ class Console:
         known = self._known
         if known is None or full_due(known.full, self._clock(), used, servers):
             known = self._known = await self._full(connection, used, servers)
-        databases = rows.databases(await connection.table(b"SHOW DATABASES"))
+        databases = rows.databases(await connection.table(b"SHOW DATABASES"), self._address)
         pools = rows.pools(
             await connection.table(b"SHOW POOLS"),
             {database.name: database for database in databases},
@@ -187,6 +190,15 @@ class Console:
             at, len(table.rows), clients.groups(table, at), complete=True, cost_seconds=cost
         )
         return _Known(Full(at, cost, used, servers), holders, facts)
+
+    def _address(self, host: str, port: int) -> str:
+        """Return where *host* and *port* lead, as PgBouncer's machine means them."""
+        place = host, port
+        if place not in self._addresses:
+            if len(self._addresses) >= _MOST_ADDRESSES:
+                self._addresses.clear()
+            self._addresses[place] = seen_from(self._options.conninfo, host, port)
+        return self._addresses[place]
 
     async def _paused(self, connection: libpq.Connection) -> bool:
         """Say whether all is paused; up to 1.18 that cannot be asked."""

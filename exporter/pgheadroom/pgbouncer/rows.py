@@ -96,8 +96,8 @@ def _pool(row: Row, database: Database | None, user: User | None) -> Pool:
 
 
 @_sensible
-def databases(table: Table) -> tuple[Database, ...]:
-    """Return the entries of SHOW DATABASES."""
+def databases(table: Table, address: Callable[[str, int], str]) -> tuple[Database, ...]:
+    """Return the entries of SHOW DATABASES; *address* says where a host and a port lead."""
     return tuple(
         Database(
             name=_name(row, "name"),
@@ -112,6 +112,7 @@ def databases(table: Table) -> tuple[Database, ...]:
             clients=_count(row, "current_client_connections"),
             paused=_count(row, "paused") != 0,
             disabled=_count(row, "disabled") != 0,
+            address=address(row["host"], _count(row, "port")),
         )
         for row in _rows(table)
         if row["name"] != CONSOLE

@@ -29,6 +29,9 @@ _BY_TEXT = (
     (re.compile(r"too many connections for role"), Outcome.ROLE_LIMIT),
     (re.compile(r"too many connections for database"), Outcome.DATABASE_LIMIT),
     (re.compile(r"sorry, too many clients already"), Outcome.FULL),
+    # PgBouncer: of its console, to who is neither in stats_users nor in admin_users
+    (re.compile(r"^not allowed$|^no such user|password authentication failed"), Outcome.AUTH),
+    (re.compile(r"^(?:pooler is|server) shutting down"), Outcome.SHUTTING_DOWN),
 )
 
 # What poolers say of themselves when they let no more clients in, or have no server connection to

@@ -45,6 +45,25 @@ def address(conninfo: str, machine: str | None = None) -> str:
     return _fitting(where + _wanted(params))
 
 
+def seen_from(conninfo: str, host: str, port: int, machine: str | None = None) -> str:
+    """Return the address of *host* and *port* as the machine that *conninfo* leads to means them.
+
+    Its loopback and its Unix sockets (an empty *host*) are that machine. Empty where *host* is a
+    list, which is no one server.
+    """
+    if "," in host:
+        return ""
+    machine = socket.gethostname() if machine is None else machine
+    try:
+        first = split(expand(conninfo))[0]["host"]
+    except (ProgrammingError, LookupError):  # which the first attempt to connect reports
+        return ""
+    there = _host(first, machine) if not first.startswith(("/", "@")) else _plain(machine)
+    socket_at = host if host.startswith(("/", "@")) else ""
+    where = there if socket_at or not host else _host(host, there)
+    return _fitting(where + _behind(str(port)))
+
+
 def database(conninfo: str) -> str:
     """Return the database that *conninfo* and libpq's environment lead to; empty for none."""
     try:

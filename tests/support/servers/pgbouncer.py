@@ -127,6 +127,11 @@ class PgBouncer:
         with rawclient.admitted(self.tcp, user=ADMIN, database="pgbouncer") as console:
             console.query(what)
 
+    def kill(self) -> None:
+        """Kill it, as the kernel would when memory runs out."""
+        if self._process is not None:
+            self._process.kill()
+
     def stop(self) -> None:
         """Stop it at once, clients or not."""
         if self._process is not None:

@@ -5,9 +5,11 @@ from typing import Any
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import NameFolder
+from pgheadroom.model.pooler import Database, Pool, PoolerConfig, PoolerFacts
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, Slots
+from pgheadroom.pgbouncer.limits import capacities
 from pgheadroom.step import Policy
 
 POLICY = Policy(NameFolder().fold)
@@ -48,6 +50,27 @@ def sample(
             cost_seconds=cost_seconds,
         ),
     )
+
+
+def pooler_sample(
+    at: float = 1000.0,
+    used: int = 5,
+    limit: int = 100,
+    pools: tuple[Pool, ...] = (Pool("shop", "app", size=20),),
+    databases: tuple[Database, ...] = (Database("shop", size=20, address="db1"),),
+    groups: tuple[Group, ...] = (Group("api", "active", 4, 10.0),),
+    config: PoolerConfig | None = None,
+    **facts: Any,  # noqa: ANN401 - the fields of PoolerFacts
+) -> Sample:
+    """Return a full reading of a PgBouncer."""
+    config = config or PoolerConfig(most_clients=limit, size=20, wait_timeout_seconds=120.0)
+    found = PoolerFacts(
+        "PgBouncer", "1.26.1", pools, databases, users_known=True, config=config, **facts
+    )
+    main = Capacity(Scope(CapacityKind.CLIENTS), used, limit)
+    visible = sum(group.count for group in groups)
+    holders = Holders(at, visible, groups, complete=True, cost_seconds=0.001)
+    return Sample(at, 0.002, main, capacities(found), holders, found)
 
 
 def older_server(found: Sample, version: int) -> Sample:

@@ -1,0 +1,191 @@
+"""Tests which slots are whose, which server is behind a pooler, and what does not fit."""
+
+import pytest
+from tests.support.readings import POLICY, pooler_sample, sample
+
+from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
+from pgheadroom.judge.pooling import pooling
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.model.pooler import Database, Link, Pool, PoolerConfig
+from pgheadroom.model.pooling import HighWater, Pooling
+from pgheadroom.model.reading import Failure, Group, Outcome, Sample
+from pgheadroom.model.slots import Limits
+from pgheadroom.state import State
+from pgheadroom.step import step
+
+NOW = 2000.0
+LIMITS = Limits(max_connections=100, superuser_reserved=3)
+
+
+def server(
+    name: str = "orders",
+    address: str = "db1",
+    backends: tuple[tuple[int, int], ...] = (),
+    used: int = 10,
+) -> State:
+    found = sample(groups=(Group("api", "idle", used, 1.0),), limits=LIMITS)
+    found = found._replace(facts=found.postgres._replace(backends=backends))
+    return step(State(name).of(Identity(address)), found, POLICY)
+
+
+def pooler(found: Sample, name: str = "pool", serves: str = "", replicas: int = 1) -> State:
+    identity = Identity("pooler", TargetKind.PGBOUNCER, serves, replicas)
+    return step(State(name).of(identity), found, POLICY)
+
+
+LINKS = (Link("shop", "app", 11, 4001), Link("shop", "app", 12, 4002))
+
+
+def test_slots_are_told_by_process_and_port() -> None:
+    """Whatever the address says: it may be another name of the same server."""
+    behind = server(address="elsewhere", backends=((11, 4001), (12, 4002), (13, 4003)))
+    found = pooling(behind, [pooler(pooler_sample(links=LINKS))], NOW)
+    assert found is not None
+    (use,) = found.uses
+    assert (use.pooler, use.pooled, use.committed, found.direct) == ("pool", 2, 20, 8)
+
+
+def test_a_process_alone_proves_nothing() -> None:
+    """Two servers may have processes of one number."""
+    other = server(address="elsewhere", backends=((11, 5001), (12, 5002)))
+    found = pooling(other, [pooler(pooler_sample(links=LINKS))], NOW)
+    assert found == Pooling(NOW, (), 10)
+
+
+def test_where_the_address_agrees_the_process_is_enough() -> None:
+    """Ports are translated on the way, or hidden from our role."""
+    behind = server(address="db1", backends=((11, 0), (12, 0), (13, 0)))
+    found = pooling(behind, [pooler(pooler_sample(links=LINKS))], NOW)
+    assert found is not None
+    assert found.uses[0].pooled == 2
+
+
+def test_the_setting_tells_where_nothing_else_does() -> None:
+    unknown = pooler_sample(databases=(Database("shop", size=20, address="10-0-0-1"),))
+    assert pooling(server(), [pooler(unknown)], NOW) == Pooling(NOW)
+    found = pooling(server(), [pooler(unknown, serves="orders")], NOW)
+    assert found is not None
+    assert [use.pooler for use in found.uses] == ["pool"]
+    assert pooling(server("other"), [pooler(unknown, serves="orders")], NOW) == Pooling(NOW)
+
+
+def test_of_several_databases_those_count_that_lead_there() -> None:
+    found = pooler_sample(
+        databases=(
+            Database("shop", size=20, address="db1"),
+            Database("bill", size=30, address="db2"),
+        ),
+        pools=(Pool("shop", "app", size=20), Pool("bill", "app", size=30)),
+    )
+    here = pooling(server(address="db1"), [pooler(found)], NOW)
+    there = pooling(server(address="db2"), [pooler(found)], NOW)
+    assert here is not None
+    assert there is not None
+    assert (here.uses[0].committed, there.uses[0].committed) == (20, 30)
+
+
+def test_a_pooler_that_is_not_seen_leaves_direct_use_unknown() -> None:
+    blind = step(
+        pooler(pooler_sample(links=LINKS)), Failure(NOW, Outcome.TIMEOUT, "silence"), POLICY
+    )
+    found = pooling(server(backends=((11, 4001),)), [blind], NOW)
+    assert found is not None
+    assert (found.uses[0].pooled, found.direct) == (None, None)
+
+
+def test_a_pooler_knows_whom_it_serves() -> None:
+    state = pooler(pooler_sample(links=LINKS))
+    servers = [server("orders", "db1"), server("other", "db2")]
+    assert pooling(state, servers, NOW) == Pooling(NOW, serves=("orders",))
+
+
+def test_without_a_pooler_there_is_nothing_to_tell() -> None:
+    assert pooling(server(), [server("other")], NOW) is None
+
+
+def over(used: int, *poolers: State) -> tuple[int | None, str, State]:
+    """Return what a server with so many direct connections is over by, in words too."""
+    state = server(used=used, backends=tuple((1000 + n, 1) for n in range(used)))
+    found = pooling(state, poolers, NOW)
+    assert found is not None
+    state = step(state, found, POLICY)
+    missing = overcommitted_slots(state)
+    return missing, arithmetic(state, missing), state
+
+
+def test_it_fits() -> None:
+    missing, words, state = over(10, pooler(pooler_sample()))
+    assert missing == 0
+    assert words == (
+        "pool may open 20 (1 pool); direct use was up to 10 in the last day; there are 97"
+        " ordinary slots: it fits."
+    )
+    assert not state.alerts
+
+
+def test_processes_that_nobody_watches_count() -> None:
+    """Six replicas of 1500 in front of 5000 slots, of which eleven are not for clients."""
+    big = pooler_sample(
+        limit=2000,
+        pools=(Pool("shop", "app", size=1500),),
+        databases=(Database("shop", size=1500, address="db1"),),
+    )
+    missing, words, _ = over(0, pooler(big, replicas=6))
+    assert missing == 9000 - 97
+    assert "pool may open 9000 (1 pool in 6 processes)" in words
+
+
+def test_twelve_pools_of_twenty() -> None:
+    pools = tuple(Pool(d, r, size=20) for d in ("a", "b", "c") for r in ("p", "q", "r", "s"))
+    databases = tuple(Database(d, size=20, address="db1") for d in ("a", "b", "c"))
+    missing, words, _ = over(0, pooler(pooler_sample(pools=pools, databases=databases)))
+    assert missing == 143
+    assert "over-committed by 143" in words
+
+
+def test_it_fits_only_without_the_reserve() -> None:
+    pools = (Pool("shop", "app", size=80, reserve=20),)
+    databases = (Database("shop", size=80, reserve=20, address="db1"),)
+    missing, words, _ = over(5, pooler(pooler_sample(pools=pools, databases=databases)))
+    assert missing == 8
+    assert "it fits only without the reserve pools, over by 8 with them" in words
+
+
+def test_a_pool_without_a_bound_is_said_to_be_without() -> None:
+    nothing = PoolerConfig(most_clients=100)
+    unbounded = pooler_sample(
+        pools=(Pool("shop", "app"),), databases=(Database("shop", address="db1"),), config=nothing
+    )
+    missing, words, state = over(5, pooler(unbounded))
+    assert missing is None
+    assert "pool may open any number of" in words
+    assert "set pool_size or max_db_connections" in words
+    assert state.pooling is not None
+    assert state.pooling.uses[0].ceiling is None
+
+
+def test_over_commitment_warns_once_and_never_pages() -> None:
+    """It is a matter of settings: a restart of the pooler, and pools that are gone, end nothing."""
+    pools = tuple(Pool(d, "app", size=20) for d in "abcdef")
+    databases = tuple(Database(d, size=20, address="db1") for d in "abcdef")
+    many, few = pooler(pooler_sample(pools=pools, databases=databases)), pooler(pooler_sample())
+    state = server()
+    fired = []
+    for second in range(1800):
+        at = NOW + second
+        found = pooling(state, [few if 600 <= second < 900 else many], at)
+        assert found is not None
+        state = step(state, found, POLICY)
+        state = step(
+            state, sample(at=at, groups=(Group("api", "idle", 9, 1.0),), limits=LIMITS), POLICY
+        )
+        fired.append({(alert.name, str(alert.severity)) for alert in state.alerts})
+    assert fired[59] == set()
+    assert all(one == {(AlertName.OVERCOMMITTED, "warning")} for one in fired[62:])
+
+
+@pytest.mark.parametrize(("hour", "highest"), [(1, 9), (23, 9), (24, 2)])
+def test_direct_use_is_remembered_for_a_day(hour: int, highest: int) -> None:
+    water = HighWater().add(0.0, 9).add(60.0, 4).add(hour * 3600.0, 2)
+    assert water.highest == highest

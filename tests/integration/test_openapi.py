@@ -12,6 +12,7 @@ from schemathesis import APIOperation, Case, checks
 from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 from tests.integration.conftest import MakeHeadroom
+from tests.support.fixtures.programs import MakePgBouncer
 from tests.support.servers.clients import Clients
 from tests.support.servers.headroom import Headroom
 from tests.support.servers.postgres import Postgres
@@ -48,13 +49,15 @@ def validated(daemon: Headroom, case: Request) -> Response:
 
 
 def test_the_daemon_answers_as_the_document_says(
-    pg: Postgres, make_headroom: MakeHeadroom, clients: Clients
+    pg: Postgres, make_headroom: MakeHeadroom, make_pgbouncer: MakePgBouncer, clients: Clients
 ) -> None:
-    """Of a server with an alert, limits and a knock, so that nothing is empty."""
+    """Of a server with an alert, limits, a knock and a pooler, so that nothing is empty."""
     pg.sql("create role reports login connection limit 4")
     pg.sql("create database shop connection limit 6")
     clients.fill(pg.tcp, 1, user="reports", database="shop", application_name="<b>")
-    targets = f'{{db: "{pg.dsn()}", gone: "host=127.0.0.1 port=1"}}'
+    pooler = make_pgbouncer(pg)
+    clients.fill(pooler.tcp, 1)
+    targets = f'{{db: "{pg.dsn()}", gone: "host=127.0.0.1 port=1", pool: "{pooler.console}"}}'
     daemon = make_headroom(f"enable_reload: true\ntargets: {targets}\n")
     daemon.ready()
     clients.fill(pg.tcp)
@@ -62,11 +65,12 @@ def test_the_daemon_answers_as_the_document_says(
         'pgheadroom_alert{alertname="PostgresConnectionsExhausted",severity="critical",target="db"}'
     )
     until(lambda: daemon.metric(alert) == 1, 20, "alert")
+    until(lambda: daemon.metric('pgheadroom_slots_direct{target="db"}') is not None, 40, "pooling")
     until(lambda: daemon.metric('pgheadroom_knock_up{target="db"}') is not None, 20, "knock")
     for operation in operations():
         if operation.path == STREAM:
             continue  # it has no end
-        for name in ("db", "gone"):
+        for name in ("db", "gone", "pool"):
             given_ = {one.name: name for one in operation.path_parameters}
             query = {one.name: name for one in operation.query}
             case = operation.Case(path_parameters=given_, query=query)

@@ -18,6 +18,7 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.once import read_once
 from pgheadroom.config.load import load_web
 from pgheadroom.judge.advice import remedy
+from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.reading import Outcome, Sample
@@ -75,8 +76,10 @@ def findings(state: State) -> Iterator[Check]:
         yield Check(Grade.BROKEN, words)
     elif isinstance(state.sample.facts, PoolerFacts):
         yield from _about_pooler(state.sample, state.sample.facts)
+        yield _behind(state)
     else:
         yield from _about(state.sample)
+        yield from _about_poolers(state)
     knock = state.knocks.newest
     if knock is not None:
         if knock.outcome is Outcome.OK:
@@ -132,6 +135,29 @@ def _about_pooler(sample: Sample, facts: PoolerFacts) -> Iterator[Check]:
     if facts.paused or paused:
         what = "all of it" if facts.paused else ", ".join(paused)
         yield Check(Grade.MISSING, f"paused or disabled: {what}; RESUME lets clients go on")
+
+
+def _behind(state: State) -> Check:
+    if state.pooling is not None and state.pooling.serves:
+        return Check(Grade.GOOD, f"serves {', '.join(state.pooling.serves)}")
+    return Check(
+        Grade.MISSING,
+        "no server that is watched is behind it, by process and port or by address: watch that"
+        " server as a target too, or name it in `serves`",
+    )
+
+
+def _about_poolers(state: State) -> Iterator[Check]:
+    if state.pooling is None or not state.pooling.uses:
+        return
+    for use in state.pooling.uses:
+        pooled = "an unknown number of" if use.pooled is None else str(use.pooled)
+        highest = "unbounded" if use.ceiling is None else str(use.ceiling)
+        words = f"{pooled} slots are held by {use.pooler}; its settings admit {highest}"
+        words += f" (set {use.unbounded_by})" if use.ceiling is None else ""
+        yield Check(Grade.GOOD if use.ceiling is not None else Grade.MISSING, words)
+    over = overcommitted_slots(state)
+    yield Check(Grade.GOOD if over == 0 else Grade.MISSING, arithmetic(state, over))
 
 
 def _about(sample: Sample) -> Iterator[Check]:

@@ -25,6 +25,7 @@ from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
 
@@ -61,15 +62,24 @@ async def read_once(settings: Settings, targets: Mapping[str, TargetSettings]) -
     rules = policy(settings)
     board = Board(identities(targets), rules.thresholds)
 
-    async def ask(name: str, target: TargetSettings) -> None:
-        sampler = Sampler(name, sources(settings, name, target, thorough=True), rules, board)
+    samplers, relations = [], []
+    for name, target in targets.items():
+        own = sources(settings, name, target, thorough=True)
+        relation = PoolingSource(name, board, own[0])
+        samplers.append(Sampler(name, own, rules, board))
+        relations.append(relation)
+        await samplers[-1].take(relation)  # so that samples tell what relations are made of
+
+    async def ask(sampler: Sampler) -> None:
         try:
             for source in sampler.sources:
                 await sampler.take(source)
         finally:
             sampler.close()
 
-    await asyncio.gather(*(ask(name, target) for name, target in targets.items()))
+    await asyncio.gather(*map(ask, samplers))
+    for sampler, relation in zip(samplers, relations, strict=True):
+        await sampler.take(relation)
     return board.states()
 
 
@@ -102,6 +112,7 @@ def _block(state: State) -> Group:
     return Group(
         *lines,
         _slots(state, state.sample.postgres.slots),
+        *_through_whom(state),
         _applications(state.applications.counts),
         *_limits(state.sample),
     )
@@ -132,6 +143,18 @@ def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
             f"{pool.wait_seconds:.1f} s" if pool.waiting else "",
         )
     return Group(title, places, pools, _applications(state.applications.counts))
+
+
+def _through_whom(state: State) -> list[Table]:
+    if state.pooling is None or not state.pooling.uses:
+        return []
+    table = Table("slots held through", "now", "may open", box=None, pad_edge=False)
+    for use in state.pooling.uses:
+        most = "unlimited" if use.committed is None else str(use.committed)
+        table.add_row(Text(use.pooler), "?" if use.pooled is None else str(use.pooled), most)
+    direct = state.pooling.direct
+    table.add_row("no pooler", "?" if direct is None else str(direct), "")
+    return [table]
 
 
 def _slots(state: State, slots: Slots) -> Table:

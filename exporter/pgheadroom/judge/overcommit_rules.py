@@ -66,16 +66,13 @@ def arithmetic(state: State, over: int | None) -> str:
     parts = []
     for use in uses:
         most = "any number of" if use.committed is None else str(use.committed)
-        times = f" in {use.replicas} processes" if use.replicas > 1 else ""
-        reserve = f", {use.reserve} of them reserve" if use.reserve else ""
-        parts.append(f"{use.pooler} may open {most} ({_pools(use.pools)}{times}{reserve})")
+        pools = "its pool" if use.pools == 1 else f"its {use.pools} pools"
+        times = f", in {use.replicas} processes" if use.replicas > 1 else ""
+        reserve = f", {use.reserve} of them from reserves" if use.reserve else ""
+        parts.append(f"{use.pooler} may open {most} connections by {pools}{times}{reserve}")
     parts.append(f"direct use was up to {state.direct.highest} in the last day")
     verdict = _verdict(over, limit, sum(use.reserve for use in uses))
     return "; ".join(parts) + f"; there are {limit} ordinary slots: {verdict}."
-
-
-def _pools(number: int) -> str:
-    return "1 pool" if number == 1 else f"{number} pools"
 
 
 def _verdict(over: int | None, limit: int | None, reserve: int) -> str:

@@ -10,7 +10,8 @@ from aiohttp import web
 from pgheadroom.board import Board
 from pgheadroom.judge.ranking import worst_first
 from pgheadroom.state import State
-from pgheadroom.web.view import Json, history_view, summary_view, target_view
+from pgheadroom.web.json_values import Json
+from pgheadroom.web.view import history_view, summary_view, target_view
 
 HISTORY_SECONDS = 3600.0
 

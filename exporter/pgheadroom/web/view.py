@@ -7,7 +7,6 @@ name is foreign text: printable, and to be escaped where it is shown.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
@@ -25,17 +24,15 @@ from pgheadroom.judge.standing import standing
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
-from pgheadroom.model.pooler import PoolerFacts, busiest_first
+from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.web.json_values import Json, View
+from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
-Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
-View = dict[str, Json]
-
-_MOST_POOLS = 50
 WAITING = "waiting"
 """The state of a target of which there was no reading yet."""
 
@@ -70,10 +67,11 @@ def summary_view(state: State) -> View:
         "sample": None if sample is None else _sample(sample),
         "server": _server(facts.server) if isinstance(facts, PostgresFacts) else None,
         "kind": str(state.kind),
-        "capacity": None if sample is None else _capacity(sample.main),
+        "capacity": None if sample is None else _capacity(state, sample.main, at),
         "slots": _slots(state, facts.slots, at) if isinstance(facts, PostgresFacts) else None,
-        "pooler": _pooler(state, facts) if isinstance(facts, PoolerFacts) else None,
+        "pooler": pooler_view(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
+        "pooling": pooling_view(state),
         "alerts": [_alert(alert) for alert in by_urgency(state.alerts)],
     }
 
@@ -135,11 +133,15 @@ def _slots(state: State, slots: Slots, at: float) -> View:
             "reserved": limits.reserved,
             "provider": limits.provider_reserved,
         },
-        "peak": {label: state.usage.recent_max.highest(seconds, at) for label, seconds in WINDOWS},
+        "peak": _peak(state, at),
     }
 
 
-def _capacity(main: Capacity) -> View:
+def _peak(state: State, at: float) -> View:
+    return {label: state.usage.recent_max.highest(seconds, at) for label, seconds in WINDOWS}
+
+
+def _capacity(state: State, main: Capacity, at: float) -> View:
     """Return what an ordinary client runs out of: slots of a server, places of a pooler."""
     return {
         "kind": str(main.scope.kind),
@@ -148,32 +150,8 @@ def _capacity(main: Capacity) -> View:
         "limit": main.limit,
         "free": main.free,
         "logins": main.logins,
-    }
-
-
-def _pooler(state: State, facts: PoolerFacts) -> View:
-    return {
-        "software": facts.software,
-        "version": facts.version,
-        "serves": state.serves or None,
-        "paused": facts.paused,
-        "paused_databases": [one.name for one in facts.databases if one.paused or one.disabled],
-        "wait_timeout_seconds": facts.config.wait_timeout_seconds,
-        "pools": [
-            {
-                "database": pool.database,
-                "role": pool.role,
-                "mode": pool.mode,
-                "clients": pool.active,
-                "waiting": pool.waiting,
-                "wait_seconds": pool.wait_seconds,
-                "server_connections": pool.server_connections,
-                "size": pool.size,
-                "reserve": pool.reserve,
-            }
-            for pool in busiest_first(facts.pools)[:_MOST_POOLS]
-        ],
-        "more_pools": max(0, len(facts.pools) - _MOST_POOLS),
+        "reserve": main.reserve,
+        "peak": _peak(state, at),
     }
 
 

@@ -21,9 +21,7 @@ def facts(
         for one in databases
         for user in users
     )
-    return PoolerFacts(
-        "PgBouncer", "1.26.1", pools, tuple(databases), tuple(users), True, config=config
-    )
+    return PoolerFacts("PgBouncer", "1.26.1", pools, tuple(databases), tuple(users), config=config)
 
 
 def names(found: PoolerFacts) -> list[str]:

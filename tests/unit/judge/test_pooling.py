@@ -118,8 +118,8 @@ def test_it_fits() -> None:
     missing, words, state = over(10, pooler(pooler_sample()))
     assert missing == 0
     assert words == (
-        "pool may open 20 (1 pool); direct use was up to 10 in the last day; there are 97"
-        " ordinary slots: it fits."
+        "pool may open 20 connections by its pool; direct use was up to 10 in the last day; there"
+        " are 97 ordinary slots: it fits."
     )
     assert not state.alerts
 
@@ -133,7 +133,7 @@ def test_processes_that_nobody_watches_count() -> None:
     )
     missing, words, _ = over(0, pooler(big, replicas=6))
     assert missing == 9000 - 97
-    assert "pool may open 9000 (1 pool in 6 processes)" in words
+    assert "pool may open 9000 connections by its pool, in 6 processes" in words
 
 
 def test_twelve_pools_of_twenty() -> None:

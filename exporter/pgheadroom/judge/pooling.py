@@ -52,7 +52,7 @@ def _of_server(state: State, poolers: list[_Pooler], now: float) -> Pooling | No
     pooled = [use.pooled for use in uses]
     known = [count for count in pooled if count is not None]
     direct = None
-    if backends and len(known) == len(pooled):
+    if len(known) == len(pooled):
         direct = max(0, state.sample.main.used - sum(known))
     return Pooling(now, tuple(uses), direct)
 
@@ -105,15 +105,22 @@ def _use(server: State, backends: tuple[Backend, ...], pooler: _Pooler) -> Poole
 def _pooled(
     backends: tuple[Backend, ...], databases: frozenset[str], pooler: _Pooler
 ) -> int | None:
-    """Return how many of *backends* are server connections of *pooler*.
+    """Return how many slots are held by server connections of *databases*.
 
-    Where the port differs (translated on the way, or hidden from our role), the process tells,
-    because it is known already that the database leads to this server.
+    An entry with one host leads to one server, so all of its connections are there: they are
+    counted each second. Of an entry with several hosts those count whose process is found there.
     """
-    if not backends or pooler.state.outcome is not Outcome.OK:
+    state, facts = pooler
+    if state.outcome is not Outcome.OK:
         return None
+    single = {one.name for one in facts.databases if one.name in databases and one.address}
     pids = {pid for pid, _ in backends}
-    return sum(link.database in databases and link.pid in pids for link in pooler.facts.links)
+    spread = [link for link in facts.links if link.database in databases - single]
+    if spread and not pids:
+        return None
+    return sum(pool.server_connections for pool in facts.pools if pool.database in single) + sum(
+        link.pid in pids for link in spread
+    )
 
 
 def _waiting(state: State) -> tuple[tuple[str, int], ...]:

@@ -115,8 +115,8 @@ OF_POSTGRES: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_slots_pooled",
-        "Slots in use that are server connections of this pooler, by process and port; of targets"
-        " behind a pooler that is watched, too.",
+        "Slots in use that are server connections of this pooler, which is watched, too. That it is"
+        " behind it is proven by process and port, or told by address or the setting `serves`.",
         ("pooler",),
         points.pooler_uses(lambda use: use.pooled),
     ),

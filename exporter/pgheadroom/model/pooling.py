@@ -11,7 +11,7 @@ class PoolerUse(NamedTuple):
     pooler: str
     """The target that the pooler is."""
     pooled: int | None
-    """Slots that are its, by process and port; None where that cannot be told."""
+    """Slots that are its; None where that cannot be told."""
     committed: int | None
     """Connections that the pools that exist may open; None where nothing limits them."""
     ceiling: int | None

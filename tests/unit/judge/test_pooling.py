@@ -35,12 +35,13 @@ def pooler(found: Sample, name: str = "pool", serves: str = "", replicas: int = 
 
 
 LINKS = (Link("shop", "app", 11, 4001), Link("shop", "app", 12, 4002))
+POOLS = (Pool("shop", "app", size=20, servers=(("active", 1), ("idle", 1))),)
 
 
-def test_slots_are_told_by_process_and_port() -> None:
+def test_process_and_port_prove_what_is_behind_a_pooler() -> None:
     """Whatever the address says: it may be another name of the same server."""
     behind = server(address="elsewhere", backends=((11, 4001), (12, 4002), (13, 4003)))
-    found = pooling(behind, [pooler(pooler_sample(links=LINKS))], NOW)
+    found = pooling(behind, [pooler(pooler_sample(links=LINKS, pools=POOLS))], NOW)
     assert found is not None
     (use,) = found.uses
     assert (use.pooler, use.pooled, use.committed, found.direct) == ("pool", 2, 20, 8)
@@ -53,21 +54,28 @@ def test_a_process_alone_proves_nothing() -> None:
     assert found == Pooling(NOW, (), 10)
 
 
-def test_where_the_address_agrees_the_process_is_enough() -> None:
+def test_where_the_address_agrees_no_proof_is_needed() -> None:
     """Ports are translated on the way, or hidden from our role."""
-    behind = server(address="db1", backends=((11, 0), (12, 0), (13, 0)))
-    found = pooling(behind, [pooler(pooler_sample(links=LINKS))], NOW)
+    found = pooling(server(address="db1"), [pooler(pooler_sample(pools=POOLS))], NOW)
     assert found is not None
-    assert found.uses[0].pooled == 2
+    assert (found.uses[0].pooled, found.direct) == (2, 8)
+
+
+def test_of_an_entry_with_several_hosts_those_count_that_are_there() -> None:
+    spread = pooler_sample(links=LINKS, pools=POOLS, databases=(Database("shop", size=20),))
+    found = pooling(server(backends=((11, 4001), (13, 4003))), [pooler(spread)], NOW)
+    assert found is not None
+    assert (found.uses[0].pooled, found.direct) == (1, 9)
 
 
 def test_the_setting_tells_where_nothing_else_does() -> None:
     unknown = pooler_sample(databases=(Database("shop", size=20, address="10-0-0-1"),))
-    assert pooling(server(), [pooler(unknown)], NOW) == Pooling(NOW)
+    assert pooling(server(), [pooler(unknown)], NOW) == Pooling(NOW, direct=10)
     found = pooling(server(), [pooler(unknown, serves="orders")], NOW)
     assert found is not None
     assert [use.pooler for use in found.uses] == ["pool"]
-    assert pooling(server("other"), [pooler(unknown, serves="orders")], NOW) == Pooling(NOW)
+    other = pooling(server("other"), [pooler(unknown, serves="orders")], NOW)
+    assert other == Pooling(NOW, direct=10)
 
 
 def test_of_several_databases_those_count_that_lead_there() -> None:

@@ -13,7 +13,7 @@ from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
-from pgheadroom.judge.wording import blaming, slots, took
+from pgheadroom.judge.wording import blaming, slots, through, took
 from pgheadroom.model.alert import AlertName, Severity
 from pgheadroom.state import State
 
@@ -220,7 +220,7 @@ def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:
 def _how(evaluation: Evaluation, forecast: Forecast) -> str:
     words = f"{evaluation.state.target}: {slots(evaluation.sample.main)}"
     if forecast.pattern in _AT_A_PACE:
-        return f"{words}."
+        return f"{words}.{through(evaluation.state)}"
     if forecast.pattern is Pattern.JUMPS:
         return (
             f"{words}; usage goes up in jumps of {forecast.slots:.0f}, and one more does not fit."

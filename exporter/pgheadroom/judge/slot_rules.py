@@ -12,7 +12,7 @@ from functools import partial
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
-from pgheadroom.judge.wording import blaming, slots
+from pgheadroom.judge.wording import blaming, slots, through
 from pgheadroom.model.alert import AlertName, Label, Severity
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.slots import Tier
@@ -60,6 +60,7 @@ def _exhausted_words(evaluation: Evaluation) -> Words:
     none = f"Hardly any {what}" if evaluation.free > 0 else f"No {what}"
     words = f"{none} is free for {whom} {evaluation.state.target}:"
     words += f" {evaluation.used} are in use, {evaluation.limit} is the limit."
+    words += through(evaluation.state)
     return blaming(evaluation.state, words)
 
 

@@ -37,6 +37,17 @@ def last_known(sample: Sample) -> str:
     return f" Last known, at {moment(sample.at)} UTC: {slots(sample.main)}."
 
 
+def through(state: State) -> str:
+    """Return how many slots are held through poolers, most first, as a sentence that follows."""
+    uses = () if state.pooling is None else state.pooling.uses
+    held = sorted(
+        ((use.pooled, use.pooler) for use in uses if use.pooled), key=lambda one: (-one[0], one[1])
+    )
+    if not held:
+        return ""
+    return f" {' and '.join(f'{count} through {name}' for count, name in held)}."
+
+
 def took(who: Culprit, seconds: str) -> str:
     """Return what *who* took within *seconds*, a duration in words, and holds now."""
     return (

@@ -5,11 +5,10 @@ from typing import Any
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import NameFolder
-from pgheadroom.model.pooler import Database, Pool, PoolerConfig, PoolerFacts
+from pgheadroom.model.pooler import Database, Pool, PoolerConfig, PoolerFacts, capacities
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, Slots
-from pgheadroom.pgbouncer.limits import capacities
 from pgheadroom.step import Policy
 
 POLICY = Policy(NameFolder().fold)

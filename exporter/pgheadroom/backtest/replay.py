@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from pgheadroom.backtest.curve import UsageSeries
 from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.capacity import Capacity
+from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.reading import Failure, Outcome, Reading, Sample
-from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
 
@@ -69,8 +71,8 @@ class BacktestResult:
     last: float = 0.0
     samples: int = 0
     failures: int = 0
-    limits: list[tuple[float, Limits]] = field(default_factory=list)
-    """Each time from which on other limits held."""
+    limits: list[tuple[float, Capacity]] = field(default_factory=list)
+    """Each time from which on other limits held; of each capacity its limit and its reserve."""
     highest: int = 0
     highest_at: float = 0.0
     highest_of: int = 0
@@ -119,6 +121,9 @@ class Replay:
 
     def add(self, reading: Reading) -> None:
         """Take one more reading, later than those before."""
+        if isinstance(reading, Sample) and isinstance(reading.facts, PoolerFacts):
+            # A history is of one kind; what a pooler's is shows with its first sample.
+            self._state = self._state.of(Identity(kind=TargetKind.PGBOUNCER))
         before = self._state
         after = self._state = step(before, reading, self._policy)
         account = self.account
@@ -136,15 +141,16 @@ class Replay:
             self._note(reading.at, before.alerts, after.alerts)
 
     def _sampled(self, sample: Sample, state: State) -> None:
-        account, slots = self.account, sample.postgres.slots
+        account, main = self.account, sample.main
         account.samples += 1
-        used, ordinary = slots.used, slots.limits.of(Tier.ORDINARY)
-        if not account.limits or account.limits[-1][1] != slots.limits:
-            account.limits.append((sample.at, slots.limits))
+        used, ordinary = main.used, main.limit or 0
+        empty = Capacity(main.scope, 0, main.limit, main.reserve)
+        if not account.limits or account.limits[-1][1] != empty:
+            account.limits.append((sample.at, empty))
         if used > account.highest or account.samples == 1:
             account.highest, account.highest_at, account.highest_of = used, sample.at, ordinary
         if self._curve is not None:
-            most = slots.limits.max_connections
+            most = ordinary + main.reserve
             self._curve.add(sample.at, state.applications.counts, ordinary, most)
 
     def _watch_the_end(self, at: float, state: State) -> None:

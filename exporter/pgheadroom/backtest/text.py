@@ -13,8 +13,9 @@ from rich.text import Text
 
 from pgheadroom.backtest.replay import BacktestResult, Episode
 from pgheadroom.durations import duration, moment
+from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Severity
-from pgheadroom.model.slots import Tier
+from pgheadroom.model.capacity import CapacityKind
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow"}
 _INDENT = 4
@@ -58,18 +59,23 @@ def facts(account: BacktestResult) -> Iterator[tuple[str, str]]:
     if account.first is None:
         return
     span = account.last - account.first
+    kind = account.limits[0][1].scope.kind if account.limits else CapacityKind.SLOTS
+    one, several = NOUNS[kind]
     yield "span", f"{moment(account.first)} to {moment(account.last)} UTC, {duration(span)}"
     failures = f", {account.failures:,} readings failed" if account.failures else ""
     yield "samples", f"{account.samples:,}{failures}"
     for at, limits in account.limits:
         since = "" if at == account.limits[0][0] else f", from {moment(at)} on"
-        slots = f"{limits.max_connections} slots, {limits.of(Tier.ORDINARY)} of them ordinary"
-        yield "limits", slots + since
+        if limits.scope.kind is CapacityKind.SLOTS:
+            whole = (limits.limit or 0) + limits.reserve
+            yield "limits", f"{whole} slots, {limits.limit} of them ordinary{since}"
+        else:
+            yield "limits", f"{limits.limit} {NOUNS[limits.scope.kind][1]}{since}"
     if account.samples:
         when = moment(account.highest_at)
-        yield "highest", f"{account.highest} of {account.highest_of} ordinary slots, {when}"
+        yield "highest", f"{account.highest} of {account.highest_of} {several}, {when}"
     for shortage in account.shortages[:_SHORTAGES_TOLD]:
-        words = f"no ordinary slot was free at {moment(shortage.start)}"
+        words = f"no {one} was free at {moment(shortage.start)}"
         lasted = shortage.end - shortage.start
         yield "full", words + (f", and again and again for {duration(lasted)}" if lasted else "")
     more = len(account.shortages) - _SHORTAGES_TOLD

@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from pgheadroom.commands.arguments import ExitStatus, fail
@@ -16,14 +18,21 @@ from pgheadroom.config.target import TargetSettings
 from pgheadroom.daemon import AddressInUseError
 from pgheadroom.daemon import run as run_daemon
 from pgheadroom.demo.load import CALM, Script, play
+from pgheadroom.demo.pooler import embedded_pooler, program
 from pgheadroom.demo.scripts import SCRIPTS
-from pgheadroom.demo.server import EmbeddedServer, EmbeddedUnavailable, embedded_server
+from pgheadroom.demo.server import (
+    APPLICATION_ROLE,
+    EmbeddedServer,
+    EmbeddedUnavailable,
+    embedded_server,
+)
 from pgheadroom.log import configure
 from pgheadroom.model.alert import AlertName
 
 TARGET = "demo"
+POOLER = "pooler"
 
-HELP = "play an incident on an embedded server: calm, leak, storm or rolling"
+HELP = "play an incident on an embedded server: calm, leak, storm, rolling or pooler"
 USAGE = "%(prog)s [NAME] [SETTING ...]"
 DESCRIPTION = """\
 Starts an embedded PostgreSQL, watches it like `serve` does, and plays an incident on it, again and
@@ -34,6 +43,8 @@ when. Ctrl-C ends it and leaves nothing behind.
   leak      an application whose every module opens a pool of its own: full after 4 minutes
   storm     a serverless launch: cold starts take every slot within 20 seconds
   rolling   an update whose new pods start before the old ones end, and both do not fit
+  pooler    pools of a PgBouncer that do not fit the server: warned of, then paged (needs the
+            program pgbouncer on this machine)
 
 A round takes about ten minutes. Needs the extra pgheadroom[demo]. Servers of your own are left
 alone: libpq's variables do not count here, and --dsn or targets are refused.
@@ -83,16 +94,35 @@ async def try_out(settings: Settings, script: Script = CALM) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     sys.stderr.write("starting an embedded PostgreSQL ...\n")
-    async with embedded_server(script.max_connections) as server:
+    if script.pooler is not None:
+        program()  # no server is started in vain
+    async with played_on(script) as (server, targets):
         load = asyncio.create_task(play(server, script=script))
         try:
-            target = TargetSettings.model_validate({"dsn": server.dsn("pgheadroom")})
-            await run_daemon(settings, {TARGET: target}, partial(_explain, server, script))
+            await run_daemon(settings, targets, partial(_explain, server, script))
         finally:
             load.cancel()
             await asyncio.wait([load])
         if not load.cancelled():
             load.result()
+
+
+@asynccontextmanager
+async def played_on(
+    script: Script,
+) -> AsyncIterator[tuple[EmbeddedServer, dict[str, TargetSettings]]]:
+    """Start what *script* is played on; yield the server, and the targets to watch by name."""
+    plan = script.pooler
+    roles = () if plan is None else tuple(set(plan.roles) - {APPLICATION_ROLE})
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(embedded_server(script.max_connections, roles))
+        dsns = {TARGET: server.dsn("pgheadroom")}
+        if plan is not None:
+            dsns[POOLER] = await stack.enter_async_context(embedded_pooler(server, plan))
+        yield (
+            server,
+            {name: TargetSettings.model_validate({"dsn": dsn}) for name, dsn in dsns.items()},
+        )
 
 
 def _explain(server: EmbeddedServer, script: Script, address: str) -> None:

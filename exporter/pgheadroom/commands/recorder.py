@@ -76,7 +76,7 @@ class RecordingListener:
         """Tell the person at the terminal that it goes on."""
         now = moment(time.time())
         for state in self._board.states():
-            used = "" if state.sample is None else f", {state.sample.main.used} slots in use"
+            used = "" if state.sample is None else f", {state.sample.main.used} in use"
             readings = self._recordings[state.target].readings
             words = f"{state.target}: {readings:,} readings; {state.outcome or 'none yet'}{used}"
             sys.stderr.write(f"{now}  {words}\n")

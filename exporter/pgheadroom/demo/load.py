@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Protocol
 import psycopg
 import structlog
 
+from pgheadroom.demo.pooler import PORT as POOLER_PORT
 from pgheadroom.demo.server import APPLICATION_ROLE, DATABASE, LIMITED_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from pgheadroom.demo.pooler import PoolerPlan
     from pgheadroom.demo.server import EmbeddedServer
 
 CHECKOUT = "checkout-api"
@@ -63,8 +65,13 @@ class Application:
     """A named client: its role, and what it does again and again while connected."""
 
     name: str
+    """By which the plan knows it."""
     role: str
     habit: Callable[[Turn], Awaitable[None]]
+    entry: str = ""
+    """The pooler's database that it logs in to; empty for the server itself."""
+    shown: str = ""
+    """As what it logs in, where several in the plan are one application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class Script:
     """When it starts again; 0 if it just goes on."""
     acts: tuple[Act, ...] = ()
     """What happens in a round."""
+    pooler: PoolerPlan | None = None
+    """The PgBouncer that the script needs in front of the server."""
 
 
 def calm(seconds: float, *, seed: int) -> Mapping[str, int]:
@@ -184,9 +193,16 @@ async def _keep(
     """Hold a connection and use it until it is to leave; replace it when it is lost."""
     connect = partial(
         psycopg.AsyncConnection.connect,
-        server.dsn(application.role, application.name, DATABASE),
+        server.dsn(
+            application.role,
+            application.shown or application.name,
+            application.entry or DATABASE,
+            POOLER_PORT if application.entry else None,
+        ),
         autocommit=True,
         connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        # A statement that was prepared is another session's, behind a pooler.
+        prepare_threshold=None,
     )
     while not leaving.is_set():
         try:

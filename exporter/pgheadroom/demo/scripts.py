@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pgheadroom.demo.load import CALM, Act, Application, Script, Turn, calm
+from pgheadroom.demo.pooler_script import POOLER
 from pgheadroom.demo.server import APPLICATION_ROLE
 from pgheadroom.model.alert import AlertName
 
@@ -144,6 +145,6 @@ ROLLING = Script(
 )
 
 SCRIPTS: Mapping[str, Script] = MappingProxyType(
-    {script.name: script for script in (CALM, LEAK, STORM, ROLLING)}
+    {script.name: script for script in (CALM, LEAK, STORM, ROLLING, POOLER)}
 )
 """Every script by its name."""

@@ -25,7 +25,7 @@ from pgheadroom.demo.directory import PORT, claim, release, remove_stale, tempor
 from pgheadroom.demo.process import EmbeddedUnavailable, spawn, stop, unprivileged_account
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from pgheadroom.demo.binaries import Binaries
@@ -69,7 +69,14 @@ class EmbeddedServer:
     socket_directory: Path
     port: int
     version: str
+    lock: int
+    """The descriptor that says that the run is alive; its programs inherit it."""
     _process: subprocess.Popen[bytes] = field(repr=False, compare=False)
+
+    @property
+    def database(self) -> str:
+        """Return the name of the database that applications use."""
+        return DATABASE
 
     @property
     def pid(self) -> int:
@@ -81,12 +88,21 @@ class EmbeddedServer:
         """Say whether the postmaster is still there; it may have been ended from outside."""
         return self._process.poll() is None
 
-    def dsn(self, user: str, application_name: str | None = None, dbname: str = "postgres") -> str:
-        """Return a libpq connection string for *user*; there is no password."""
+    def dsn(
+        self,
+        user: str,
+        application_name: str | None = None,
+        dbname: str = "postgres",
+        port: int | None = None,
+    ) -> str:
+        """Return a libpq connection string for *user*, there is no password.
+
+        *port* is another's that listens in the same directory, as a pooler does.
+        """
         return make_conninfo(
             "",
             host=str(self.socket_directory),
-            port=self.port,
+            port=self.port if port is None else port,
             user=user,
             dbname=dbname,
             application_name=application_name,
@@ -102,24 +118,28 @@ class EmbeddedServer:
 
 
 @asynccontextmanager
-async def embedded_server(max_connections: int = 40) -> AsyncIterator[EmbeddedServer]:
+async def embedded_server(
+    max_connections: int = 40, roles: Sequence[str] = ()
+) -> AsyncIterator[EmbeddedServer]:
     """Start a PostgreSQL with *max_connections* slots, and leave nothing of it behind.
+
+    With *roles* that may log in, beside those that are always there.
 
     Raise EmbeddedUnavailable when there is none to start or it does not come up.
     """
     account = unprivileged_account()
     install = newest_install()
     base = temporary_base(account)
-    await _whole(partial(remove_stale, base))
+    await whole(partial(remove_stale, base))
     run = claim(base, account)
     try:
-        binaries = await _whole(partial(_prepare, install, run, account, max_connections))
+        binaries = await whole(partial(_prepare, install, run, account, max_connections))
         async with _started(binaries, run, account) as server:
-            await _furnish(server, max_connections)
+            await _furnish(server, max_connections, roles)
             log.info("embedded server started", version=server.version, conninfo=server.conninfo)
             yield server
     finally:
-        await _whole(partial(release, run))
+        await whole(partial(release, run))
 
 
 def _prepare(
@@ -165,11 +185,11 @@ async def _started(
             [binaries.postgres, "-D", run.data], account, lock=run.lock, output=server_log
         )
     try:
-        server = EmbeddedServer(run.socket, PORT, binaries.version, process)
+        server = EmbeddedServer(run.socket, PORT, binaries.version, run.lock, process)
         await _until_it_answers(server, run)
         yield server
     finally:
-        await _whole(partial(stop, process))
+        await whole(partial(stop, process))
 
 
 async def _until_it_answers(server: EmbeddedServer, run: RunDirectory) -> None:
@@ -181,7 +201,7 @@ async def _until_it_answers(server: EmbeddedServer, run: RunDirectory) -> None:
             connection = await psycopg.AsyncConnection.connect(server.dsn(SUPERUSER))
         except psycopg.OperationalError as error:
             if not server.running or loop.time() > deadline:
-                server_log = await _whole(run.server_log.read_bytes)
+                server_log = await whole(run.server_log.read_bytes)
                 raise EmbeddedUnavailable(
                     _failure("the server did not start", server_log)
                 ) from error
@@ -191,7 +211,7 @@ async def _until_it_answers(server: EmbeddedServer, run: RunDirectory) -> None:
             return
 
 
-async def _furnish(server: EmbeddedServer, max_connections: int) -> None:
+async def _furnish(server: EmbeddedServer, max_connections: int, roles: Sequence[str]) -> None:
     """Create the roles and the database, with limits for the metrics to show."""
     monitor, shop, reports = map(sql.Identifier, (MONITOR, APPLICATION_ROLE, LIMITED_ROLE))
     database = sql.Identifier(DATABASE)
@@ -208,6 +228,7 @@ async def _furnish(server: EmbeddedServer, max_connections: int) -> None:
         sql.SQL("CREATE DATABASE {} OWNER {} CONNECTION LIMIT {}").format(
             database, shop, database_limit
         ),
+        *(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)) for role in roles),
     ]
     async with await psycopg.AsyncConnection.connect(
         server.dsn(SUPERUSER, "pgheadroom-demo"), autocommit=True
@@ -222,7 +243,7 @@ def _failure(what: str, server_log: bytes) -> str:
     return "\n".join([f"{what}; its last lines:", *lines])
 
 
-async def _whole(work: Callable[[], T]) -> T:
+async def whole(work: Callable[[], T]) -> T:
     """Do *work* in a thread and to its end, whatever becomes of the task that waits for it.
 
     A cancellation is held back until then: a server half stopped or a directory half removed would

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
+
 
 class Pool(NamedTuple):
     """The server connections that one role has to one database, and the clients that use them."""
@@ -135,3 +137,29 @@ def busiest_first(pools: tuple[Pool, ...]) -> tuple[Pool, ...]:
         return -pool.waiting, -pool.server_connections, -pool.active, pool.database, pool.role
 
     return tuple(sorted(pools, key=activity))
+
+
+def capacities(facts: PoolerFacts) -> tuple[Capacity, ...]:
+    """Return each pool of *facts*, and each database and user that has a limit on its clients."""
+    pools = (
+        Capacity(
+            Scope(CapacityKind.POOL, (pool.database, pool.role)),
+            pool.server_connections,
+            pool.size,
+            pool.reserve,
+            waiting=pool.waiting,
+            longest_wait_seconds=pool.wait_seconds,
+        )
+        for pool in facts.pools
+    )
+    databases = (
+        Capacity(Scope(CapacityKind.CLIENTS, ("database", one.name)), one.clients, one.most_clients)
+        for one in facts.databases
+        if one.most_clients is not None
+    )
+    users = (
+        Capacity(Scope(CapacityKind.CLIENTS, ("user", one.name)), one.clients, one.most_clients)
+        for one in facts.users
+        if one.most_clients is not None
+    )
+    return (*pools, *databases, *users)

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
-from pgheadroom.model.pooler import PoolerFacts
+from pgheadroom.model.pooler import PoolerFacts, capacities
 from pgheadroom.model.reading import Failure, Holders, Outcome, Sample
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.net.retry import Retry
 from pgheadroom.pgbouncer import clients, rows
 from pgheadroom.pgbouncer.cadence import Full, full_due
-from pgheadroom.pgbouncer.limits import capacities
 from pgheadroom.postgres import libpq, refusal
 from pgheadroom.postgres.libpq import Table
 from pgheadroom.postgres.login import ConnectOptions, enter, within

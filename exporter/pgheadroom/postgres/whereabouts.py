@@ -58,9 +58,8 @@ def seen_from(conninfo: str, host: str, port: int, machine: str | None = None) -
         first = split(expand(conninfo))[0]["host"]
     except (ProgrammingError, LookupError):  # which the first attempt to connect reports
         return ""
-    there = _host(first, machine) if not first.startswith(("/", "@")) else _plain(machine)
-    socket_at = host if host.startswith(("/", "@")) else ""
-    where = there if socket_at or not host else _host(host, there)
+    there = _plain(machine) if first.startswith(("/", "@")) else _host(first, machine)
+    where = _host(host, there) if host else there
     return _fitting(where + _behind(str(port)))
 
 

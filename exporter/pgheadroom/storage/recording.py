@@ -3,7 +3,8 @@
 JSON Lines. A sample: ``{"time": 1767225600.0, "max_connections": 100,
 "superuser_reserved_connections": 3, "reserved_connections": 0, "connections": [["api", "idle",
 37]]}``; each connection group is ``[application_name, state, count]``, of client backends. What is
-known beyond that stands under further keys, which a reader may ignore; see ``line_of``. A failed
+known beyond that stands under further keys, which a reader may ignore; see ``line_of``. A pooler's
+sample has ``client_limit`` instead: see ``pooler_recording``. A failed
 reading is ``{"time", "failure", "detail"}``, a knock ``{"time", "knock", "seconds", "detail"}``, a
 login of the canary ``{"time", "canary", "seconds", "detail", "privilege"}``.
 """
@@ -11,10 +12,11 @@ login of the canary ``{"time", "canary", "seconds", "detail", "privilege"}``.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
+from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.reading import (
     FAILURES,
     Failure,
@@ -27,6 +29,7 @@ from pgheadroom.model.reading import (
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
+from pgheadroom.storage import pooler_recording
 from pgheadroom.text import printable
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
@@ -67,7 +70,7 @@ def parse(line: str) -> Recorded:
             seconds = _number(fields, "seconds", _LAST_SECOND, 0.0)
             privilege = _text(fields, "privilege") if kind is ProbeKind.CANARY else ""
             return Probe(kind, at, seconds, outcome, _text(fields, "detail"), privilege)
-    return _sample(fields, at)
+    return _of_pooler(fields, at) if "client_limit" in fields else _sample(fields, at)
 
 
 def line_of(reading: Recorded) -> str:
@@ -88,6 +91,8 @@ def line_of(reading: Recorded) -> str:
             fields |= {"seconds": round(reading.seconds, 6)}
             fields |= {"detail": reading.detail} if reading.detail else {}
             fields |= {"privilege": reading.privilege} if reading.privilege else {}
+        case Sample(facts=PoolerFacts()):
+            fields |= pooler_recording.fields_of(reading)
         case Sample():
             fields |= _facts(reading)
     return json.dumps(fields, separators=(",", ":"))
@@ -132,14 +137,7 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
         )
     except TypeError:  # a list or an object cannot be looked up
         raise RecordingError("max_connections and the reserves must be whole numbers") from None
-    rows = fields.get("connections")
-    try:
-        groups = tuple([_group(*row) for row in rows])  # type: ignore[union-attr]  # None is a TypeError too
-        if len({(row[0], row[1]) for row in rows}) != len(groups):  # type: ignore[union-attr]
-            _twice(groups)
-    except TypeError:
-        words = "connections must be a list of [application_name, state, count]"
-        raise RecordingError(words) from None
+    groups = _groups(fields)
     visible, told_apart = _pulse(fields["pulse"], at) if "pulse" in fields else (None, None)
     hidden = _counted("hidden", fields["hidden"]) if "hidden" in fields else 0
     return recorded_sample(
@@ -157,6 +155,30 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
         reserve=bool(fields.get("reserve")),
         complete=not fields.get("estimate"),
     )
+
+
+def _groups(fields: dict[str, Any]) -> tuple[Group, ...]:
+    rows = fields.get("connections")
+    try:
+        groups = tuple([_group(*row) for row in rows])  # type: ignore[union-attr]  # None is a TypeError too
+        if len({(row[0], row[1]) for row in rows}) != len(groups):  # type: ignore[union-attr]
+            _twice(groups)
+    except TypeError:
+        words = "connections must be a list of [application_name, state, count]"
+        raise RecordingError(words) from None
+    return groups
+
+
+def _of_pooler(fields: dict[str, Any], at: float) -> Sample:
+    try:
+        return pooler_recording.sample_of(
+            fields, at, _groups(fields), _counted, _worded, partial(_seconds, most=_LAST_SECOND)
+        )
+    except (TypeError, ValueError) as error:
+        if isinstance(error, RecordingError):
+            raise
+        words = "pools must be a list of [database, role, size, reserve, servers, waiting, seconds]"
+        raise RecordingError(words) from None
 
 
 # Most lines say much the same as the one before. `typed`, or True would pass for a 1 seen before.

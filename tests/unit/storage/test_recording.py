@@ -5,9 +5,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.readings import database_limit, role_limit, sample
+from tests.support.readings import POLICY, database_limit, pooler_sample, role_limit, sample
 
-from pgheadroom.model.capacity import Capacity
+from pgheadroom.backtest.replay import Replay
+from pgheadroom.backtest.text import facts
+from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.pooler import Database, Pool
 from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
@@ -221,3 +224,69 @@ def test_whatever_stands_there_it_is_a_reading_or_refused(changed: dict[str, obj
 def test_whatever_the_text(text: str) -> None:
     with pytest.raises(RecordingError):
         parse(text)
+
+
+def test_a_poolers_sample_comes_back() -> None:
+    """What forecasts and rules need of it: places, who holds them, queues, pauses."""
+    pools = (
+        Pool(
+            "shop", "app", waiting=3, wait_seconds=0.5, servers=(("all", 12),), size=20, reserve=5
+        ),
+        Pool("bill", "app", size=None),
+    )
+    before = pooler_sample(
+        used=40,
+        pools=pools,
+        databases=(Database("shop", paused=True), Database("bill")),
+        groups=(Group("web", "waiting", 3, None), Group("web", "active", 30, None)),
+        paused=True,
+    )
+    again = parse(line_of(before))
+    assert isinstance(again, Sample)
+    assert again.main == before.main
+    assert [
+        (one.scope, one.used, one.limit, one.reserve, one.waiting, one.longest_wait_seconds)
+        for one in again.limits_of(CapacityKind.POOL)
+    ] == [
+        (one.scope, one.used, one.limit, one.reserve, one.waiting, one.longest_wait_seconds)
+        for one in before.limits_of(CapacityKind.POOL)
+    ]
+    assert {(g.application_name, g.state, g.count) for g in again.holders.groups} == {
+        ("web", "waiting", 3),
+        ("web", "active", 30),
+    }
+    assert again.pooler.paused
+    assert [one.name for one in again.pooler.databases if one.paused] == ["shop"]
+    assert again.pooler.config.wait_timeout_seconds == 120.0
+    assert line_of(again) == line_of(before)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_limit": -1},
+        {"client_limit": "many"},
+        {"clients": None},
+        {"pools": [["shop"]]},
+        {"pools": 7},
+        {"pools": [["shop", "app", 20, 5, 12, -3, 0.5]]},
+        {"pools": [[None, "app", 20, 5, 12, 3, 0.5]]},
+        {"paused": [7]},
+        {"wait_timeout_seconds": "long"},
+        {"connections": [["web", "active"]]},
+    ],
+)
+def test_a_wrong_poolers_line_is_refused(wrong: dict[str, object]) -> None:
+    right = json.loads(line_of(pooler_sample()))
+    with pytest.raises(RecordingError):
+        parse(json.dumps(right | wrong))
+
+
+def test_a_poolers_history_is_judged_as_a_poolers() -> None:
+    """A queue that nobody serves pages in a backtest, as it does live."""
+    replay = Replay("pool", POLICY)
+    for second in range(60):
+        pool = Pool("shop", "app", waiting=5 + second, wait_seconds=float(second), size=20)
+        replay.add(parse(line_of(pooler_sample(1000.0 + second, pools=(pool,)))))
+    assert [str(one.alert.name) for one in replay.account.episodes] == ["PoolerQueueGrowing"]
+    assert ("limits", "100 places for clients") in [*facts(replay.account)]

@@ -41,23 +41,33 @@ class Pooling(NamedTuple):
     """Of a pooler: the targets behind it."""
 
 
+_HOURS = 24
+_HELD_SECONDS = 5.0
+"""Server and pooler are read at different moments: while connections come, what one has counted
+already and the other has not looks like direct use for a second."""
+
+
 class HighWater(NamedTuple):
-    """The highest value of each hour of the last day."""
+    """The highest value of the last day that was held for five seconds."""
 
     hours: tuple[tuple[int, int], ...] = ()
     """Hours since the epoch and the highest value in each, oldest first."""
+    recent: tuple[tuple[float, int], ...] = ()
+    """When, and what the value was, in the last five seconds; oldest first."""
 
     def add(self, at: float, value: int) -> HighWater:
         """Return it with one more *value*."""
+        recent = (*(one for one in self.recent if 0 <= at - one[0] <= _HELD_SECONDS), (at, value))
         hour = int(at // 3600)
         kept = tuple(one for one in self.hours if hour - _HOURS < one[0] < hour)
-        now = max((most for at_hour, most in self.hours if at_hour == hour), default=value)
-        return HighWater((*kept, (hour, max(now, value))))
+        held = min(one for _, one in recent)
+        now = max((most for at_hour, most in self.hours if at_hour == hour), default=held)
+        if at - recent[0][0] < _HELD_SECONDS - 1:
+            return HighWater(self.hours, recent)
+        return HighWater((*kept, (hour, max(now, held))), recent)
 
     @property
     def highest(self) -> int:
-        """The highest value of the last day; 0 before there was one."""
-        return max((most for _, most in self.hours), default=0)
-
-
-_HOURS = 24
+        """The highest value of the last day; before there is one, the newest, or 0."""
+        newest = self.recent[-1][1] if self.recent and not self.hours else 0
+        return max((most for _, most in self.hours), default=newest)

@@ -193,7 +193,25 @@ def test_over_commitment_warns_once_and_never_pages() -> None:
     assert all(one == {(AlertName.OVERCOMMITTED, "warning")} for one in fired[62:])
 
 
+def held(water: HighWater, at: float, value: int) -> HighWater:
+    """Return *water* after six seconds of *value* from *at* on."""
+    for second in range(6):
+        water = water.add(at + second, value)
+    return water
+
+
 @pytest.mark.parametrize(("hour", "highest"), [(1, 9), (23, 9), (24, 2)])
 def test_direct_use_is_remembered_for_a_day(hour: int, highest: int) -> None:
-    water = HighWater().add(0.0, 9).add(60.0, 4).add(hour * 3600.0, 2)
+    water = held(held(held(HighWater(), 0.0, 9), 60.0, 4), hour * 3600.0, 2)
     assert water.highest == highest
+
+
+def test_direct_use_of_a_moment_is_not_remembered() -> None:
+    """The server had counted connections already that the pooler had not told of yet."""
+    water = held(held(HighWater(), 0.0, 9).add(6.0, 54), 7.0, 9)
+    assert water.highest == 9
+
+
+def test_direct_use_is_known_from_the_first_moment() -> None:
+    assert HighWater().highest == 0
+    assert HighWater().add(0.0, 7).highest == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import structlog
 from tests.support.histories import START, fired, replay, samples
+from tests.support.needs import need
 from tests.support.servers import http
 from tests.support.servers.headroom import clean_environment, run, without_server
 from tests.support.servers.log import Log
@@ -22,9 +24,11 @@ from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom import daemon
+from pgheadroom.commands.demo import played_on
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
 from pgheadroom.demo.load import CALM, CHECKOUT, CLEANER, REPORTS, Script, play
+from pgheadroom.demo.pooler_script import FUNCTION, INSTANCES, POOLER
 from pgheadroom.demo.scripts import LAUNCH, LEAK, NEST, ORDERS, ROLLING, SCRIPTS, STORM
 from pgheadroom.demo.server import EmbeddedServer, embedded_server
 from pgheadroom.model.alert import AlertName
@@ -171,6 +175,67 @@ def refuses(server: EmbeddedServer) -> bool:
     return b"remaining connection slots are reserved" in log.read_bytes()
 
 
+def test_the_poolers_plan_goes_round_beside_a_calm_day() -> None:
+    """All instances are somewhere at any time, in one pool or in twelve."""
+    names = {application.name for application in POOLER.applications}
+    totals = []
+    for second in range(int(2 * POOLER.round_seconds)):
+        plan = POOLER.wanted(float(second), seed=1)
+        assert plan.keys() == names
+        calm = CALM.wanted(float(second), seed=1)
+        assert {name: plan[name] for name in CALM_NAMES} == dict(calm)
+        totals.append(tuple(count for name, count in plan.items() if name not in CALM_NAMES))
+    assert {sum(one) for one in totals} == {INSTANCES}
+    assert totals[: len(totals) // 2] == totals[len(totals) // 2 :]
+    times = [act.seconds for act in POOLER.acts]
+    assert times == sorted(times)
+    assert times[-1] < POOLER.round_seconds
+    assert max(len(act.words) for act in POOLER.acts) <= 80 - len("   0:00  ")
+
+
+async def test_pools_that_do_not_fit_are_warned_of_and_then_paged(
+    log: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the screen says, four times as fast; and nothing pages before."""
+    monkeypatch.setenv("PATH", str(need("pgbouncer").parent), prepend=os.pathsep)
+    port = free_port()
+    settings = Settings(
+        listen=f"{LOOPBACK}:{port}", interval_seconds=0.2, overcommit_hold_seconds=5.0
+    )
+
+    def begun() -> list[str]:
+        return [str(line["alertname"]) for line in log if line["event"] == "alert begins"]
+
+    async with played_on(POOLER) as (server, targets):
+        playing = asyncio.create_task(play(server, script=POOLER, speed=4.0))
+        try:
+            async with daemon.running(settings, targets):
+                await auntil(lambda: _in(AlertName.QUEUE, begun()), 2 * SECONDS, "all pages")
+        finally:
+            playing.cancel()
+            with suppress(asyncio.CancelledError):
+                await playing
+    order = begun()
+    assert order[0] == AlertName.OVERCOMMITTED
+    assert AlertName.EXHAUSTED in order
+    lines = {line["alertname"]: line for line in log if line["event"] == "alert begins"}
+    assert lines[AlertName.EXHAUSTED]["application_name"] == FUNCTION
+    assert "through pooler" in lines[AlertName.EXHAUSTED]["reason"]
+    assert lines[AlertName.QUEUE]["application_name"] == FUNCTION
+
+
+async def _in(name: AlertName, names: list[str]) -> bool:
+    return name in names
+
+
+def test_without_pgbouncer_it_says_how_to_get_it(tmp_path: Path) -> None:
+    done = run("demo", "pooler", PATH=str(tmp_path))
+    if "apt install pgbouncer" not in done.stderr:
+        pytest.skip("this machine has a PgBouncer where its package puts it")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
 # ---- the command
 
 
@@ -185,7 +250,7 @@ def test_help_tells_every_demo_and_the_settings() -> None:
 @pytest.mark.parametrize(
     ("words", "complaints"),
     [
-        (["flood"], ["no such demo: flood; there are calm, leak, storm, rolling"]),
+        (["flood"], ["no such demo: flood; there are calm, leak, storm, rolling, pooler"]),
         (
             ["flood", "--interval-seconds", "0"],
             ["no such demo: flood", "--interval-seconds: '0' is not allowed"],

@@ -18,6 +18,7 @@ from pgheadroom.config.target import TargetSettings
 from pgheadroom.daemon import AddressInUseError
 from pgheadroom.daemon import run as run_daemon
 from pgheadroom.demo.load import CALM, Script, play
+from pgheadroom.demo.pooler import PORT as POOLER_PORT
 from pgheadroom.demo.pooler import embedded_pooler, program
 from pgheadroom.demo.scripts import SCRIPTS
 from pgheadroom.demo.server import (
@@ -86,7 +87,10 @@ async def try_out(settings: Settings, script: Script = CALM) -> None:
     Raises EmbeddedUnavailable when there is none to start; ConfigurationError and AddressInUseError
     as ``run`` does.
     """
-    load_web(settings.web_config_file)  # no server is started in vain
+    # No server is started in vain.
+    load_web(settings.web_config_file)
+    if script.pooler is not None:
+        program()
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a demo runs in a task, which a signal cancels")
@@ -94,8 +98,6 @@ async def try_out(settings: Settings, script: Script = CALM) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     sys.stderr.write("starting an embedded PostgreSQL ...\n")
-    if script.pooler is not None:
-        program()  # no server is started in vain
     async with played_on(script) as (server, targets):
         load = asyncio.create_task(play(server, script=script))
         try:
@@ -136,12 +138,17 @@ def _explain(server: EmbeddedServer, script: Script, address: str) -> None:
     one target      {address}/probe?target={TARGET}
     the server      psql "{server.conninfo}"
     in a terminal   pgheadroom top --dsn "{server.dsn("pgheadroom")}"
-{"" if script.acts else _OF_YOUR_OWN}
+{"" if script.pooler is None else _console(server)}{"" if script.acts else _OF_YOUR_OWN}
   Ctrl-C ends it and leaves nothing behind.
 
 """
     )
     sys.stdout.flush()
+
+
+def _console(server: EmbeddedServer) -> str:
+    dsn = server.dsn("pgheadroom", dbname="pgbouncer", port=POOLER_PORT)
+    return f'    the pooler      psql "{dsn}"\n'
 
 
 _OF_YOUR_OWN = """

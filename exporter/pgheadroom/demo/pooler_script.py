@@ -16,7 +16,8 @@ _ENTRIES = ("orders", "billing", "mail")
 _ROLES = ("api", "web", "job", "cron")
 _PAIRS = tuple((entry, role) for entry in _ENTRIES for role in _ROLES)
 _ONE_POOL, _POOL = 20, 10
-_SPLIT_SECONDS, _BUSY_SECONDS, _OVER_SECONDS, _ROUND_SECONDS = 60.0, 180.0, 270.0, 600.0
+_SPLIT_SECONDS, _RELEASE_SECONDS, _BUSY_SECONDS, _OVER_SECONDS = 60.0, 30.0, 180.0, 270.0
+_ROUND_SECONDS = 630.0
 _MOST_CONNECTIONS = 100
 
 
@@ -24,12 +25,15 @@ def pooler(seconds: float, *, seed: int) -> Mapping[str, int]:
     """Return the plan of a function that moves from one pool to twelve, and then has much to do."""
     into_it = seconds % _ROUND_SECONDS
     counts = dict(calm(seconds, seed=seed))
-    split = _SPLIT_SECONDS <= into_it < _OVER_SECONDS
+    moved = 0
+    if into_it < _OVER_SECONDS:
+        released = (into_it - _SPLIT_SECONDS) / _RELEASE_SECONDS
+        moved = round(INSTANCES * min(1.0, max(0.0, released)))
     busy = _BUSY_SECONDS <= into_it < _OVER_SECONDS
-    counts[_name("", "", busy=False)] = 0 if split else INSTANCES
+    counts[_name("", "", busy=False)] = INSTANCES - moved
     for number, (entry, role) in enumerate(_PAIRS):
-        share = INSTANCES // len(_PAIRS) + (number < INSTANCES % len(_PAIRS))
-        counts[_name(entry, role, busy=False)] = share if split and not busy else 0
+        share = moved // len(_PAIRS) + (number < moved % len(_PAIRS))
+        counts[_name(entry, role, busy=False)] = 0 if busy else share
         counts[_name(entry, role, busy=True)] = share if busy else 0
     return counts
 
@@ -68,12 +72,12 @@ POOLER = Script(
     (
         Act(0, f"{INSTANCES} instances of {FUNCTION} share one pool of {_ONE_POOL}: it fits"),
         Act(_SPLIT_SECONDS, "a release: 3 databases with 4 roles, 12 pools of 10; 95 slots"),
-        Act(125, f"{AlertName.OVERCOMMITTED} warns, while nearly all is free"),
+        Act(150, f"{AlertName.OVERCOMMITTED} warns, while nearly all is free"),
         Act(_BUSY_SECONDS, "a lock: all transactions are long, and the pools are used"),
         Act(182, f"{AlertName.EXHAUSTED}: the slots go, and who holds them"),
         Act(200, f"{AlertName.QUEUE}: clients wait at the pooler"),
         Act(_OVER_SECONDS, "rolled back; the pools are there still, and the warning stays"),
-        Act(_OVER_SECONDS + 310, "the pages resolve"),
+        Act(_OVER_SECONDS + 330, "the pages resolve"),
     ),
     PoolerPlan(
         {"shop": _ONE_POOL, **dict.fromkeys(_ENTRIES, _POOL)}, (APPLICATION_ROLE, *_ROLES), 400

@@ -126,8 +126,6 @@ class PoolerFacts(NamedTuple):
     """Processes that SHOW PEERS names, its own included; 0 where it names none."""
     waited_seconds: tuple[tuple[str, float], ...] = ()
     """By database: how long its clients have waited for server connections, all together."""
-    served: tuple[tuple[str, float], ...] = ()
-    """By database: how many transactions its clients have ended."""
 
 
 def busiest_first(pools: tuple[Pool, ...]) -> tuple[Pool, ...]:

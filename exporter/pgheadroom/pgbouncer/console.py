@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
-from pgheadroom.model.pooler import PoolerFacts, capacities
+from pgheadroom.model.pooler import Database, PoolerFacts, capacities
 from pgheadroom.model.reading import Failure, Holders, Outcome, Sample
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.net.retry import Retry
 from pgheadroom.pgbouncer import clients, rows
-from pgheadroom.pgbouncer.cadence import Full, full_due
+from pgheadroom.pgbouncer.cadence import Full, full_due, lately_due
 from pgheadroom.postgres import libpq, refusal
 from pgheadroom.postgres.libpq import Table
 from pgheadroom.postgres.login import ConnectOptions, enter, within
@@ -38,6 +38,15 @@ class _Known(NamedTuple):
     facts: PoolerFacts
 
 
+class _Lately(NamedTuple):
+    """What is asked every few seconds: it changes seldom, or only its rate is of interest."""
+
+    at: float
+    databases: tuple[Database, ...]
+    waited_seconds: tuple[tuple[str, float], ...]
+    paused: bool
+
+
 class Console:
     """Samples one PgBouncer through one connection that is kept."""
 
@@ -47,6 +56,7 @@ class Console:
         self._connection: libpq.Connection | None = None
         self._logins: PendingByAddress[libpq.Connection] = PendingByAddress(libpq.Connection.close)
         self._known: _Known | None = None
+        self._lately: _Lately | None = None
         self._version: tuple[int, ...] = ()
         self._addresses: dict[tuple[str, int], str] = {}
         self.retry = Retry(options.backoff_first_seconds, options.backoff_longest_seconds)
@@ -109,7 +119,8 @@ class Console:
         if isinstance(entered, Failure):
             return self._refused(entered, began)
         connection, _ = entered
-        self._connection, self._known, self.entered = connection, None, True
+        self._connection, self._known, self._lately = connection, None, None
+        self.entered = True
         self._version = rows.version_of(connection.server_version_text)
         try:
             return await self._sampled(connection)
@@ -139,31 +150,38 @@ class Console:
         began = time.perf_counter()
         lists = rows.lists(await connection.table(b"SHOW LISTS"))
         used, servers = lists.get("used_clients", 0), lists.get("used_servers", 0)
-        known = self._known
+        known, lately = self._known, self._lately
         if known is None or full_due(known.full, self._clock(), used, servers):
             known = self._known = await self._full(connection, used, servers)
-        databases = rows.databases(await connection.table(b"SHOW DATABASES"), self._address)
+        if lately is None or lately_due(lately.at, self._clock()):
+            lately = self._lately = await self._now_and_then(connection)
         pools = rows.pools(
             await connection.table(b"SHOW POOLS"),
-            {database.name: database for database in databases},
+            {database.name: database for database in lately.databases},
             {user.name: user for user in known.facts.users},
         )
-        totals = await connection.table(b"SHOW STATS_TOTALS")
         facts = known.facts._replace(
-            databases=databases,
+            databases=lately.databases,
             pools=pools,
-            paused=await self._paused(connection),
-            waited_seconds=tuple(
-                (name, microseconds / 1e6)
-                for name, microseconds in rows.totals(totals, "wait_time")
-            ),
-            served=rows.totals(totals, "xact_count"),
+            paused=lately.paused,
+            waited_seconds=lately.waited_seconds,
         )
         limit = facts.config.most_clients
         logins = lists.get("login_clients", 0)
         main = Capacity(Scope(CapacityKind.CLIENTS), used, limit, logins=logins)
         at, seconds = self._clock(), time.perf_counter() - began
         return Sample(at, seconds, main, capacities(facts), known.holders, facts)
+
+    async def _now_and_then(self, connection: libpq.Connection) -> _Lately:
+        databases = rows.databases(await connection.table(b"SHOW DATABASES"), self._address)
+        totals = await connection.table(b"SHOW STATS_TOTALS")
+        waited = rows.totals(totals, "wait_time")
+        return _Lately(
+            self._clock(),
+            databases,
+            tuple((name, microseconds / 1e6) for name, microseconds in waited),
+            await self._paused(connection),
+        )
 
     async def _full(self, connection: libpq.Connection, used: int, servers: int) -> _Known:
         began = time.perf_counter()

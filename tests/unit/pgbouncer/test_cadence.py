@@ -1,6 +1,6 @@
 """Tests how often a pooler is asked what is dear."""
 
-from pgheadroom.pgbouncer.cadence import Full, full_due
+from pgheadroom.pgbouncer.cadence import Full, full_due, lately_due
 
 LAST = Full(at=1000.0, cost_seconds=0.001, clients=10, servers=3)
 
@@ -26,6 +26,12 @@ def test_what_is_dear_is_asked_seldom() -> None:
     assert not full_due(dear, 1024.9, 11, 3)
     assert full_due(dear, 1025.0, 11, 3)
     assert full_due(LAST._replace(cost_seconds=3.0), 1060.0, 10, 3)
+
+
+def test_what_changes_seldom_is_asked_every_few_seconds() -> None:
+    assert not lately_due(1000.0, 1004.9)
+    assert lately_due(1000.0, 1005.0)
+    assert lately_due(1000.0, 10.0)
 
 
 def test_a_clock_that_was_set_back_does_not_blind_us() -> None:

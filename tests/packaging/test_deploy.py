@@ -254,6 +254,9 @@ LEAKING: Final = {"alertname": "PostgresApplicationLeaking", "severity": "warnin
 RESERVE: Final = {"alertname": "PostgresReservedSlotsInUse", "severity": "critical"}
 UNKNOWN: Final = {"alertname": "PostgresHeadroomUnknown", "severity": "critical"}
 ROLE: Final = {"alertname": "PostgresRoleConnectionsLow"}
+NO_PLACES: Final = {"alertname": "PoolerClientsExhausted", "severity": "critical"}
+FEWER_PLACES: Final = {"alertname": "PoolerClientsExhaustionImminent", "severity": "critical"}
+FEW_PLACES: Final = {"alertname": "PoolerClientsLow", "severity": "warning"}
 DOWN: Final = {"alertname": "PgheadroomDown", "severity": "critical", "job": "pgheadroom"}
 
 
@@ -272,6 +275,11 @@ def test_lesser_news_is_kept_back(make_alertmanager: Callable[[str], Alertmanage
         {**LEAKING, **rules, "target": "near"},
         {**ROLE, "severity": "warning", "target": "near", "role": "web"},
         {**UNKNOWN, **rules, "target": "lost"},
+        {**FEWER_PLACES, **rules, "target": "pool"},
+        {**FEW_PLACES, "target": "pool"},
+        {**FEW_PLACES, "target": "pool", "database": "shop"},
+        {**UNKNOWN, "target": "pool"},
+        {**FEW_PLACES, "target": "pool2"},
     ]
     told = [
         {**EXHAUSTED, "target": "full"},
@@ -284,6 +292,13 @@ def test_lesser_news_is_kept_back(make_alertmanager: Callable[[str], Alertmanage
         {**LEAKING, "target": "later"},
         {**DOWN, "instance": "h1:10187"},
         {**UNKNOWN, "job": "other", "target": "elsewhere"},
+        {**NO_PLACES, "target": "pool"},
+        {**NO_PLACES, "target": "pool", "database": "shop"},
+        {**FEW_PLACES, "target": "pool", "database": "bill"},
+        {**FEW_PLACES, "target": "pool", "user": "shop"},
+        {**FEWER_PLACES, "target": "pool2"},
+        {**NO_PLACES, "target": "pool3", "user": "web"},
+        {**UNKNOWN, "target": "pool3"},
     ]
     _post(server, [*told, *kept_back])
     expected = {

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.support.fixtures.programs import MakePgBouncer
 from tests.support.servers.clients import Clients
 from tests.support.servers.headroom import clean_environment
 from tests.support.servers.postgres import Postgres
@@ -322,24 +321,3 @@ def _listed(one: Block, pg: Postgres) -> list[int]:
     done = subprocess.run(["sh", "-c", one.text], capture_output=True, text=True, check=True)
     pids = [int(line.split()[0]) for line in done.stdout.splitlines()]
     return [pid for pid in pids if pid in pg.client_pids()]
-
-
-@pytest.mark.majors(15)
-def test_the_poolers_console_shows_the_columns_that_are_named(
-    pg: Postgres, make_pgbouncer: MakePgBouncer, clients: Clients
-) -> None:
-    pooler = make_pgbouncer(pg)
-    clients.admitted(pooler.tcp, database="postgres").query("select 1")
-    pools, databases = (
-        list(
-            csv.DictReader(
-                io.StringIO(psql(pooler.dsn(user="pgbouncer", dbname="pgbouncer"), b.text))
-            )
-        )
-        for b in BLOCKS
-        if b.where == POOLER
-    )
-    (pool,) = (row for row in pools if row["database"] == "postgres")
-    assert {"cl_waiting", "maxwait"} <= set(pool)
-    assert sum(int(value) for name, value in pool.items() if name.startswith("sv_")) == 1
-    assert {"current_connections", "max_connections"} <= set(databases[0])

@@ -37,6 +37,10 @@ ABOUT_AN_APPLICATION: Final = {
     "PostgresConnectionsLow",
     "PostgresReservedSlotsInUse",
     "PostgresApplicationLeaking",
+    "PoolerClientsExhausted",
+    "PoolerClientsExhaustionImminent",
+    "PoolerClientsLow",
+    "PoolerQueueGrowing",
 }
 
 of_each = pytest.mark.parametrize(
@@ -96,19 +100,22 @@ def test_the_daemons_verdict_counts_too(rule: dict[str, Any]) -> None:
 
 
 @of_each
-def test_an_applications_name_is_cleaned_where_it_is_printed(rule: dict[str, Any]) -> None:
-    """Arguments of a query are quoted by %q instead."""
-    clean = r'reReplaceAll `[^\pL\pN ._/+*#=-]` "?" .Labels.application_name'
+def test_a_clients_name_is_cleaned_where_it_is_printed(rule: dict[str, Any]) -> None:
+    """Clients choose most names; arguments of a query are quoted by %q instead."""
     for text in rule["annotations"].values():
         for action in re.findall(r"\{\{-?(.*?)-?\}\}", text):
-            if ".Labels.application_name" in action and "%q" not in action:
-                assert action.strip() == clean
+            name = re.search(r"\.Labels\.(application_name|database|role|user|pooler)\b", action)
+            if name is not None and "%q" not in action:
+                assert action.strip() == rf'reReplaceAll `[^\pL\pN ._/+*#=-]` "?" {name[0]}'
 
 
 @pytest.mark.parametrize("record", sorted(RECORDED))
 def test_records_are_named_level_metric_operation(record: str) -> None:
     """The level is the labels that are left."""
-    label = "(job|instance|target|server|alertname|severity|application_name|role|database|name)"
+    label = (
+        "(job|instance|target|server|alertname|severity|application_name|role|database|user|pooler"
+        "|name)"
+    )
     assert re.fullmatch(rf"{label}(_{label})*:pgheadroom_[a-z_]+:[a-z0-9_]+", record)
 
 
@@ -118,7 +125,7 @@ def test_servers_are_told_apart_in_every_expression(text: str) -> None:
     scrape = "job, cluster, namespace, env"
     daemon = rf"{scrape}, instance, target(, server)?"
     allowed = rf"{scrape}(, instance)?|{daemon}|{scrape}, target, server|job, instance|state|tier"
-    more = "(, (application_name|alertname|severity|name|role|database))*"
+    more = "(, (application_name|alertname|severity|name|role|database|user|pooler))*"
     for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
         assert re.fullmatch(rf"({allowed}){more}", labels), labels
     assert not re.search(r"\b(without|ignoring)\b", text)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import threading
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -166,6 +168,72 @@ def test_a_wrong_kind_is_one_clear_line(
     assert ended.returncode == 1
     assert "this is a database and not PgBouncer's console" in ended.stdout
     assert "this is PgBouncer's console and no PostgreSQL server" in ended.stdout
+
+
+class _Page(BaseHTTPRequestHandler):
+    """Serves the figures of a real PgBouncer as CloudNativePG's pooler pods do."""
+
+    pooler: PgBouncer
+
+    def do_GET(self) -> None:
+        """Answer with what the console says now."""
+        lines = [
+            f"cnpg_pgbouncer_lists_{name} {count}" for name, count in self.pooler.show("lists")
+        ]
+        for row in self.pooler.show("pools"):
+            labels = f'{{database="{row[0]}",user="{row[1]}"}}'
+            for name, value in zip(_POOLS_1_18, row[2:15], strict=True):
+                lines.append(f"cnpg_pgbouncer_pools_{name}{labels} {value}")
+        body = "\n".join(lines).encode() + b"\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+_POOLS_1_18 = (
+    *("cl_active", "cl_waiting", "cl_active_cancel_req", "cl_waiting_cancel_req", "sv_active"),
+    *("sv_active_cancel", "sv_wait_cancels", "sv_idle", "sv_used", "sv_tested", "sv_login"),
+    *("maxwait", "maxwait_us"),
+)
+
+
+def test_a_pooler_whose_console_is_closed_is_watched_by_its_exporter(
+    make_postgres: MakePostgres,
+    make_pgbouncer: MakePgBouncer,
+    make_headroom: MakeHeadroom,
+    clients: Clients,
+) -> None:
+    """The operator itself cannot run here: its page is made of a real PgBouncer's figures."""
+    server = server_for(make_postgres)
+    pooler = make_pgbouncer(server, {"shop": "dbname=postgres pool_size=2"}, ["api"])
+    for number in range(5):
+        session = clients.connect(
+            pooler.tcp, user="api", database="shop", application_name=f"fn-{number}"
+        )
+        assert isinstance(session, Session)
+        session.send_query("select pg_sleep(60)")
+    page = type("Page", (_Page,), {"pooler": pooler})
+    with ThreadingHTTPServer(("127.0.0.1", 0), page) as exporter:
+        threading.Thread(target=exporter.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{exporter.server_port}/metrics"
+        daemon = make_headroom(
+            f"""targets:
+  orders: "{server.dsn()}"
+  pool: {{metrics_url: "{url}", max_client_conn: 100, default_pool_size: 2, serves: orders}}
+"""
+        )
+        waiting = 'pgheadroom_pooler_waiting{database="shop",role="api",target="pool"}'
+        until(lambda: daemon.metric(waiting) == 3, 20, "those that wait")
+        pooled = 'pgheadroom_slots_pooled{pooler="pool",target="orders"}'
+        until(lambda: daemon.metric(pooled) == 2, 20, "its slots")
+        assert daemon.metric('pgheadroom_pooler_client_limit{target="pool"}') == 100
+        exporter.shutdown()
+    state = 'pgheadroom_target_state{state="unreachable",target="pool"}'
+    until(lambda: daemon.metric(state) == 1, 20, "its end")
 
 
 def test_a_pooler_that_is_added_by_a_reload_is_traced(

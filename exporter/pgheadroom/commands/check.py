@@ -125,7 +125,14 @@ def _about_pooler(sample: Sample, facts: PoolerFacts) -> Iterator[Check]:
             f"you watch {others} processes that share a port (so_reuseport, peers): each has pools"
             " of its own; watch each as a target, by its own port or socket",
         )
-    if config.wait_timeout_seconds is None:
+    if config.from_settings:
+        yield Check(
+            Grade.MISSING,
+            "its exporter tells no limits, no applications, no pause and no timeout: limits are"
+            " those of our settings (max_client_conn, default_pool_size); log in to the console"
+            " where that is open",
+        )
+    elif config.wait_timeout_seconds is None:
         yield Check(
             Grade.MISSING,
             "query_wait_timeout is 0: a client that gets no server connection hangs for ever; set"

@@ -14,6 +14,7 @@ from pgheadroom.model.names import NameFolder
 from pgheadroom.net.credentials import Credentials
 from pgheadroom.notify.alertmanager import Notifier
 from pgheadroom.notify.notification import NotificationOptions
+from pgheadroom.pgbouncer.exporter_page import PageLimits
 from pgheadroom.pgbouncer.source import pgbouncer_sources
 from pgheadroom.postgres.canary import APPLICATION_NAME as CANARY
 from pgheadroom.postgres.login import ConnectOptions
@@ -63,9 +64,17 @@ def sources(
         case TargetKind.PGBOUNCER:
             return pgbouncer_sources(
                 connect_options(settings, name, target),
+                page=_page(target),
                 interval_seconds=settings.interval_seconds,
                 thorough=thorough,
             )
+
+
+def _page(target: TargetSettings) -> tuple[str, PageLimits] | None:
+    url, clients, size = target.metrics_url, target.max_client_conn, target.default_pool_size
+    if url is None or clients is None or size is None:
+        return None
+    return url, PageLimits(clients, size)
 
 
 def _canary_options(settings: Settings, name: str, target: TargetSettings) -> ConnectOptions | None:

@@ -83,9 +83,10 @@ class WatchSettings(Strict):
     )
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
-        description="servers to watch: a name each, and a connection string or a mapping of kind,"
-        " dsn, serves, replicas, password_file, extra_reserved, rds_reserve, canary_dsn,"
-        " canary_password_file",
+        description="servers and poolers to watch: a name each, and a connection string or a"
+        " mapping of kind, dsn, password_file, extra_reserved, rds_reserve, canary_dsn,"
+        " canary_password_file, and of poolers serves, replicas, metrics_url, max_client_conn,"
+        " default_pool_size",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,

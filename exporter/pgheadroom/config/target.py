@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     ConfigDict,
@@ -14,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from pgheadroom.config.alerting import Url
 from pgheadroom.config.connection_strings import canary_string, connection_string
 from pgheadroom.config.strict import Strict
 from pgheadroom.model.identity import Identity, TargetKind
@@ -21,6 +23,11 @@ from pgheadroom.model.slots import RdsReserve
 from pgheadroom.postgres.whereabouts import address, database
 
 NO_CANARY = "canary_password_file is of use only with a canary_dsn"
+_NO_PAGE = "max_client_conn and default_pool_size are of use only with metrics_url: a console tells"
+_NO_LIMITS = (
+    "metrics_url needs max_client_conn and default_pool_size, which the page does not tell, and"
+    " kind: pgbouncer"
+)
 _NO_POOLER = "serves and replicas are of use only with kind: pgbouncer"
 TARGET_NAMES = (
     "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
@@ -57,6 +64,24 @@ class TargetSettings(Strict):
         description="libpq connection string or URI; what it leaves out comes from libpq's"
         " environment, service file and password file",
     )
+    metrics_url: Url | None = Field(
+        default=None,
+        description="of a pooler whose console is closed: the page of its own exporter, such as"
+        " http://POD:9127/metrics of CloudNativePG; needs max_client_conn and default_pool_size",
+    )
+    max_client_conn: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="with metrics_url: the pooler's max_client_conn, which the page does not tell"
+        " (PgBouncer's default is 100)",
+    )
+    default_pool_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="with metrics_url: the pooler's default_pool_size (PgBouncer's default is 20)",
+    )
     password_file: Path | None = Field(
         default=None, description="file that holds the password; read at each attempt to connect"
     )
@@ -87,6 +112,9 @@ class TargetSettings(Strict):
     @property
     def address(self) -> str:
         """Where the server is, in a few characters without a secret; see ``whereabouts``."""
+        if self.metrics_url is not None:
+            place = urlsplit(self.metrics_url)
+            return address(f"host={place.hostname} port={place.port or 80}")
         return address(self.dsn.get_secret_value())
 
     @property
@@ -99,6 +127,8 @@ class TargetSettings(Strict):
         """What it is, by *kind* or else by its database: PgBouncer keeps that name for itself."""
         if self.kind is not None:
             return self.kind
+        if self.metrics_url is not None:
+            return TargetKind.PGBOUNCER
         console = database(self.dsn.get_secret_value()) == "pgbouncer"
         return TargetKind.PGBOUNCER if console else TargetKind.POSTGRES
 
@@ -114,4 +144,9 @@ class TargetSettings(Strict):
         of_a_pooler = self.serves is not None or self.replicas != 1
         if of_a_pooler and not pooler:
             raise ValueError(_NO_POOLER)
+        limits = self.max_client_conn, self.default_pool_size
+        if self.metrics_url is None and limits != (None, None):
+            raise ValueError(_NO_PAGE)
+        if self.metrics_url is not None and (None in limits or not pooler):
+            raise ValueError(_NO_LIMITS)
         return self

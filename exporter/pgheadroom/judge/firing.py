@@ -78,7 +78,8 @@ def _found(before: ActiveAlert | None, finding: Finding, moment: Moment) -> Acti
 def _missed(active: ActiveAlert, alert: Alert, moment: Moment) -> ActiveAlert | None:
     """Return what is left of *alert*, which was not found this time."""
     least = min(active.least_free, moment.free)
-    gained = _gained(least, moment)
+    # What was foreseen has not come if slots came free; of anything else that says nothing.
+    gained = alert.name in _FORECAST_ALERTS and _gained(least, moment)
     if moment.at < active.until and not gained:
         return ActiveAlert(None, alert, None, active.until, least)
     gone_since = moment.at if active.gone_since is None else active.gone_since

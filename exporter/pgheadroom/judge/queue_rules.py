@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import math
 from functools import partial
+from typing import NamedTuple
 
 from pgheadroom.durations import duration
 from pgheadroom.forecast.queues import Queue
@@ -19,7 +21,9 @@ from pgheadroom.state import State
 _LEAST_CLIENTS = 2
 """One that waits alone may wait for a long statement of its own application."""
 _ALONE = 2.0
-"""One that waits alone pages when it has waited this many times as long."""
+"""One that waits alone pages when it has waited this many times as long ..."""
+_OF_TIMEOUT = 0.9
+"""... but before it is thrown out: this share of query_wait_timeout is as much as anybody waits."""
 _RELEASE = 0.5
 """A queue that paged is over when its oldest client waits for less than this share of that."""
 _STANDS = 0.9
@@ -36,7 +40,8 @@ def queue(state: State, _now: float) -> Iterator[Finding]:
     held = bad or {
         scope: q
         for scope, q in state.queues.items()
-        if q.newest.longest_seconds >= _RELEASE * patience
+        if q.newest.longest_seconds >= _RELEASE * patience.seconds
+        and q.newest.clients >= _LEAST_CLIENTS
     }
     if held:
         worst = max(held, key=lambda scope: (held[scope].newest.longest_seconds, scope.name))
@@ -48,32 +53,40 @@ def queue(state: State, _now: float) -> Iterator[Finding]:
         )
 
 
-def _patience(facts: PoolerFacts, thresholds: Thresholds) -> float:
-    """Return for how long a client waits before it is thrown out, or as good as refused."""
+class _Patience(NamedTuple):
+    """For how long a client waits before it is thrown out, or as good as refused."""
+
+    seconds: float
+    alone_seconds: float
+    """The same where it waits alone."""
+
+
+def _patience(facts: PoolerFacts, thresholds: Thresholds) -> _Patience:
     timeout = facts.config.wait_timeout_seconds
-    most = thresholds.queue_wait_seconds
-    return most if timeout is None else min(most, timeout)
+    end = math.inf if timeout is None else _OF_TIMEOUT * timeout
+    usual = thresholds.queue_wait_seconds
+    return _Patience(min(usual, end), min(_ALONE * usual, end))
 
 
-def _bad(queue: Queue, patience: float, thresholds: Thresholds) -> bool:
+def _bad(queue: Queue, patience: _Patience, thresholds: Thresholds) -> bool:
     """Say whether *queue* will not drain: arrivals outrun departures, or nobody is served.
 
     Its oldest client has waited for *patience*, or will have within the horizon at the pace of the
     last seconds; and no fewer clients wait than before, or it is a burst that is being served.
     """
     hold, now = thresholds.queue_hold_seconds, queue.newest
-    if now.at - queue.since < hold and now.longest_seconds < patience:
-        return False
     if now.clients < _LEAST_CLIENTS:
-        return now.longest_seconds >= _ALONE * patience
-    if now.longest_seconds >= patience:
+        return now.longest_seconds >= patience.alone_seconds
+    if now.at - queue.since < hold and now.longest_seconds < patience.seconds:
+        return False
+    if now.longest_seconds >= patience.seconds:
         return True
     then = queue.before(hold)
     observed = now.at - then.at
     if observed <= 0 or now.clients < then.clients:
         return False
     growth = (now.longest_seconds - then.longest_seconds) / observed
-    left = patience - now.longest_seconds
+    left = patience.seconds - now.longest_seconds
     return growth > 0 and left <= growth * thresholds.queue_horizon_seconds
 
 
@@ -82,8 +95,8 @@ def _queue_words(state: State, facts: PoolerFacts, worst: Scope, number: int) ->
     now, then = queue.newest, queue.before(state.thresholds.queue_hold_seconds)
     database, role = worst.name
     words = (
-        f"{state.target}: {now.clients} clients wait for a server connection of pool"
-        f" {database}/{role}, the oldest for {duration(now.longest_seconds)}"
+        f"{state.target}: {_waits(now.clients)} for a server connection of pool {database}/{role},"
+        f" the oldest for {duration(now.longest_seconds)}"
     )
     observed = now.at - then.at
     if observed >= 1:
@@ -94,8 +107,18 @@ def _queue_words(state: State, facts: PoolerFacts, worst: Scope, number: int) ->
         words += f"; {then.clients} waited {ago} ago"
     words += f". {_cause(facts, database, role)} {_ending(facts)}"
     if number > 1:
-        words += f" {number - 1} more pools queue."
+        words += " One more pool queues." if number == 2 else f" {number - 1} more pools queue."  # noqa: PLR2004 - it and another
     return words, _foremost_waiter(state)
+
+
+def _waits(clients: int) -> str:
+    return "1 client waits" if clients == 1 else f"{clients} clients wait"
+
+
+def _quoted(name: str) -> str:
+    """Return *name* as PgBouncer's console takes it in an order."""
+    plain = name.isascii() and name.replace("_", "").isalnum()
+    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def _cause(facts: PoolerFacts, database: str, role: str) -> str:
@@ -104,11 +127,12 @@ def _cause(facts: PoolerFacts, database: str, role: str) -> str:
         return "The pooler is PAUSEd: RESUME lets clients go on."
     entry = next((one for one in facts.databases if one.name == database), None)
     if entry is not None and entry.paused:
-        return f"The database is PAUSEd: RESUME {database} lets its clients go on."
+        return f"The database is PAUSEd: RESUME {_quoted(database)} lets its clients go on."
     pool = next((p for p in facts.pools if (p.database, p.role) == (database, role)), Pool("", ""))
     held, size = pool.server_connections, pool.size
     if not held:
-        return "It has no server connection: the server does not let the pooler in."
+        paused = "" if facts.pause_known else ", or all of it is PAUSEd, which this version hides"
+        return f"It has no server connection: the server does not let the pooler in{paused}."
     if size is not None and held >= size:
         return f"All {held} server connections of it are in use (pool_size {size})."
     most = "it may open any number" if size is None else f"pool_size is {size}"

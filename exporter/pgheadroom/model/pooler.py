@@ -103,6 +103,8 @@ class PoolerConfig(NamedTuple):
     """Roles that are in no file may log in: by auth_query, or because auth_type is any."""
     console_users: frozenset[str] = frozenset()
     """``admin_users`` and ``stats_users``: as a rule they use no database."""
+    from_settings: bool = False
+    """The limits are those of our own settings, because nobody tells the pooler's."""
     shares_port: bool = False
     """``so_reuseport``: other processes may listen at the same port, with pools of their own."""
 
@@ -122,6 +124,8 @@ class PoolerFacts(NamedTuple):
     config: PoolerConfig = PoolerConfig()
     paused: bool = False
     """All of it is paused; a database alone may be, too."""
+    pause_known: bool = True
+    """Whether it tells that all of it is paused: PgBouncer 1.19 and newer."""
     peers: int = 0
     """Processes that SHOW PEERS names, its own included; 0 where it names none."""
     waited_seconds: tuple[tuple[str, float], ...] = ()

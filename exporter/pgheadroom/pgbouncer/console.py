@@ -200,6 +200,7 @@ class Console:
             users=users,
             users_known=self._version >= _USER_LIMITS_SINCE,
             links=links,
+            pause_known=self._version >= _STATE_SINCE,
             config=config,
             peers=0 if peers is None else len(peers.rows),
         )

@@ -1,6 +1,6 @@
 """Tests when a pooler's queue pages, when a pause warns, and what is said of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import pytest
 from tests.support.readings import POLICY, pooler_sample
@@ -112,6 +112,14 @@ def test_a_shorter_timeout_counts_in_place_of_our_patience() -> None:
     assert firing(state)
 
 
+@pytest.mark.parametrize(("timeout", "second"), [(40.0, 36), (20.0, 18)])
+def test_one_that_waits_alone_pages_before_it_is_thrown_out(timeout: float, second: int) -> None:
+    config = PoolerConfig(most_clients=100, size=20, wait_timeout_seconds=timeout)
+    course = lambda at: (1, at)  # noqa: E731 - a course
+    assert not firing(after(course, second, config=config))
+    assert firing(after(course, second + 1, config=config))
+
+
 def test_it_is_over_when_nobody_waits_long() -> None:
     state = after(stuck, 60)
     assert firing(state)
@@ -132,12 +140,12 @@ def test_the_words_say_what_it_is() -> None:
 
 
 def words(
-    servers: int, databases: Iterable[Database], config: PoolerConfig, *, paused: bool = False
+    servers: int, databases: Sequence[Database], config: PoolerConfig, *, paused: bool = False
 ) -> str:
     state = fresh()
     for second in range(20):
         pool = Pool(
-            "shop",
+            next(iter(databases)).name,
             "app",
             waiting=9,
             wait_seconds=float(second),
@@ -166,6 +174,13 @@ USUAL = PoolerConfig(most_clients=100, size=20, wait_timeout_seconds=120.0)
         (0, Database("shop"), USUAL, False, "the server does not let the pooler in"),
         (7, Database("shop"), USUAL, False, "It has 7 server connections, though pool_size is 20"),
         (20, Database("shop", paused=True), USUAL, False, "RESUME shop lets its clients go on"),
+        (
+            20,
+            Database("my-db", paused=True),
+            USUAL,
+            False,
+            'RESUME "my-db" lets its clients go on',
+        ),
         (20, Database("shop"), USUAL, True, "The pooler is PAUSEd: RESUME lets clients go on"),
         (
             20,

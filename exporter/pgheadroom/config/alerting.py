@@ -33,7 +33,7 @@ def _ratio(name: str, description: str) -> Any:  # noqa: ANN401
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
-_OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database")
+_OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database", "user")
 
 
 def _url(value: str) -> str:

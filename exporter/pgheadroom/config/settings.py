@@ -199,6 +199,11 @@ class WatchSettings(Strict):
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
             problems.append(NO_CANARY)
+        problems += [
+            f"targets.{name}.serves: there is no target {target.serves}"
+            for name, target in self.targets.items()
+            if target.serves is not None and target.serves not in {*self.targets, unnamed}
+        ]
         return problems
 
     @property

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
+from pgheadroom.judge.overcommit_rules import overcommitted_slots
 from pgheadroom.judge.ranking import severity
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
@@ -56,16 +57,17 @@ def screen(state: State, now: float, look: Look) -> Group:
         "curve": _curve(state, now, look),
         "trouble": _trouble(state, now, look),
         "alerts": _alerts(state, now, look),
+        "through": _through(state),
         "limits": _limits(state),
         "foot": [_foot(state, now, look)],
     }
     least_rows = min(len(rows), _LEAST_ROWS)
     # Sections are dropped in this order until the table has room.
-    for name in ("limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
+    for name in ("through", "limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
         if look.height - sum(map(len, sections.values())) >= least_rows:
             break
         sections[name] = sections[name][:2] if name == "alerts" else []
-    foot = [*sections.pop("limits"), *sections.pop("foot")]
+    foot = [*sections.pop("through"), *sections.pop("limits"), *sections.pop("foot")]
     room = look.height - sum(map(len, sections.values())) - len(foot)
     rows = cut(rows, room)
     spare = max(0, room - len(rows))
@@ -187,6 +189,25 @@ def _limits(state: State) -> list[Text]:
             style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
         line.append(f"{use.scope.kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
     return [line] if uses else []
+
+
+def _through(state: State) -> list[Text]:
+    """Return a line of the poolers that hold a server's slots, and whether their pools fit."""
+    if state.pooling is None or not state.pooling.uses:
+        return []
+    line = Text("through ", "bold")
+    for use in state.pooling.uses:
+        held = "?" if use.pooled is None else str(use.pooled)
+        most = "any number" if use.committed is None else str(use.committed)
+        line.append(escaped(f"{use.pooler} {held} of {most}   "))
+    direct = state.pooling.direct
+    line.append(f"no pooler {'?' if direct is None else direct}   ")
+    over = overcommitted_slots(state)
+    if over is None:
+        line.append("nothing bounds the pools", "yellow")
+    elif over:
+        line.append(f"over-committed by {over}", "yellow")
+    return [line]
 
 
 def _pools(facts: PoolerFacts) -> list[Text]:

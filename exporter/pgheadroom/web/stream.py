@@ -227,6 +227,7 @@ def _figures(state: State) -> Figures:
         *_urgent(state),
         main,
         slots,
+        None if state.pooling is None else state.pooling._replace(at=0.0),
         state.usage.forecasts,
         [alert.description for alert in state.alerts],
     )

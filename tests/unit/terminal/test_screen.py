@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.support.histories import START, Shape, after, climb, pool, reading, samples, together
-from tests.support.readings import POLICY, database_limit, older_server, role_limit
+from tests.support.readings import (
+    POLICY,
+    database_limit,
+    older_server,
+    pooler_sample,
+    role_limit,
+    sample,
+)
 
+from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.model.pooler import Database, Pool
+from pgheadroom.model.pooling import PoolerUse, Pooling
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind
 from pgheadroom.model.slots import Limits, Slots, Tier
 from pgheadroom.state import State
@@ -23,6 +33,7 @@ from pgheadroom.terminal.applications import Order
 from pgheadroom.terminal.screen import Look, screen
 
 LIMITS = Limits(max_connections=100, superuser_reserved=3, reserved=2)
+WIDE = Look(120, 30)
 HOSTILE = ["[bold red]x[/]", "\x1b[2J\x1b[31mred", "a\nb\rc", "\u202egnp.exe", "[/]", "日本語" * 9]
 
 CALM = pool("checkout-api", 12, noise=2)
@@ -262,3 +273,34 @@ def test_the_picture_of_it_loads_nothing_from_elsewhere() -> None:
     for way in ("@font-face", "@import", "href", "src", "<image", "<script"):
         assert way not in picture
     assert set(re.findall(r"url\((.)", picture)) <= {"#"}
+
+
+def test_a_pooler_shows_its_places_and_its_queues() -> None:
+    pools = (
+        Pool("shop", "app", waiting=3, wait_seconds=4.0, servers=(("active", 20),), size=20),
+        Pool("bill", "app", servers=(("idle", 1),)),
+    )
+    databases = (Database("shop"), Database("bill", paused=True))
+    found = pooler_sample(START, used=40, pools=pools, databases=databases)
+    state = step(State("pool").of(Identity("p", TargetKind.PGBOUNCER)), found, POLICY)
+    text = "\n".join(lines(state, look=WIDE))
+    assert "PgBouncer 1.26.1" in text
+    assert "60 of 100 places for clients are free" in text
+    assert "shop/app 20 of 20, 3 wait, the oldest for 4 s" in text
+    assert "bill/app 1 of unlimited PAUSED" in text
+    assert "superusers" not in text
+    assert "reserve" not in text
+
+
+def test_a_full_pooler_is_loud() -> None:
+    found = pooler_sample(START, used=100)
+    state = step(State("pool").of(Identity("p", TargetKind.PGBOUNCER)), found, POLICY)
+    assert "FULL: no place for clients of 100 is free" in "\n".join(lines(state, look=WIDE))
+
+
+def test_a_server_shows_through_whom_its_slots_are_held() -> None:
+    uses = (PoolerUse("pool", 12, 140, None), PoolerUse("other", None, None, None))
+    for use, words in zip(uses, ("pool 12 of 140", "other ? of any number"), strict=True):
+        state = step(step(State("db"), sample(START), POLICY), Pooling(START, (use,), 3), POLICY)
+        assert words in "\n".join(lines(state, look=WIDE))
+        assert "no pooler 3" in "\n".join(lines(state, look=WIDE))

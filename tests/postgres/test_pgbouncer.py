@@ -1,5 +1,6 @@
 """Tests that a real PgBouncer is read right, in the oldest and the newest version that there is."""
 
+import contextlib
 import signal
 
 import pytest
@@ -269,3 +270,49 @@ async def test_names_that_were_made_up_are_harmless(
     found = {one.database for one in facts(await watched.sample()).pools}
     assert found
     assert all(name.isprintable() for name in found)
+
+
+async def test_out_of_descriptors_it_is_silent_and_our_connection_is_kept(
+    pg: Postgres, clients: Clients, watch: Watcher, make_pgbouncer: MakePgBouncer, program: str
+) -> None:
+    """It refuses nobody then: whoever comes hangs, at the console too, whatever max_client_conn."""
+    descriptors = ("prlimit", "--nofile=40", "--")
+    pooler = make_pgbouncer(pg, program=program, wrapper=descriptors, max_client_conn=100)
+    kept = watch(pooler.console, POOLER)
+    await kept.sample()
+    taken = 0
+    with contextlib.suppress(TimeoutError):
+        for _ in range(60):
+            clients.connect(pooler.tcp)
+            taken += 1
+    assert 5 < taken < 40
+    newcomer = watch(pooler.console, POOLER, connect_timeout_seconds=0.5)
+    assert (await newcomer.sample()).outcome is Outcome.TIMEOUT
+    state = await kept.sample()
+    assert state.outcome is Outcome.OK
+    assert state.free is not None
+    assert state.free > 50, "what max_client_conn says is fiction"
+
+
+async def test_a_pool_in_session_mode_is_held_by_its_clients(
+    pg: Postgres, clients: Clients, watch: Watcher, make_pgbouncer: MakePgBouncer, program: str
+) -> None:
+    """Idle ones too: the next one waits until one of them leaves."""
+    pooler = make_pgbouncer(pg, program=program, pool_mode="session", default_pool_size=2)
+    watched = watch(pooler.console, POOLER)
+    holding = [entered(clients, pooler, "postgres", "postgres", "web") for _ in range(2)]
+    for session in holding:
+        session.query("select 1")
+    late = entered(clients, pooler, "postgres", "postgres", "late")
+    late.send_query("select 1")
+
+    async def waits() -> bool:
+        return pool(await watched.sample(), "postgres", "postgres").waiting == 1
+
+    await auntil(waits, 10, "one that waits")
+    state = await watched.sample()
+    found = pool(state, "postgres", "postgres")
+    assert (found.mode, found.server_connections, found.size) == ("session", 2, 2)
+    holding[0].leave()
+    late.result()
+    assert pool(await watched.sample(), "postgres", "postgres").waiting == 0

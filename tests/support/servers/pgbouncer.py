@@ -28,7 +28,7 @@ class PgBouncer:
 
     Without *databases* it lets everybody in and asks the server as one forced user. With them (a
     name each, and what the entry says beside host and port) the *users* it knows log in as they
-    are.
+    are. *wrapper* is a command that runs the one that follows it, in circumstances of its own.
     """
 
     def __init__(
@@ -37,10 +37,12 @@ class PgBouncer:
         server: Postgres,
         databases: Mapping[str, str] | None = None,
         users: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
         **settings: Setting,
     ) -> None:
         self._program = program
         self._server = server
+        self._wrapper = wrapper
         self._databases = {"*": "user=postgres"} if databases is None else dict(databases)
         self.folder: Final = make_folder()
         self.log: Final = Log(self.folder / "log")
@@ -90,7 +92,8 @@ class PgBouncer:
         self.port = port
         config = self.write_config()
         hand_over(self.folder)
-        self._process = Process([self._program, config], log=self.log, cwd=self.folder)
+        command: list[str | Path] = [*self._wrapper, self._program, config]
+        self._process = Process(command, log=self.log, cwd=self.folder)
         until(self._answers, _START_SECONDS, "answer of PgBouncer")
 
     def start_again(self) -> None:

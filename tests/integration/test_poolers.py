@@ -12,6 +12,7 @@ import requests
 from tests.integration.conftest import MakeHeadroom
 from tests.support.fixtures.postgres import MakePostgres
 from tests.support.fixtures.programs import MakePgBouncer
+from tests.support.needs import need
 from tests.support.servers.clients import Clients
 from tests.support.servers.headroom import Headroom, run
 from tests.support.servers.pgbouncer import PgBouncer
@@ -153,6 +154,15 @@ def test_check_prints_the_arithmetic(
         "query_wait_timeout is 0",
     ):
         assert words in ended.stdout, ended.stdout
+
+
+def test_one_of_several_peers_is_told(make_postgres: MakePostgres) -> None:
+    server = server_for(make_postgres)
+    pooler = PgBouncer(need("pgbouncer-newest"), server, {"shop": "dbname=postgres"}, peer_id=1)
+    pooler.peers = (1, 2, 3)
+    with pooler:
+        ended = run("check", "--targets", f"pool={pooler.console}")
+    assert "you watch 1 of 3 processes that share a port" in ended.stdout, ended.stdout
 
 
 def test_a_wrong_kind_is_one_clear_line(

@@ -13,6 +13,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Refused, Session
 from tests.support.servers.wait import auntil
 
+from pgheadroom.judge.pool_bounds import ceiling, committed
 from pgheadroom.model.capacity import CapacityKind, Scope
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.pooler import Pool, PoolerFacts
@@ -316,3 +317,34 @@ async def test_a_pool_in_session_mode_is_held_by_its_clients(
     holding[0].leave()
     late.result()
     assert pool(await watched.sample(), "postgres", "postgres").waiting == 0
+
+
+async def test_roles_that_are_looked_up_make_pools_and_no_end_of_them(
+    pg: Postgres, clients: Clients, watch: Watcher, make_pgbouncer: MakePgBouncer, program: str
+) -> None:
+    """By auth_query, and for a wildcard's database."""
+    pg.sql("create role late login")
+    pooler = make_pgbouncer(
+        pg, {"*": "auth_user=postgres"}, ["postgres"], program, auth_user="postgres"
+    )
+    watched = watch(pooler.console, POOLER)
+    entered(clients, pooler, "late", "postgres", "web").query("select 1")
+    state = await watched.sample()
+    assert pool(state, "postgres", "late").server_connections == 1
+    assert facts(state).config.any_role
+    assert ceiling(facts(state), ["postgres"]) == (None, "max_db_connections")
+    assert committed(facts(state), ["postgres"]).most is not None
+
+
+async def test_two_entries_for_one_server_have_pools_of_their_own(
+    pg: Postgres, clients: Clients, watch: Watcher, make_pgbouncer: MakePgBouncer, program: str
+) -> None:
+    entries = dict.fromkeys(("shop", "mirror"), "dbname=postgres user=postgres pool_size=3")
+    pooler = make_pgbouncer(pg, entries, ["app"], program, max_db_connections=5)
+    watched = watch(pooler.console, POOLER)
+    for database in entries:
+        entered(clients, pooler, "app", database, "web").query("select 1")
+    state = await watched.sample()
+    assert committed(facts(state), entries).most == 6
+    assert {one.most_connections for one in facts(state).databases} == {5}
+    assert len({one.address for one in facts(state).databases}) == 1

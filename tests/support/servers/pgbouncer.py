@@ -60,6 +60,8 @@ class PgBouncer:
         (self.folder / "users").write_text(
             "".join(f'"{user}" ""\n' for user in (ADMIN, STATS, *users))
         )
+        self.peers: Sequence[int] = ()
+        """Numbers of the processes that know of each other, its own `peer_id` among them."""
         self.port = 0
         self._process: Process | None = None
 
@@ -109,6 +111,11 @@ class PgBouncer:
         config.write_text(
             f"[databases]\n{entries}[pgbouncer]\nlisten_port = {self.port}\n{options}"
         )
+        if self.peers:
+            rows = "".join(
+                f"{number} = host={self.folder} port={self.port}\n" for number in self.peers
+            )
+            config.write_text(f"{config.read_text()}[peers]\n{rows}")
         return config
 
     def _answers(self) -> bool:

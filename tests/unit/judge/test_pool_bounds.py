@@ -45,6 +45,20 @@ def test_six_replicas_of_a_pool_of_1500_are_9000() -> None:
     assert 6 * most == 9000
 
 
+def test_replicas_of_the_default_count_for_each_user_and_database() -> None:
+    """A platform's "3 replicas x 20 = 60" leaves out that there is a pool for each pair."""
+    found = facts([Database(name, size=20) for name in "ab"], [User("app"), User("job")])
+    most = committed(found, names(found)).most
+    assert most is not None
+    assert 3 * most == 240
+
+
+def test_a_pool_of_nine_tenths_of_the_server_for_each_user() -> None:
+    """Two users are 186, against 97 slots: over-committed by design."""
+    found = facts([Database("neondb", size=93)], [User("app"), User("job")])
+    assert committed(found, ["neondb"]).most == 186
+
+
 def test_no_pool_is_larger_than_there_are_places_for_clients() -> None:
     found = facts(
         [Database("ol", size=1500)], [User("app")], PoolerConfig(most_clients=100, size=1500)

@@ -12,7 +12,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +45,7 @@ from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
 from pgheadroom.judge.figures import free_for
+from pgheadroom.judge.standing import Standing
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
@@ -245,6 +246,13 @@ def _time_agrees(seen: Outputs) -> None:
         case "alarmed":
             assert seconds == math.inf
             assert f"no forecast, but {view['alerts'][0]['alertname']} fires" in head
+        case "recovering":
+            assert "recovering: the alert's cause is gone" in head
+            assert all(one["over"] for one in view["alerts"])
+            assert view["resolves_at"] is not None
+            assert view["to_do"].startswith("No action needed")
+            assert "PAGE" not in seen.screen
+            assert (state.free or 0) > 0.1 * view["capacity"]["limit"]
         case "climbing":
             assert seconds == math.inf
             assert "no forecast yet" in head
@@ -280,9 +288,12 @@ def _severity_agrees(seen: Outputs) -> None:
         if seen.metric("alert", alertname=str(name), severity=str(severity))
     }
     assert told == firing
-    drawn = re.findall(r"^ ?(PAGE|warn) +(\w+)", seen.screen, re.MULTILINE)
+    drawn = re.findall(r"^ ?(PAGE|warn|over) +(\w+)", seen.screen, re.MULTILINE)
     assert {name for _, name in drawn} == {name for name, _ in firing}
-    assert (worst == "critical") == any(kind == "PAGE" for kind, _ in drawn)
+    over = {one["alertname"] for one in seen.view["alerts"] if one["over"]}
+    assert {name for kind, name in drawn if kind == "over"} <= over
+    if any(kind == "PAGE" for kind, _ in drawn):
+        assert worst == "critical"
 
 
 def _names_agree(seen: Outputs) -> None:
@@ -320,10 +331,32 @@ def test_the_incidents_are_such() -> None:
             standings.add(seen.view["standing"])
             names |= {alert.name for alert in seen.state.alerts}
             outdated += any(_outdated(seen.state, alert) for alert in seen.state.alerts)
-    assert standings == {"full", "blind", "running_out", "alarmed", "climbing", "well"}
+    assert standings == {*Standing} - {Standing.WAITING}
     assert names >= {*OF_NOW - {AlertName.LOW, AlertName.RESERVE}, AlertName.REFUSED}
     assert names >= {AlertName.EXPECTED, AlertName.LEAKING, AlertName.UNKNOWN}
     assert outdated > 20
+
+
+def test_it_recovers_within_seconds_of_the_cure() -> None:
+    """Past tense, nothing to stop, and when it resolves; not five minutes of red."""
+    cured = START + 200.0
+    shape = together(pool("web", 8), climb("nest-api", 0, 0.5, begins=20))
+
+    def mended(at: float) -> Mapping[str, int]:
+        held = shape(at)
+        return held if at < cured - START else {**held, "nest-api": 0}
+
+    state, recovering = State("db"), []
+    for one in samples(mended, 900, limits=LIMITS):
+        state = step(state, one, POLICY)
+        seen = target_view(state)
+        if seen["standing"] == "recovering":
+            recovering.append(one.at)
+            assert "nest-api" not in str(seen["to_do"])
+    assert state.alerts == ()
+    assert recovering
+    assert recovering[0] - cured <= 10.0
+    assert recovering[-1] - recovering[0] > 250.0
 
 
 def test_a_storm_is_never_well() -> None:
@@ -440,18 +473,27 @@ def test_the_page_says_what_the_screen_says() -> None:
             case "alarmed":
                 assert until == "no forecast"
                 assert "well" not in told["state"]
+            case "recovering":
+                assert (told["state"], until) == ("recovering", "no end in sight")
+                assert "cause is gone" in told["until"][1]
+                assert told["worst"] == "recovering"
+                assert not told["title"].startswith("PAGE")
             case "climbing":
                 assert (told["state"], until) == ("use climbs", "no forecast yet")
             case "well":
                 assert (told["state"], until) == ("all is well", "no end in sight")
             case _:
                 assert until == "unknown"
-        if fires and view["state"] == "ok" and view["standing"] != "full":
+        if fires and view["state"] == "ok" and view["standing"] not in ("full", "recovering"):
             assert f"{told['worst']}." == view["alerts"][0]["summary"]
             assert told["title"].startswith("PAGE · ") == (view["severity"] == "critical")
         if view["taker"]:
             assert f"{who} {'took' if took.startswith('took') else 'holds most'}" in "\n".join(head)
-        for alert, words in zip(view["alerts"], told["alerts"], strict=True):
-            old = view["sample"] is not None and alert["told_at"] < view["sample"]["time"]
-            assert words.startswith("At ") == old or alert["description"].startswith("At ")
-            assert words.endswith(alert["description"])
+        _alerts_in_words(view, told["alerts"])
+
+
+def _alerts_in_words(view: dict[str, Any], told: list[str]) -> None:
+    for alert, words in zip(view["alerts"], told, strict=True):
+        old = view["sample"] is not None and alert["told_at"] < view["sample"]["time"]
+        assert words.startswith("At ") == old or alert["description"].startswith("At ")
+        assert words.endswith(alert["description"])

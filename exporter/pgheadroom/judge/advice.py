@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pgheadroom.durations import moment
 from pgheadroom.judge.blame import rising, taker
+from pgheadroom.judge.standing import Standing, resolves_at, standing
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
@@ -10,6 +12,7 @@ from pgheadroom.state import State
 
 _NOTHING = "Nothing to do."
 _WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."
+_RECOVERING = "No action needed but to see that it lasts: the alert's cause is gone. It resolves"
 _WAITING = "Wait a moment: the first reading is under way."
 
 _OF_ALERT: dict[AlertName, str] = {
@@ -101,6 +104,9 @@ def remedy(state: State) -> str:
 def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
     blind = state.outcome not in (Outcome.OK, None)
+    if standing(state) is Standing.RECOVERING:
+        at = resolves_at(state)
+        return _RECOVERING + ("." if at is None else f" at {moment(at)[-8:]} UTC if it does.")
     alerts = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
     if alerts and (not blind or alerts[0].severity is Severity.CRITICAL):
         return _of_alert(state, alerts[0])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 
+from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.blame import rising
+from pgheadroom.model.alert import Alert
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State
 
@@ -20,6 +22,9 @@ class Standing(enum.StrEnum):
     """There is a forecast of when the last ordinary slot goes."""
     ALARMED = "alarmed"
     """There is none, and an alert fires."""
+    RECOVERING = "recovering"
+    """Alerts still fire, but the cause of each is gone and there is room again: they resolve by
+    themselves if that lasts."""
     CLIMBING = "climbing"
     """Nothing is foreseen and nothing fires, but an application storms or climbs."""
     WELL = "well"
@@ -37,8 +42,44 @@ def standing(state: State) -> Standing:
         return Standing.FULL
     if state.outcome is not Outcome.OK:
         return Standing.BLIND
+    return _readable(state)
+
+
+def _readable(state: State) -> Standing:
+    """Return how a target stands that was sampled just now, and is not full."""
     if state.usage.forecasts:
         return Standing.RUNNING_OUT
+    climbs = rising(state) is not None
     if state.alerts:
-        return Standing.ALARMED
-    return Standing.WELL if rising(state) is None else Standing.CLIMBING
+        return Standing.RECOVERING if _recovering(state) and not climbs else Standing.ALARMED
+    return Standing.CLIMBING if climbs else Standing.WELL
+
+
+def held(state: State, alert: Alert) -> bool:
+    """Say whether the cause of *alert* is gone, and it only stands until it may resolve."""
+    active = state.active.get(alert.key)
+    return active is not None and active.pending_since is None
+
+
+def resolves_at(state: State) -> float | None:
+    """Return when the last alert of *state* resolves if all stays as it is; None without one.
+
+    None, too, while the cause of one lasts.
+    """
+    hold, at = state.thresholds.resolve_hold_seconds, 0.0
+    for active in state.active.values():
+        if active.alert is None:
+            continue
+        if active.pending_since is not None:
+            return None
+        gone = active.until if active.gone_since is None else active.gone_since
+        at = max(at, active.until, gone + hold)
+    return at or None
+
+
+def _recovering(state: State) -> bool:
+    """Say whether every alert's cause is gone, and more is free than would be called few."""
+    limit = 0 if state.sample is None else state.sample.main.limit or 0
+    few = max(state.thresholds.low_free_ratio * limit, 2 * least_rise(limit))
+    roomy = state.free is None or state.free > few
+    return roomy and all(held(state, alert) for alert in state.alerts)

@@ -48,8 +48,9 @@ def _software(sample: Sample) -> str:
 
 def headline(state: State, now: float, width: int) -> list[Text]:
     """Return lines that say how many slots are left, until when, and who takes them."""
-    style = _LOUD.get(severity(state), "reverse")
     stands = standing(state)
+    style = _LOUD["warning"] if stands is Standing.RECOVERING else _LOUD.get(severity(state), "")
+    style = style or "reverse"
     if state.sample is None:
         waiting = "waiting for the first reading" if state.outcome is None else "no sample yet"
         if stands is Standing.FULL:
@@ -73,6 +74,7 @@ _UNTIL = {
     Standing.FULL: "applications are refused",
     Standing.BLIND: "current number unknown",
     Standing.WAITING: "current number unknown",
+    Standing.RECOVERING: "recovering: the alert's cause is gone",
     Standing.CLIMBING: "no forecast yet",
     Standing.WELL: "no end in sight",
 }

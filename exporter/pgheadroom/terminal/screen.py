@@ -15,6 +15,7 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
 from pgheadroom.judge.overcommit_rules import overcommitted_slots
 from pgheadroom.judge.ranking import severity
+from pgheadroom.judge.standing import held
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome
@@ -149,7 +150,7 @@ def _alerts(state: State, now: float, look: Look) -> list[Text]:
     lines[0].stylize("bold", 0, len(_TO_DO))
     most = max(1, look.height // 8)
     for number, alert in enumerate(alerts[:most]):
-        lines.append(_alert(alert, now))
+        lines.append(_alert(state, alert, now))
         if number == 0 or look.height > 2 * _LEAST_ROWS * len(alerts) + 24:
             lines += wrapped(_description(state, alert), look.width, 2, "")
     if len(alerts) > most:
@@ -163,13 +164,19 @@ def _description(state: State, alert: Alert) -> str:
     return f"At {moment(alert.told_at)[-8:]}: {alert.description}"
 
 
-def _alert(alert: Alert, now: float) -> Text:
-    page = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  "
-    line = Text.assemble((page, _LOOKS[str(alert.severity)]), (str(alert.name), "bold"))
+def _alert(state: State, alert: Alert, now: float) -> Text:
+    page, look = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  ", str(alert.severity)
+    over = held(state, alert)
+    if over:
+        page, look = "over  ", "ok"
+    line = Text.assemble((page, _LOOKS[look]), (str(alert.name), "bold"))
     if alert.about:
         about = ", ".join(f"{name} {escaped(value)}" for name, value in alert.about)
         line.append(f" ({about})")
-    line.append(f"  for {duration(round(max(0.0, now - alert.since)))}", "dim")
+    since = alert.since
+    if over and alert.told_at is not None:
+        since = alert.told_at
+    line.append(f"  for {duration(round(max(0.0, now - since)))}", "dim")
     return line
 
 

@@ -20,7 +20,7 @@ from pgheadroom.judge.figures import (
     verdicts,
 )
 from pgheadroom.judge.ranking import severity
-from pgheadroom.judge.standing import standing
+from pgheadroom.judge.standing import held, resolves_at, standing
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
@@ -63,6 +63,7 @@ def summary_view(state: State) -> View:
         "severity": severity(state),
         "standing": str(standing(state)),
         "to_do": to_do(state),
+        "resolves_at": resolves_at(state),
         "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
         "server": _server(facts.server) if isinstance(facts, PostgresFacts) else None,
@@ -72,7 +73,7 @@ def summary_view(state: State) -> View:
         "pooler": pooler_view(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
         "pooling": pooling_view(state),
-        "alerts": [_alert(alert) for alert in by_urgency(state.alerts)],
+        "alerts": [_alert(alert, over=held(state, alert)) for alert in by_urgency(state.alerts)],
     }
 
 
@@ -214,7 +215,7 @@ def _probe(probes: ProbeLog) -> View | None:
     }
 
 
-def _alert(alert: Alert) -> View:
+def _alert(alert: Alert, *, over: bool) -> View:
     return {
         "alertname": str(alert.name),
         "severity": str(alert.severity),
@@ -222,6 +223,7 @@ def _alert(alert: Alert) -> View:
         "summary": alert.summary,
         "description": alert.description,
         "told_at": alert.told_at,
+        "over": over,
         "application_name": alert.application_name,
         "about": dict(alert.about),
         "runbook_url": alert.runbook_url,

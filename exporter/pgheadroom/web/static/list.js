@@ -3,7 +3,7 @@
 import { $, keyed, make, say } from "./dom.js";
 import { gauge } from "./gauge.js";
 import { listen, mood } from "./live.js";
-import { clock, isBlind, isFull, plural, state, until } from "./words.js";
+import { clock, isBlind, isFull, isRecovering, plural, state, until } from "./words.js";
 
 const { root } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -66,8 +66,8 @@ function row(view) {
 }
 
 function update(tr, view) {
-  tr.dataset.severity = view.severity;
-  say(tr.querySelector(".badge"), view.severity);
+  tr.dataset.severity = isRecovering(view) ? "warning" : view.severity;
+  say(tr.querySelector(".badge"), isRecovering(view) ? "recovering" : view.severity);
   say(tr.querySelector(".state .is"), state(view));
   const since = view.state !== "ok" && view.state_since ? ` since ${clock(view.state_since, { seconds: false })}` : "";
   say(tr.querySelector(".state small"), since);

@@ -6,7 +6,7 @@ import { gauge, legend } from "./gauge.js";
 import { History } from "./history.js";
 import { listen, mood } from "./live.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
-import { clock, description, duration, growth, isBlind, isFull, plural, roughly, taker, title, until, worst } from "./words.js";
+import { clock, description, duration, growth, isBlind, isFull, isRecovering, plural, roughly, taker, title, until, worst } from "./words.js";
 
 const { root, target } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -38,7 +38,7 @@ $("span").addEventListener("change", curve);
 function show(data) {
   view = data;
   document.title = title(view);
-  mood(view.severity, root);
+  mood(isRecovering(view) ? "warning" : view.severity, root);
   document.body.classList.toggle("is-full", isFull(view));
   headline();
   todo();
@@ -93,7 +93,8 @@ function todo() {
         make("p", { class: "small" }, make("span", { class: "since" }), " · ", runbook(alert)),
       ),
     (element, alert) => {
-      say(element.querySelector(".badge"), alert.severity);
+      element.classList.toggle("over", alert.over);
+      say(element.querySelector(".badge"), alert.over ? "over" : alert.severity);
       say(element.querySelector("strong"), alert.summary);
       say(element.querySelector(".description"), description(view, alert));
       say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);

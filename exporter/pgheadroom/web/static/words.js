@@ -78,19 +78,24 @@ export const isFull = (view) => view.standing === "full";
 // Whether the figures are old: the server is gone, or refuses us.
 export const isBlind = (view) => view.standing === "blind" || view.standing === "waiting";
 
+// Whether alerts still fire, but the cause of each is gone.
+export const isRecovering = (view) => view.standing === "recovering";
+
 // The state of the target, in a few words.
 export function state(view) {
   if (view.state !== "ok") return STATES[view.state] ?? view.state;
   if (isFull(view)) return "full for ordinary roles";
   if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : "slots run out";
   if (view.standing === "climbing") return "use climbs";
+  if (isRecovering(view)) return "recovering";
   return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
 }
 
 // The same as a headline: if an alert fires, its summary.
 export function worst(view) {
   const [alert] = view.alerts;
-  return alert && !isFull(view) && !isBlind(view) ? alert.summary.replace(/\.$/, "") : state(view);
+  const old = isFull(view) || isBlind(view) || isRecovering(view);
+  return alert && !old ? alert.summary.replace(/\.$/, "") : state(view);
 }
 
 const SIGNS = {
@@ -106,6 +111,10 @@ export function until(view) {
   if (isFull(view)) return ["none is left", "ordinary roles are refused"];
   if (isBlind(view)) return ["unknown", ""];
   if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
+  if (isRecovering(view)) {
+    const at = view.resolves_at === null ? "" : ` and resolves at ${clock(view.resolves_at)} if that lasts`;
+    return ["no end in sight", `the alert's cause is gone${at}`];
+  }
   if (view.standing !== "running_out") {
     const peak = view.slots.peak["5m"];
     const end = view.standing === "climbing" ? "no forecast yet" : "no end in sight";
@@ -123,7 +132,7 @@ export function title(view) {
   if (isFull(view)) return `FULL ${view.target}`;
   if (view.state !== "ok") return `${view.state.replaceAll("_", " ")} · ${view.target}`;
   const seconds = view.forecast.exhaustion_seconds.ordinary;
-  const pages = view.severity === "critical";
+  const pages = view.severity === "critical" && !isRecovering(view);
   const left = pages && seconds ? `, ${roughly(seconds)}` : "";
   return `${pages ? "PAGE · " : ""}${view.slots.free.ordinary} free${left} · ${view.target}`;
 }

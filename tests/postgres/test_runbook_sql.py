@@ -268,6 +268,24 @@ def test_a_name_full_of_quotes_is_only_a_name(pg: Postgres, clients: Clients) ->
     require_alive(other)
 
 
+def test_a_folded_name_ends_all_that_it_stands_for(pg: Postgres, clients: Clients) -> None:
+    """The alert says `billing-*`; what else is special to LIKE is only itself."""
+    pods = {clients.admitted(pg.tcp, application_name=f"billing-{n}").pid for n in range(3)}
+    others = [
+        clients.admitted(pg.tcp, application_name=name)
+        for name in ("billing", "billingx1", "rebilling-1", "a_b", "axb", "50%", "500")
+    ]
+    ending = block(EXHAUSTED, "AND state = 'idle'")
+    assert {int(row["pid"]) for row in rows(pg, ending.setting(app="billing-*"))} == pods
+    await_end(pg, pods)
+    exactly = {"a_b": others[3].pid, "50%": others[5].pid}
+    for name, pid in exactly.items():
+        assert [int(row["pid"]) for row in rows(pg, ending.setting(app=name))] == [pid]
+    await_end(pg, set(exactly.values()))
+    for one in (others[0], others[1], others[2], others[4], others[6]):
+        require_alive(one)
+
+
 def test_every_change_is_accepted_and_takes_effect(pg: Postgres, clients: Clients) -> None:
     make_objects(pg)
     if pg.major >= RESERVED_SINCE:

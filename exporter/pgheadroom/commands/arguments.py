@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import enum
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol
@@ -52,8 +52,16 @@ class Command(Protocol):
         """Do what *options* ask for; raises ConfigurationError when they are not allowed."""
 
 
+class Answered(Exception):  # noqa: N818 - it is no error
+    """The command line asked for a text alone, --help or --version, which has been printed."""
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ConfigurationError, in our words, where argparse would exit."""
+    """A parser that raises ConfigurationError, in our words, or Answered, and never exits."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002 - argparse's
+        """Raise Answered: `error`, below, does not come here."""
+        raise Answered
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError."""
@@ -71,8 +79,8 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse.Namespace:
     """Return what *arguments* say; its ``command`` is the one of *commands* that was named.
 
-    Without a command that is ``serve``. What nothing takes is listed in ``problems``. Ends the
-    process for ``--help`` and ``--version``; raises ConfigurationError.
+    Without a command that is ``serve``. What nothing takes is listed in ``problems``. Raises
+    ConfigurationError, and Answered for ``--help`` and ``--version``.
     """
     words = [*arguments]
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
@@ -87,9 +95,10 @@ def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse
 
 
 def complain(problems: Iterable[str]) -> ExitStatus:
-    """Write what is wrong with the settings or arguments to standard error."""
-    for problem in problems:
-        sys.stderr.write(f"{_PROGRAM}: {problem}\n")
+    """Write what is wrong with the settings or arguments to standard error, if it takes it."""
+    with contextlib.suppress(OSError):
+        for problem in problems:
+            sys.stderr.write(f"{_PROGRAM}: {problem}\n")
     return ExitStatus.USAGE
 
 
@@ -97,15 +106,6 @@ def fail(words: str) -> ExitStatus:
     """Write why a command could not do its work to standard error."""
     complain([words])
     return ExitStatus.NOT_OK
-
-
-def stop_writing() -> None:
-    """Give up standard output, because its reader is gone.
-
-    What is still held back would fail again at the interpreter's end, and change the exit status
-    (docs.python.org, library/signal, note on SIGPIPE).
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(commands: Mapping[str, Command]) -> Parser:

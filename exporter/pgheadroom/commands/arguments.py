@@ -7,6 +7,7 @@ import contextlib
 import enum
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import NoReturn, Protocol
 
 from pgheadroom import __version__
@@ -82,15 +83,16 @@ def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse
     Without a command that is ``serve``. What nothing takes is listed in ``problems``. Raises
     ConfigurationError, and Answered for ``--help`` and ``--version``.
     """
-    words = [*arguments]
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
-        words.insert(0, "serve")
-    if not words[0].startswith("-") and words[0] not in commands:
+    first = next(iter(arguments), "--")
+    if not first.startswith("-") and first not in commands:
         # What is no word may be a connection string, which is not repeated.
-        name = f": {words[0]}" if words[0].isalpha() else ""
+        name = f": {first}" if first.isalpha() else ""
         raise ConfigurationError([f"no such command{name}; there are {', '.join(commands)}"])
+    unnamed = first.startswith("-") and first not in ("-h", "--help", "--version")
+    words = ["serve", *arguments] if unnamed else arguments
     options, stray = _parser(commands).parse_known_args(words)
-    options.problems = [*_unknown(stray, commands, of_settings="dsn" in options)]
+    instead = "; use --dsn CONNINFO to give a connection string" if "dsn" in options else ""
+    options.problems = _unknown(stray, arguments, commands, instead) if stray else []
     return options
 
 
@@ -171,14 +173,31 @@ exit status:
 
 
 def _unknown(
-    words: Sequence[str], commands: Mapping[str, Command], *, of_settings: bool
+    stray: Sequence[str], words: Sequence[str], commands: Mapping[str, Command], instead: str
 ) -> list[str]:
-    # Of what was given, only flags and commands are repeated: the rest may be a connection string.
-    flags = [word.partition("=")[0] for word in words if word.startswith("-")]
-    late = [word for word in words if word in commands]
+    """Return what is wrong with the *stray* ones of *words*, which nothing takes.
+
+    Only flags and commands are repeated: the rest may be a connection string.
+    """
+    flags = _flags(stray, words)
+    late = next((word for word in stray if word in commands), None)
+    if late is not None and words[0] not in commands:
+        after = " ".join(f"{flag} ..." for flag in flags) or "..."
+        return [f"the command stands first: {_PROGRAM} {late} {after}"]
     if flags:
         return [f"no such flag: {flag}" for flag in flags]
-    if late:
-        return [f"the command stands first: {_PROGRAM} {late[0]} ..."]
-    instead = "; use --dsn CONNINFO to give a connection string" if of_settings else ""
-    return [f"unexpected argument{instead}"] if words else []
+    if late is not None:
+        return [f"there is one command at a time: {words[0]} or {late}"]
+    return [f"unexpected argument{instead}"] if {*stray} - {"--"} else []
+
+
+def _flags(stray: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return the flags among the *stray* ones of *words*, each once and without its value.
+
+    What follows -- is an argument, and -- itself, of which argparse tells where nothing follows
+    it that a command takes, is no flag.
+    """
+    before = set(takewhile(lambda word: word != "--", words))
+    strange = takewhile(lambda word: word != "--", stray)
+    found = (word.partition("=")[0] for word in strange if word[:1] == "-" and word in before)
+    return [*dict.fromkeys(found)]

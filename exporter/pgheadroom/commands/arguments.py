@@ -26,6 +26,8 @@ class ExitStatus(enum.IntEnum):
     """The settings, or what a command was given, are not allowed."""
     INTERRUPTED = 130
     """As a shell says of a command that SIGINT ended."""
+    TERMINATED = 143
+    """As a shell says of a command that SIGTERM ended."""
 
 
 EXIT_STATUSES: Mapping[ExitStatus, str] = {
@@ -33,6 +35,7 @@ EXIT_STATUSES: Mapping[ExitStatus, str] = {
     ExitStatus.NOT_OK: "a target, an address or a file is not; or a backtest would have paged",
     ExitStatus.USAGE: "the settings, or what a command was given, are not allowed",
     ExitStatus.INTERRUPTED: "interrupted (Ctrl-C) before there was a result",
+    ExitStatus.TERMINATED: "terminated (SIGTERM) before there was a result",
 }
 
 

@@ -8,6 +8,8 @@ from typing import get_args
 import pytest
 from pydantic_core import PydanticUndefined
 
+from pgheadroom.commands.arguments import EXIT_STATUSES, ExitStatus
+from pgheadroom.commands.cli import COMMANDS
 from pgheadroom.config.settings import Settings, allowed_range
 from pgheadroom.metrics.own import NAMES
 from pgheadroom.metrics.table import TABLE
@@ -16,6 +18,7 @@ from pgheadroom.model.reading import Outcome
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "exporter/pgheadroom"
 README = (ROOT / "README.md").read_text()
+COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text()
 
 
 def metrics_table() -> list[str]:
@@ -40,14 +43,40 @@ def settings_table() -> list[str]:
     return rows
 
 
+def commands_table() -> list[str]:
+    rows = ["| command | |", "|---|---|"]
+    return rows + [f"| `{name}` | {command.HELP} |" for name, command in COMMANDS.items()]
+
+
+def exit_statuses_table() -> list[str]:
+    rows = ["| exit status | |", "|---|---|"]
+    return rows + [f"| {status} | {words} |" for status, words in EXIT_STATUSES.items()]
+
+
 @pytest.mark.parametrize(
-    ("name", "expected"), [("metrics", metrics_table()), ("settings", settings_table())]
+    ("page", "name", "expected"),
+    [
+        (README, "metrics", metrics_table()),
+        (README, "settings", settings_table()),
+        (COMMANDS_PAGE, "commands", commands_table()),
+        (COMMANDS_PAGE, "exit statuses", exit_statuses_table()),
+    ],
+    ids=["metrics", "settings", "commands", "exit statuses"],
 )
-def test_the_table_in_the_readme_is_the_one_in_the_code(name: str, expected: list[str]) -> None:
+def test_a_table_is_the_one_in_the_code(page: str, name: str, expected: list[str]) -> None:
     """The expected lines are what to put between the two marks."""
-    found = re.search(rf"<!-- {name}: begin -->\n(.*?)<!-- {name}: end -->", README, re.DOTALL)
+    found = re.search(rf"<!-- {name}: begin -->\n(.*?)<!-- {name}: end -->", page, re.DOTALL)
     assert found
     assert [line for line in found[1].splitlines() if line] == expected
+
+
+def test_the_exit_status_of_every_command_is_explained() -> None:
+    """What 1 means differs from command to command."""
+    heading = f"## When it is {ExitStatus.NOT_OK}"
+    rows = re.findall(r"^\| (`.*?`) \|", COMMANDS_PAGE.partition(heading)[2], re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(COMMANDS)
+    assert "(docs/commands.md)" in README
+    assert "(docs/commands.md#exit-statuses)" in README
 
 
 def test_every_state_is_explained() -> None:

@@ -30,10 +30,12 @@ for _number in (signal.SIGTERM, signal.SIGINT):
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 from pgheadroom.commands import cli  # noqa: E402 - see above
+from pgheadroom.commands.output import Output  # noqa: E402 - see above
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    sys.stdout = Output(sys.stdout)
     try:
         sys.exit(cli.main(sys.argv[1:]))
     finally:

@@ -345,8 +345,7 @@ def test_who_reads_no_further_is_no_error(recordings: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout == "leak\n"
-    assert done.stderr == ""
+    assert (done.returncode, done.stdout, done.stderr) == (1, "leak\n", "")
 
 
 def test_help_tells_every_threshold() -> None:

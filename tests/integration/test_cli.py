@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.wait import until
 
 from pgheadroom import __version__
+from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.config.settings import Settings
 from pgheadroom.postgres.whereabouts import address
 
@@ -180,3 +182,24 @@ def test_a_signal_during_the_imports_ends_it() -> None:
     until(handled, 10, "handler")
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(10) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, ExitStatus.INTERRUPTED), (signal.SIGTERM, ExitStatus.TERMINATED)],
+)
+def test_a_signal_before_there_is_a_result(number: signal.Signals, status: ExitStatus) -> None:
+    """As a shell says it of any program."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pgheadroom", "once", "--dsn", f"host=127.0.0.1 port={port}"],
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        mute.settimeout(10)
+        with mute.accept()[0]:
+            process.send_signal(number)
+            assert process.communicate(timeout=10) == (b"", b"")
+    assert process.returncode == status

@@ -112,6 +112,14 @@ def test_every_way_out_gives_the_terminal_back(pg: Postgres, way: Callable[[Tty]
         ends(tty, pg)
 
 
+def test_a_terminal_that_is_closed_ends_it() -> None:
+    """There is nothing to give back then, and nothing went wrong."""
+    with top("--dsn", f"host=127.0.0.1 port={free_port()} user=x") as tty:
+        tty.until("unreachable")
+        tty.hang_up()
+        assert tty.wait() == 0
+
+
 def test_it_ends_at_once_while_nobody_answers(pg: Postgres) -> None:
     """A connection that hangs holds nobody up."""
     pg.pause()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import enum
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import NoReturn, Protocol
 
 from pgheadroom import __version__
@@ -25,6 +26,8 @@ class ExitStatus(enum.IntEnum):
     """The settings, or what a command was given, are not allowed."""
     INTERRUPTED = 130
     """As a shell says of a command that SIGINT ended."""
+    TERMINATED = 143
+    """As a shell says of a command that SIGTERM ended."""
 
 
 EXIT_STATUSES: Mapping[ExitStatus, str] = {
@@ -32,6 +35,7 @@ EXIT_STATUSES: Mapping[ExitStatus, str] = {
     ExitStatus.NOT_OK: "a target, an address or a file is not; or a backtest would have paged",
     ExitStatus.USAGE: "the settings, or what a command was given, are not allowed",
     ExitStatus.INTERRUPTED: "interrupted (Ctrl-C) before there was a result",
+    ExitStatus.TERMINATED: "terminated (SIGTERM) before there was a result",
 }
 
 
@@ -52,8 +56,16 @@ class Command(Protocol):
         """Do what *options* ask for; raises ConfigurationError when they are not allowed."""
 
 
+class Answered(Exception):  # noqa: N818 - it is no error
+    """The command line asked for a text alone, --help or --version, which has been printed."""
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ConfigurationError, in our words, where argparse would exit."""
+    """A parser that raises ConfigurationError, in our words, or Answered, and never exits."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002 - argparse's
+        """Raise Answered: `error`, below, does not come here."""
+        raise Answered
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError."""
@@ -71,25 +83,27 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse.Namespace:
     """Return what *arguments* say; its ``command`` is the one of *commands* that was named.
 
-    Without a command that is ``serve``. What nothing takes is listed in ``problems``. Ends the
-    process for ``--help`` and ``--version``; raises ConfigurationError.
+    Without a command that is ``serve``. What nothing takes is listed in ``problems``. Raises
+    ConfigurationError, and Answered for ``--help`` and ``--version``.
     """
-    words = [*arguments]
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
-        words.insert(0, "serve")
-    if not words[0].startswith("-") and words[0] not in commands:
+    first = next(iter(arguments), "--")
+    if not first.startswith("-") and first not in commands:
         # What is no word may be a connection string, which is not repeated.
-        name = f": {words[0]}" if words[0].isalpha() else ""
+        name = f": {first}" if first.isalpha() else ""
         raise ConfigurationError([f"no such command{name}; there are {', '.join(commands)}"])
+    unnamed = first.startswith("-") and first not in ("-h", "--help", "--version")
+    words = ["serve", *arguments] if unnamed else arguments
     options, stray = _parser(commands).parse_known_args(words)
-    options.problems = [*_unknown(stray, commands, of_settings="dsn" in options)]
+    instead = "; use --dsn CONNINFO to give a connection string" if "dsn" in options else ""
+    options.problems = _unknown(stray, arguments, commands, instead) if stray else []
     return options
 
 
 def complain(problems: Iterable[str]) -> ExitStatus:
-    """Write what is wrong with the settings or arguments to standard error."""
-    for problem in problems:
-        sys.stderr.write(f"{_PROGRAM}: {problem}\n")
+    """Write what is wrong with the settings or arguments to standard error, if it takes it."""
+    with contextlib.suppress(OSError):
+        for problem in problems:
+            sys.stderr.write(f"{_PROGRAM}: {problem}\n")
     return ExitStatus.USAGE
 
 
@@ -97,15 +111,6 @@ def fail(words: str) -> ExitStatus:
     """Write why a command could not do its work to standard error."""
     complain([words])
     return ExitStatus.NOT_OK
-
-
-def stop_writing() -> None:
-    """Give up standard output, because its reader is gone.
-
-    What is still held back would fail again at the interpreter's end, and change the exit status
-    (docs.python.org, library/signal, note on SIGPIPE).
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(commands: Mapping[str, Command]) -> Parser:
@@ -171,14 +176,31 @@ exit status:
 
 
 def _unknown(
-    words: Sequence[str], commands: Mapping[str, Command], *, of_settings: bool
+    stray: Sequence[str], words: Sequence[str], commands: Mapping[str, Command], instead: str
 ) -> list[str]:
-    # Of what was given, only flags and commands are repeated: the rest may be a connection string.
-    flags = [word.partition("=")[0] for word in words if word.startswith("-")]
-    late = [word for word in words if word in commands]
+    """Return what is wrong with the *stray* ones of *words*, which nothing takes.
+
+    Only flags and commands are repeated: the rest may be a connection string.
+    """
+    flags = _flags(stray, words)
+    late = next((word for word in stray if word in commands), None)
+    if late is not None and words[0] not in commands:
+        after = " ".join(f"{flag} ..." for flag in flags) or "..."
+        return [f"the command stands first: {_PROGRAM} {late} {after}"]
     if flags:
         return [f"no such flag: {flag}" for flag in flags]
-    if late:
-        return [f"the command stands first: {_PROGRAM} {late[0]} ..."]
-    instead = "; use --dsn CONNINFO to give a connection string" if of_settings else ""
-    return [f"unexpected argument{instead}"] if words else []
+    if late is not None:
+        return [f"there is one command at a time: {words[0]} or {late}"]
+    return [f"unexpected argument{instead}"] if {*stray} - {"--"} else []
+
+
+def _flags(stray: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return the flags among the *stray* ones of *words*, each once and without its value.
+
+    What follows -- is an argument, and -- itself, of which argparse tells where nothing follows
+    it that a command takes, is no flag.
+    """
+    before = set(takewhile(lambda word: word != "--", words))
+    strange = takewhile(lambda word: word != "--", stray)
+    found = (word.partition("=")[0] for word in strange if word[:1] == "-" and word in before)
+    return [*dict.fromkeys(found)]

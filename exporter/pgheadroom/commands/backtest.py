@@ -17,7 +17,7 @@ from pgheadroom.backtest.prometheus import NO_CONNECTIONS, KnownServer, historie
 from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
-from pgheadroom.commands.arguments import ExitStatus, stop_writing
+from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.backtest_options import (
     Options,
     PrometheusOptions,
@@ -146,14 +146,10 @@ def _tell(chapters: Sequence[Chapter], options: Options) -> None:
             raise ConfigurationError(
                 [f"--html: cannot write {options.html}: {error.strerror}"]
             ) from None
-    try:
-        if options.as_jsonl:
-            for account in accounts:
-                sys.stdout.writelines(line + "\n" for line in jsonl.lines(account))
-        else:
-            width = None if sys.stdout.isatty() else _UNWRAPPED
-            console = Console(width=width, highlight=False)
-            text.tell(accounts, console)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        stop_writing()
+    if options.as_jsonl:
+        for account in accounts:
+            sys.stdout.writelines(line + "\n" for line in jsonl.lines(account))
+    else:
+        width = None if sys.stdout.isatty() else _UNWRAPPED
+        console = Console(width=width, highlight=False)
+        text.tell(accounts, console)

@@ -16,7 +16,8 @@ from pgheadroom.commands import (
     serve,
     top,
 )
-from pgheadroom.commands.arguments import Command, ExitStatus, complain, parse
+from pgheadroom.commands.arguments import Answered, Command, ExitStatus, complain, fail, parse
+from pgheadroom.commands.output import complaint
 from pgheadroom.config.load import ConfigurationError
 
 COMMANDS: Mapping[str, Command] = {
@@ -34,11 +35,22 @@ COMMANDS: Mapping[str, Command] = {
 
 def main(arguments: Sequence[str]) -> ExitStatus:
     """Run the command that *arguments* name; return the exit status."""
+    status = _run(arguments)
+    problem = complaint()
+    if problem is None:
+        return status
+    failed = fail(problem)
+    return status or failed  # what the command found is worth more
+
+
+def _run(arguments: Sequence[str]) -> ExitStatus:
     try:
         options = parse(arguments, COMMANDS)
         if options.command != "serve":  # which reloads at SIGHUP, when it can
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         return COMMANDS[options.command].run(options)
+    except Answered:
+        return ExitStatus.OK
     except ConfigurationError as error:
         return complain(error.problems)
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from pgheadroom.board import Board
-from pgheadroom.commands.arguments import stop_writing
+from pgheadroom.commands.output import failure
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
@@ -34,13 +34,9 @@ class Output:
         self.readings = 0
 
     def write(self, reading: Recorded) -> None:
-        """Write *reading* at once; raises BrokenPipeError when the reader of a pipe is gone."""
-        try:
-            sys.stdout.write(line_of(reading) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            stop_writing()
-            raise
+        """Write *reading* at once."""
+        sys.stdout.write(line_of(reading) + "\n")
+        sys.stdout.flush()
         self.readings += 1
 
     def flush(self) -> None:
@@ -61,10 +57,9 @@ class RecordingListener:
         self._stop = stop
 
     def note(self, target: str, reading: Recorded) -> None:
-        """Write *reading* of *target*; ask for the end when the reader of a pipe is gone."""
-        try:
-            self._recordings[target].write(reading)
-        except BrokenPipeError:
+        """Write *reading* of *target*; ask for the end when standard output takes no more."""
+        self._recordings[target].write(reading)
+        if failure() is not None:
             self._stop.set()
 
     async def flush(self) -> None:

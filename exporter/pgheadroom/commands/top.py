@@ -15,6 +15,7 @@ from rich.console import Console
 from pgheadroom.board import Board
 from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
+from pgheadroom.commands.output import failure
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.resolve import policy, sources
 from pgheadroom.config.settings import Settings
@@ -142,6 +143,8 @@ class Watcher:
         state = self._frozen or self._board.state(self._name)
         look = Look(width, height, self._order, paused=paused)
         self._terminal.draw(screen(state, time.time(), look))
+        if failure() is not None:  # the terminal is gone
+            self.ended.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAW_SECONDS):
                 await self._news.wait()

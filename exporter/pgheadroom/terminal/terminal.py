@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import io
 import os
 import re
@@ -12,7 +13,6 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -53,7 +53,7 @@ class Terminal:
         """Show *renderable* on the whole screen."""
         self._live.update(renderable, refresh=True)
 
-    @contextmanager
+    @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
         """Use the full screen, and get keys at once; restore both in every case."""
         try:
@@ -95,7 +95,8 @@ class Terminal:
             self._live.stop()
         finally:
             if self._before is not None:
-                termios.tcsetattr(sys.stdin.fileno(), termios.TCSAFLUSH, self._before)
+                with contextlib.suppress(termios.error):  # of a terminal that is gone
+                    termios.tcsetattr(sys.stdin.fileno(), termios.TCSAFLUSH, self._before)
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:

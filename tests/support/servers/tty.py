@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -66,6 +67,11 @@ class Tty:
     def press(self, keys: str) -> None:
         """Type *keys*."""
         os.write(self._ours, keys.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal's window: nobody reads, and the program gets a SIGHUP."""
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), self._ours)
 
     def read(self) -> str:
         """Return all that was written so far."""

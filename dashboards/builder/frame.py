@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from dashboards.builder.parts import ORANGE, PURPLE, RED, SOURCE, Json, own
 
-from pgheadroom.model.alert import RUNBOOKS
+from pgheadroom.model.alert import RUNBOOKS, AlertName
+from pgheadroom.model.identity import TargetKind
 
 Row = str | tuple[int, Sequence[tuple[int, Json | list[Json]]]]
 """A heading, or what stands side by side: the height, and each panel, or those that share its
@@ -16,6 +17,7 @@ place one below the other, with the width; 24 is all of it."""
 
 FLEET: Final = "pgheadroom-fleet"
 SERVER: Final = "pgheadroom-server"
+POOLER: Final = "pgheadroom-pooler"
 LEAK: Final = "pgheadroom-leak"
 SELF: Final = "pgheadroom-self"
 
@@ -39,9 +41,18 @@ DATASOURCE: Final[Json] = {
 
 
 def from_label(
-    variable: str, title: str, series: str, *, label: str | None = None, many: bool = True
+    variable: str,
+    title: str,
+    series: str,
+    *,
+    label: str | None = None,
+    many: bool = True,
+    all_of: str = ".+",
 ) -> Json:
-    """Return a variable of the values of a label of *series*, by default of its own name."""
+    """Return a variable of the values of a label of *series*, by default of its own name.
+
+    *all_of* is the pattern for all, or empty if these are to be named one by one.
+    """
     found = f"label_values({series}, {label or variable})"
     return {
         "type": "query",
@@ -58,7 +69,7 @@ def from_label(
         "hide": 0,
         "options": [],
         "current": {"text": ["All"], "value": ["$__all"]} if many else {},
-        **({"allValue": ".+"} if many else {}),
+        **({"allValue": all_of} if many and all_of else {}),
     }
 
 
@@ -97,17 +108,45 @@ def link(uid: str, variable: str) -> list[Json]:
     return [{"title": "Look closer", "url": url, "targetBlank": False}]
 
 
+def pool_link() -> list[Json]:
+    """Return the link of a cell to the pool of its row alone."""
+    cells = {"target": "Pooler", "database": "Database", "role": "Role"}
+    chosen = "&".join(
+        f"var-{variable}=${{__data.fields.{column}:percentencode}}"
+        for variable, column in cells.items()
+    )
+    url = (
+        f"/d/{POOLER}?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}"
+        f"&${{server:queryparam}}&{chosen}&${{__url_time_range}}"
+    )
+    return [{"title": "This pool alone", "url": url, "targetBlank": False}]
+
+
 def runbook_link() -> list[Json]:
     """Return the link of a cell that holds an alert's name."""
     return [{"title": "What to do", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}]
 
 
-def which(*, many: bool) -> list[Json]:
-    """Return the variables that select servers: by `target` and, for equal names, by `server`."""
-    shown = own("pgheadroom_target_state")
-    chosen = own("pgheadroom_target_state", f'target{"=~" if many else "="}"$target"')
+_EVERY: Final[dict[TargetKind | None, tuple[str, dict[str, str]]]] = {
+    None: ("pgheadroom_target_state", {}),
+    TargetKind.POSTGRES: ("pgheadroom_alert", {"alertname": AlertName.EXHAUSTED}),
+    TargetKind.PGBOUNCER: ("pgheadroom_alert", {"alertname": AlertName.CLIENTS_EXHAUSTED}),
+}
+"""What every target of a kind has, and no other, even before its first reading."""
+
+
+def which(*, many: bool, kind: TargetKind | None = None) -> list[Json]:
+    """Return the variables that select targets: by `target` and, for equal names, by `server`.
+
+    They are of one *kind*, or of any.
+    """
+    metric, labels = _EVERY[kind]
+    # Many metrics are of any kind: then all of one kind are those that are named.
+    all_of = ".+" if kind is None else ""
+    shown = own(metric, **labels)
+    chosen = own(metric, f'target{"=~" if many else "="}"$target"', **labels)
     return [
-        from_label("target", "Target", shown, many=many),
+        from_label("target", "Target", shown, many=many, all_of=all_of),
         from_label("server", "Server", chosen, many=many),
     ]
 
@@ -215,6 +254,26 @@ def ahead(title: str, uid: str, begin: str, end: str) -> Json:
         "targetBlank": False,
         "icon": "bolt",
         "tooltip": "The forecast; current values need a range that ends now",
+    }
+
+
+def server_link(title: str, variable: str) -> Json:
+    """Return the link to the dashboard of the server that *variable* names."""
+    url = (
+        f"/d/{SERVER}?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}"
+        f"&var-target=${{{variable}:percentencode}}"
+    )
+    return {
+        "type": "link",
+        "title": title,
+        "url": url,
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": False,
+        "keepTime": True,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "How many slots are left, and who takes them",
     }
 
 

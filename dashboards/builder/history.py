@@ -15,6 +15,7 @@ from dashboards.builder.parts import (
     PURPLE,
     RED,
     Json,
+    Select,
     curve,
     fixed,
     lines,
@@ -28,12 +29,12 @@ PER_MINUTE: Final = 60
 TIME_LEFT: Final = "Time left, by the forecast"
 
 
-def while_scraped(span: str = "$__rate_interval") -> str:
+def while_scraped(span: str = "$__rate_interval", of: Select = of_one) -> str:
     """Return what ends an expression where the daemon is not scraped, as in the future.
 
     A selector alone goes on for five minutes beyond the newest scrape.
     """
-    return f" and on () present_over_time({of_one('pgheadroom_up')}[{span}])"
+    return f" and on () present_over_time({of('pgheadroom_up')}[{span}])"
 
 
 def by_application(connections: str) -> str:

@@ -31,6 +31,8 @@ from dashboards.builder.parts import (
 )
 from dashboards.builder.server import LIMIT, VERDICTS
 
+from pgheadroom.model.identity import TargetKind
+
 ITS: Final = 'application_name="$application"'
 OF_OTHERS: Final = 'application_name!="$application"'
 AMONG_OTHERS: Final = "$application, and the others behind it"
@@ -297,7 +299,7 @@ def leak() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            *frame.which(many=False),
+            *frame.which(many=False, kind=TargetKind.POSTGRES),
             frame.from_label(
                 "application",
                 "Application",

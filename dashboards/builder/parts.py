@@ -6,12 +6,14 @@ meaning.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pgheadroom.model.alert import RUNBOOKS
 
 Json = dict[str, Any]
+Select = Callable[..., str]
+"""Makes the selector of a metric: takes its name, matchers in PromQL, and labels of one value."""
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _DAEMON: Final = 'job=~"$job", instance=~"$instance"'
 MANY: Final = 'target=~"$target", server=~"$server"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame, history, parts
+from dashboards.builder import frame, history, parts, through
 from dashboards.builder.fleet import FOREVER, NONE_IN_SIGHT, ORDINARY, STATES
 from dashboards.builder.history import PER_MINUTE, TIME_LEFT, by_application, recent, while_scraped
 from dashboards.builder.parts import (
@@ -28,6 +28,8 @@ from dashboards.builder.parts import (
     texts,
     what_to_do,
 )
+
+from pgheadroom.model.identity import TargetKind
 
 VERDICTS: Final = texts(
     stable=("stable", "text"),
@@ -305,7 +307,7 @@ def server() -> Json:
             frame.DATASOURCE,
             frame.JOB,
             frame.INSTANCE,
-            *frame.which(many=False),
+            *frame.which(many=False, kind=TargetKind.POSTGRES),
         ],
         annotations=frame.alerts(
             parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
@@ -334,5 +336,7 @@ def server() -> Json:
             (8, [(8, history.idle_in_transaction()), (8, history.oldest()), (8, history.churn())]),
             "Other ways to be refused",
             (8, [(8, history.limits()), (8, history.hidden_logins()), (8, history.knock())]),
+            "Through whom",
+            (8, [(12, through.slots_by_pooler(recent)), (12, through.commitments(recent))]),
         ],
     )

@@ -13,6 +13,7 @@ from dashboards.builder.fleet import fleet
 from dashboards.builder.itself import itself
 from dashboards.builder.leak import leak
 from dashboards.builder.parts import Json
+from dashboards.builder.pooler import pooler
 from dashboards.builder.server import server
 
 FOLDER: Final = Path(__file__).parents[1]
@@ -20,7 +21,7 @@ FOLDER: Final = Path(__file__).parents[1]
 
 def dashboards() -> list[Json]:
     """Return all of them."""
-    return [fleet(), server(), leak(), itself()]
+    return [fleet(), server(), pooler(), leak(), itself()]
 
 
 def files() -> dict[str, str]:

@@ -13,10 +13,11 @@ from dashboards.builder.server import AGAINST_LIMITS
 from dashboards.builder.write import dashboards
 from tests.integration.conftest import MakeHeadroom
 from tests.support.fixtures.postgres import MakePostgres
-from tests.support.fixtures.programs import MakePrometheus
+from tests.support.fixtures.programs import MakePgBouncer, MakePrometheus
 from tests.support.servers import http
 from tests.support.servers.alertmanager import Alertmanager
 from tests.support.servers.clients import Clients
+from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.prometheus import Prometheus
@@ -24,6 +25,7 @@ from tests.support.servers.wait import until
 
 TARGET: Final = "shop"
 CULPRIT: Final = "image-resizer"
+POOL: Final = "pool"
 VARIABLES: Final = {
     '=~"$target"': '=~".+"',  # all that there are, where there may be many
     '=~"$server"': '=~".+"',
@@ -35,6 +37,9 @@ VARIABLES: Final = {
     "$target": TARGET,
     "$application": CULPRIT,
     "$ago": "10s",
+    "$behind": TARGET,
+    "$database": ".+",
+    "$role": ".+",
 }
 BACK_SECONDS: Final = 60
 AHEAD_SECONDS: Final = {"now": 0, "now+4m": 240}
@@ -132,6 +137,14 @@ def storm(server: Postgres, clients: Clients) -> None:
     assert refused is not None
 
 
+def queue(pooler: PgBouncer, clients: Clients) -> None:
+    """Let clients wait at *pooler*, whose pool has one connection."""
+    for count in (1, 2):
+        waiting = clients.fill(pooler.tcp, count, user="app", database="shop", application_name="q")
+        for session in waiting[0]:
+            session.send_query("select pg_sleep(60)")
+
+
 def scrape(port: int) -> str:
     """Return Prometheus's configuration; rules there are none."""
     job = {"job_name": "pgheadroom", "static_configs": [{"targets": [f"{LOOPBACK}:{port}"]}]}
@@ -142,14 +155,22 @@ def scrape(port: int) -> str:
 @pytest.mark.timeout(180)
 def test_every_query_finds_something(
     make_postgres: MakePostgres,
+    make_pgbouncer: MakePgBouncer,
     make_headroom: MakeHeadroom,
     make_alertmanager: Callable[[str], Alertmanager],
     make_prometheus: MakePrometheus,
     clients: Clients,
 ) -> None:
-    """Within the first minute of a server that is stormed, beside one that is gone."""
+    """Within the first minute of a stormed server with a pooler, beside a server that is gone."""
     server = make_postgres(max_connections=60)
     calm(server, clients)
+    pooler = make_pgbouncer(
+        server,
+        {"shop": "dbname=shop pool_size=1 max_db_client_connections=20"},
+        ["app"],
+        "pgbouncer-newest",
+        max_user_client_connections=20,
+    )
     told = make_alertmanager("route: {receiver: none}\nreceivers: [{name: none}]\n")
     nowhere = f"host={LOOPBACK} port={free_port()} dbname=postgres user=watcher"
     config = {
@@ -159,18 +180,21 @@ def test_every_query_finds_something(
                 "canary_dsn": server.dsn(user="watcher"),
             },
             "gone": nowhere,
+            POOL: pooler.console,
         },
         "alertmanager_urls": [told.url],
         "state_directory": "state",
         "limit_hold_seconds": 1,
         "blind_critical_seconds": 5,
         "blind_warning_seconds": 1,
+        "queue_wait_seconds": 8,
     }
     daemon = make_headroom(yaml.safe_dump(config))
     daemon.ready()
     prometheus = make_prometheus(scrape(daemon.port))
     growth = f'pgheadroom_application_growth{{target="{TARGET}"}}'
     until(lambda: prometheus.query(growth), 30, "growth, which takes some history")
+    queue(pooler, clients)
     storm(server, clients)
 
     asked = [one for one in queries() if one.legend != NO_RULES]
@@ -189,6 +213,52 @@ def test_every_query_finds_something(
     for one in asked:
         one.finds_something(prometheus)
     assert MAY_BE_EMPTY.keys() <= {one.where for one in asked}
+
+
+def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
+    make_postgres: MakePostgres,
+    make_pgbouncer: MakePgBouncer,
+    make_headroom: MakeHeadroom,
+    make_prometheus: MakePrometheus,
+    clients: Clients,
+) -> None:
+    """Two processes, of which one is fuller; and only poolers may be chosen."""
+    server = make_postgres(max_connections=60)
+    server.sql("create role app login")
+    entries = {"shop": "dbname=postgres pool_size=1"}
+    poolers = [make_pgbouncer(server, entries, ["app"], max_client_conn=20) for _ in range(2)]
+    named = {f"{POOL}-{number}": pooler.console for number, pooler in enumerate(poolers)}
+    daemon = make_headroom(yaml.safe_dump({"targets": {TARGET: server.dsn(), **named}}))
+    daemon.ready()
+    prometheus = make_prometheus(scrape(daemon.port))
+    for pooler, count in zip(poolers, (3, 8), strict=True):
+        for session in clients.fill(pooler.tcp, count, user="app", database="shop")[0]:
+            session.send_query("select pg_sleep(60)")
+    asked = {
+        (one.panel, one.legend): one.expression
+        for one in queries()
+        if one.uid == "pgheadroom-pooler"
+    }
+
+    def figures(panel: str, legend: str) -> list[float]:
+        found = prometheus.query(asked[panel, legend])
+        return sorted(float(one["value"][1]) for one in found)
+
+    # The console's session of the daemon takes a place, too.
+    first = ("How many more clients get in?", "left")
+    until(lambda: figures(*first) == [20 - 8 - 1], 20, "the places that are left at the fuller one")
+    waiting = ("Who waits?", "clients")
+    until(lambda: figures(*waiting) == [2 + 7], 20, "all that wait")
+    assert figures("Who waits?", "pools") == [2]
+    assert figures("How many more clients get in?", "taken") == [9 / 20]
+    assert figures("Clients by application", "max_client_conn") == [40]
+    assert figures("Share of the places that is taken", "{{target}}") == [4 / 20, 9 / 20]
+    assert figures("Server connections by state", "pool_size") == [2]
+    pooled = ("Slots by pooler", "{{pooler}}")
+    until(lambda: figures(*pooled) == [1, 1], 20, "whose the slots are")
+    assert figures("What the poolers may open", "{{pooler}}") == [1, 1]
+    chosen = prometheus.query(asked["variable", "target"])
+    assert sorted(one["metric"]["target"] for one in chosen) == sorted(named)
 
 
 def test_the_forecast_is_drawn_ahead_and_only_ahead(

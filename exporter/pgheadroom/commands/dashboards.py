@@ -12,13 +12,13 @@ from typing import Final
 from pgheadroom.commands.arguments import ExitStatus, fail
 from pgheadroom.config.load import ConfigurationError
 
-NAMES: Final = ("fleet", "server", "leak", "self")
+NAMES: Final = ("fleet", "server", "pooler", "leak", "self")
 """Each is in a file of its own, ``pgheadroom-NAME.json``."""
 
 DESCRIPTION = """\
 Writes dashboards for Grafana 11 and 12 into a directory, which is made if it is missing: all
-servers, one server, the hunt for a leak, and pgheadroom itself. Files of those names are replaced.
-They ask any Prometheus that scrapes pgheadroom, and need no editing."""
+servers, one server, its poolers, the hunt for a leak, and pgheadroom itself. Files of those names
+are replaced. They ask any Prometheus that scrapes pgheadroom, and need no editing."""
 
 EPILOG = """\
 examples:

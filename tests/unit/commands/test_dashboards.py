@@ -13,11 +13,18 @@ from pgheadroom.commands.cli import main
 from pgheadroom.commands.dashboards import NAMES, text
 from pgheadroom.metrics import own as selfmetrics
 from pgheadroom.metrics.table import TABLE
-from pgheadroom.model.alert import RUNBOOKS, SEVERITIES
+from pgheadroom.model.alert import ALERTS_OF, RUNBOOKS, SEVERITIES
+from pgheadroom.model.identity import TargetKind
 
 ROOT: Final = Path(__file__).parents[3]
 DASHBOARDS: Final[list[dict[str, Any]]] = write.dashboards()
-UIDS: Final = {"pgheadroom-fleet", "pgheadroom-server", "pgheadroom-leak", "pgheadroom-self"}
+UIDS: Final = {
+    "pgheadroom-fleet",
+    "pgheadroom-server",
+    "pgheadroom-pooler",
+    "pgheadroom-leak",
+    "pgheadroom-self",
+}
 PANELS: Final[list[tuple[dict[str, Any], dict[str, Any]]]] = [
     (dashboard, panel)
     for dashboard in DASHBOARDS
@@ -219,7 +226,25 @@ def test_alerts_are_marked(dashboard: dict[str, Any]) -> None:
 
 def test_the_names_of_alerts_are_of_those_that_exist() -> None:
     text_ = json.dumps(DASHBOARDS)
-    assert set(re.findall(r"\bPostgres[A-Z]\w+", text_)) <= {str(name) for name in SEVERITIES}
+    named = set(re.findall(r"\b(?:Postgres|Pooler)[A-Z]\w+", text_))
+    assert named <= {str(name) for name in SEVERITIES}
+
+
+@of_each
+def test_targets_are_of_the_kind_that_the_dashboard_is_about(dashboard: dict[str, Any]) -> None:
+    """By an alert that only targets of this kind have; all of them are named, if of one kind."""
+    kinds = {
+        "pgheadroom-server": TargetKind.POSTGRES,
+        "pgheadroom-leak": TargetKind.POSTGRES,
+        "pgheadroom-pooler": TargetKind.PGBOUNCER,
+    }
+    kind = kinds.get(dashboard["uid"])
+    target = variables(dashboard)["target"]
+    alerts = re.findall(r'alertname="(\w+)"', target["definition"])
+    assert [[k for k, names in ALERTS_OF.items() if name in names] for name in alerts] == (
+        [[kind]] if kind else []
+    )
+    assert ("allValue" in target) == (kind is None)
 
 
 # ---- The command.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pgheadroom.model.identity import Identity
+from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
 
@@ -24,6 +24,7 @@ class Board:
     def __init__(self, targets: Targets, thresholds: Thresholds | None = None) -> None:
         self._thresholds = thresholds or Thresholds()
         self._states: dict[str, State] = {}
+        self._poolers: tuple[str, ...] = ()
         self._listeners: list[Listener] = []
         self._gone_listeners: list[GoneListener] = []
         self.follow(targets)
@@ -40,6 +41,8 @@ class Board:
             target: (before.get(target) or State(target, self._thresholds)).of(identity)
             for target, identity in identities.items()
         }
+        poolers = [name for name, one in identities.items() if one.kind is not TargetKind.POSTGRES]
+        self._poolers = tuple(poolers)
         for target in before.keys() - self._states.keys():
             for listener in self._gone_listeners:
                 listener(target)
@@ -65,6 +68,10 @@ class Board:
     def states(self) -> tuple[State, ...]:
         """Return the newest state of every target."""
         return tuple(self._states.values())
+
+    def poolers(self) -> tuple[State, ...]:
+        """Return the newest state of every target that is a pooler."""
+        return tuple(self._states[name] for name in self._poolers)
 
     @property
     def ready(self) -> bool:

@@ -10,9 +10,8 @@ from pgheadroom.board import Board
 from pgheadroom.judge.pooling import pooling
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.pooling import Pooling
+from pgheadroom.model.reading import Sample
 from pgheadroom.net.retry import Retry
-
-_EVERY_SECONDS = 1.0
 
 
 class Traced(Protocol):
@@ -23,11 +22,11 @@ class Traced(Protocol):
 
 
 class PoolingSource:
-    """Looks at the other targets on the board; asks nobody."""
+    """Looks at the other targets on the board whenever there is a new sample; asks nobody."""
 
     name = "pooling"
-    wanted = False
-    every_seconds = _EVERY_SECONDS
+    every_seconds = 0.0
+    """It has no turns of its own: a server that is behind no pooler must not pay for it."""
     retry: Retry | None = None
 
     def __init__(
@@ -41,17 +40,26 @@ class PoolingSource:
         self._board = board
         self._samples = samples
         self._clock = clock
+        self._seen: Sample | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there was a sample since the last look, and a pooler is or was there."""
+        state = self._board.state(self._target)
+        if state.sample is self._seen:
+            return False
+        return state.pooling is not None or bool(self._board.poolers())
 
     async def read(self) -> Pooling | None:
         """Return how the target and the others belong together; None where they do not."""
-        states = self._board.states()
-        poolers = any(state.kind is not TargetKind.POSTGRES for state in states)
-        self._samples.trace(wanted=poolers)
+        poolers = self._board.poolers()
+        self._samples.trace(wanted=bool(poolers))
         state = self._board.state(self._target)
+        self._seen = state.sample
         if not poolers:
             # A pooler may have been taken off the settings.
             return None if state.pooling is None else Pooling(self._clock())
-        others = (other for other in states if other.target != self._target)
+        others = poolers if state.kind is TargetKind.POSTGRES else self._board.states()
         return pooling(state, others, self._clock())
 
     def close(self) -> None:

@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.integration.conftest import MakeHeadroom
-from tests.support.needs import need
-from tests.support.parts import npm
+from tests.support.contrast import POOR_CONTRAST
 from tests.support.servers import http as simple
-from tests.support.servers.chromium import Launch
 from tests.support.servers.clients import Clients
-from tests.support.servers.headroom import Headroom, clean_environment
+from tests.support.servers.headroom import Headroom
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.postgres import Postgres
 
+pytest_plugins = ("tests.support.fixtures.browser",)
 pytestmark = [pytest.mark.majors(17), pytest.mark.chromium]
 
 RED = "rgb(179, 20, 15)"
@@ -48,83 +47,6 @@ SHOWN_AT = """() => {
   const there = text("who") === "leaky" && text("free") === "3";
   return there && text("curve-words").includes("now 12,") ? Date.now() : 0;
 }"""
-
-# Each visible text whose contrast with what is behind it is below what WCAG's AA asks for.
-POOR_CONTRAST = """() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = numbers(colour).map((part) => {
-      const share = part / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const style = getComputedStyle(at);
-      if (style.backgroundImage !== "none") return null;
-      const [, , , alpha = 1] = numbers(style.backgroundColor);
-      if (alpha === 1) return style.backgroundColor;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const poor = [];
-  for (const element of document.body.querySelectorAll("*")) {
-    const text = [...element.childNodes].filter((node) => node.nodeType === 3);
-    const words = text.map((node) => node.data.trim()).join(" ").trim();
-    if (!words || !element.checkVisibility() || element.closest(".skip")) continue;
-    const style = getComputedStyle(element);
-    const ground = behind(element);
-    if (!ground) continue;
-    const [one, other] = [light(style.color), light(ground)].sort((a, b) => b - a);
-    const size = parseFloat(style.fontSize);
-    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    const ratio = (one + 0.05) / (other + 0.05);
-    if (ratio < (large ? 3 : 4.5)) poor.push(`${words}: ${ratio.toFixed(2)}`);
-  }
-  return poor;
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Start the browser once for this file."""
-    launch = Launch(need("chromium"))
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as environment:
-        if program := npm.node():  # the driver's own needs a libatomic.so.1
-            environment.setenv("PLAYWRIGHT_NODEJS_PATH", str(program))
-        with sync_playwright() as playwright:
-            started = playwright.chromium.launch(
-                executable_path=launch.executable,
-                args=list(launch.arguments),
-                env={**launch.environment(clean_environment(), home)},
-            )
-            yield started
-            started.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser without memory, whose every page must stay free of complaints."""
-    opened = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light")
-    complaints: list[str] = []
-    opened.on(
-        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
-    )
-    opened.on("weberror", lambda error: complaints.append(str(error.error)))
-    opened.on("dialog", lambda dialog: complaints.append(dialog.message))
-    yield opened
-    opened.close()
-    # A daemon that is gone, and markup that a test tries to make itself.
-    due = ("net::ERR", "TrustedHTML")
-    assert [text for text in complaints if not any(words in text for words in due)] == []
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """Return an empty page."""
-    return context.new_page()
 
 
 def config(server: Postgres) -> str:

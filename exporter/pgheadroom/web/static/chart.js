@@ -1,5 +1,6 @@
 // Draws usage against the limits, and the forecast, with uPlot (see uplot.LICENSE).
 
+import { capacityOf } from "./capacity.js";
 import { say } from "./dom.js";
 import { clock } from "./words.js";
 
@@ -35,11 +36,11 @@ export class Chart {
 
   // Shows the buckets of `history` from `from` to `now`, and the forecast after that.
   show(history, view, from, now, ahead) {
-    const slots = view.slots;
+    const { limit, all, used, left, whose } = capacityOf(view);
     const columns = [[], [], [], [], []];
     const put = (at, low, mean, high, forecast = null) =>
       [at, low, mean, high, forecast].forEach((value, index) => columns[index].push(value));
-    let highest = slots.max_connections;
+    let highest = all ?? Math.max(1, used);
     history.since(from, now, (point, end, complete) => {
       highest = Math.max(highest, point.high);
       put(Math.max(point.time, from), point.low, point.mean, point.high);
@@ -50,15 +51,13 @@ export class Chart {
     });
     const last = columns[0].length - 1;
     if (last >= 0 && columns[2][last] !== null) {
-      put(now, columns[1][last], columns[2][last], columns[3][last], slots.used);
-      const left = view.forecast.exhaustion_seconds.ordinary;
-      if (left) put(view.sample.time + left, null, null, null, slots.limit.ordinary);
+      put(now, columns[1][last], columns[2][last], columns[3][last], used);
+      if (left) put(view.sample.time + left, null, null, null, limit);
     }
     this.#range = { from, to: now + ahead, most: highest * 1.08 };
-    this.#limits = [
-      [slots.limit.ordinary, "ordinary", `${slots.limit.ordinary} for ordinary roles`],
-      [slots.max_connections, "most", `${slots.max_connections} in all`],
-    ];
+    this.#limits = [];
+    if (limit !== null) this.#limits.push([limit, "ordinary", `${limit} for ${whose}`]);
+    if (all > limit) this.#limits.push([all, "most", `${all} in all`]);
     this.#plot.setData(columns);
   }
 

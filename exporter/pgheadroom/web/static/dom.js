@@ -21,6 +21,23 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A foreign name: one that is written from right to left leaves what is around it in its order.
+export const named = (name) => make("bdi", {}, name);
+
+// A link to the page of a target.
+export function targetLink(target, root) {
+  return make("a", { href: `${root}targets/${encodeURIComponent(target)}` }, target);
+}
+
+// Shows items in one line, or that there is none; nothing is touched while they are the same.
+export function listed(parent, items, create, none = "") {
+  const key = JSON.stringify(items);
+  if (parent.listed === key) return;
+  parent.listed = key;
+  parent.replaceChildren(...items.flatMap((item, index) => (index ? [", ", create(item)] : [create(item)])));
+  if (!items.length) parent.append(none);
+}
+
 export function makeSvg(tag, attributes = {}, ...children) {
   const element = set(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes);
   element.append(...children);

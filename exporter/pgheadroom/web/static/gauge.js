@@ -1,4 +1,4 @@
-// Draws all slots as a bar: in use, held by logins in progress, free, and reserved.
+// Draws a capacity as a bar: in use, held by logins in progress, free, and reserved.
 
 import { keyed, make, say, set } from "./dom.js";
 import { plural } from "./words.js";
@@ -10,31 +10,28 @@ const PARTS = [
   ["reserve", "reserve"],
   ["eaten", "reserve in use"],
 ];
+const ORDER = ["used", "hidden", "free", "eaten", "reserve"];
 
-// How many slots each part of the bar stands for; together they are max_connections.
-function parts(slots) {
-  const limit = slots.limit.ordinary;
-  const notFree = slots.max_connections - slots.free.superuser;
-  // While the server refuses us, more slots are in use than in the last sample.
-  const taken = Math.max(slots.used, notFree, limit - slots.free.ordinary);
-  const within = Math.min(taken, limit);
-  const hidden = Math.min(slots.hidden, within);
+// How much each part of the bar stands for; together they are all there is.
+function parts({ limit, all, taken, logins }) {
+  const within = limit === null ? taken : Math.min(taken, limit);
+  const hidden = Math.min(logins, within);
   const eaten = taken - within;
   return {
     used: within - hidden,
     hidden,
-    free: limit - within,
+    free: limit === null ? 0 : limit - within,
     eaten,
-    reserve: Math.max(0, slots.max_connections - limit - eaten),
+    reserve: limit === null ? 0 : Math.max(0, all - limit - eaten),
   };
 }
 
-export function gauge(box, slots) {
-  const sizes = parts(slots);
-  const order = ["used", "hidden", "free", "eaten", "reserve"].filter((kind) => sizes[kind] > 0);
+// The bar alone; with figures in it if it is large enough for them.
+export function bar(box, capacity) {
+  const sizes = parts(capacity);
   keyed(
     box,
-    order,
+    ORDER.filter((kind) => sizes[kind] > 0),
     (kind) => kind,
     (kind) => make("span", { class: `part ${kind}` }),
     (element, kind) => {
@@ -42,34 +39,34 @@ export function gauge(box, slots) {
       if (box.classList.contains("gauge")) say(element, `${sizes[kind]}`);
     },
   );
+}
+
+export function gauge(box, capacity) {
+  bar(box, capacity);
+  const sizes = parts(capacity);
+  const { one, many, all } = capacity;
   const words = PARTS.filter(([kind]) => sizes[kind]).map(([kind, name]) => `${sizes[kind]} ${name}`);
-  const summary = `${words.join(", ")}; ${plural(slots.max_connections, "slot")} in all`;
+  const total = all === null ? `any number of ${many}` : `${plural(all, one)} in all`;
+  const summary = `${words.join(", ")}; ${total}`;
   if (box.getAttribute("role") !== "meter") set(box, { "aria-label": summary });
   else {
-    set(box, {
-      "aria-valuenow": sizes.used + sizes.hidden + sizes.eaten,
-      "aria-valuemax": slots.max_connections,
-      "aria-valuetext": summary,
-    });
+    const taken = sizes.used + sizes.hidden + sizes.eaten;
+    set(box, { "aria-valuenow": taken, "aria-valuemax": all ?? taken, "aria-valuetext": summary });
   }
 }
 
-export function legend(list, slots) {
-  const sizes = parts(slots);
-  const { superuser, reserved, provider } = slots.reserve;
-  const reserves = [
-    superuser && `${superuser} for superusers`,
-    reserved && `${reserved} for pg_use_reserved_connections`,
-    provider && `${provider} the provider's`,
-  ].filter(Boolean);
-  const peak = slots.peak["5m"];
+export function legend(list, capacity) {
+  const sizes = parts(capacity);
+  const { one, limit, whose, reserves } = capacity;
+  const peak = capacity.peak["5m"];
+  const shown = { used: true, free: limit !== null, reserve: reserves.length > 0 || sizes.reserve > 0 };
   const rows = [
     ["used", "In use", sizes.used, peak === null ? "" : `at most ${peak} in the last 5 min`],
-    ["hidden", "Logins in progress", sizes.hidden, "each holds a slot"],
-    ["free", "Free", sizes.free, `of ${slots.limit.ordinary} for ordinary roles`],
+    ["hidden", "Logins in progress", sizes.hidden, `each holds a ${one}`],
+    ["free", "Free", sizes.free, `of ${limit} for ${whose}`],
     ["reserve", "Reserve", sizes.reserve, reserves.join(", ")],
-    ["eaten", "Reserve in use", sizes.eaten, "ordinary roles are refused"],
-  ].filter(([kind, , size]) => size > 0 || !["hidden", "eaten"].includes(kind));
+    ["eaten", "Reserve in use", sizes.eaten, `${whose} are refused`],
+  ].filter(([kind, , size]) => size > 0 || shown[kind]);
   keyed(
     list,
     rows,

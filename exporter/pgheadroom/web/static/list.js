@@ -1,9 +1,10 @@
 // Shows several targets: a row each, worst first.
 
-import { $, keyed, make, say } from "./dom.js";
+import { capacityOf } from "./capacity.js";
+import { $, keyed, make, say, targetLink } from "./dom.js";
 import { gauge } from "./gauge.js";
 import { listen, mood } from "./live.js";
-import { clock, isBlind, isFull, isRecovering, plural, state, until } from "./words.js";
+import { clock, freeOf, isBlind, isFull, isRecovering, plural, software, state, until } from "./words.js";
 
 const { root } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -51,11 +52,10 @@ function show() {
 
 function row(view) {
   const cell = (kind, ...children) => make("td", { role: "cell", class: kind }, ...children);
-  const address = `${root}targets/${encodeURIComponent(view.target)}`;
   return make(
     "tr",
     { role: "row" },
-    make("th", { role: "rowheader", scope: "row", class: "name" }, make("a", { href: address }, view.target)),
+    make("th", { role: "rowheader", scope: "row", class: "name" }, targetLink(view.target, root), make("small")),
     cell("state", make("span", { class: "badge" }), " ", make("span", { class: "is" }), make("small")),
     cell("slots", make("div", { class: "mini", role: "img" })),
     cell("free number", make("strong"), make("small")),
@@ -71,12 +71,14 @@ function update(tr, view) {
   say(tr.querySelector(".state .is"), state(view));
   const since = view.state !== "ok" && view.state_since ? ` since ${clock(view.state_since, { seconds: false })}` : "";
   say(tr.querySelector(".state small"), since);
+  say(tr.querySelector(".name small"), software(view));
+  const capacity = capacityOf(view);
   const mini = tr.querySelector(".mini");
-  mini.hidden = !view.slots;
-  if (view.slots) gauge(mini, view.slots);
-  say(tr.querySelector(".free strong"), view.slots ? String(view.slots.free.ordinary) : isFull(view) ? "0" : "–");
+  mini.hidden = !capacity;
+  if (capacity) gauge(mini, capacity);
+  say(tr.querySelector(".free strong"), freeOf(view, capacity));
   const seen = isBlind(view) ? ", last seen" : "";
-  say(tr.querySelector(".free small"), view.slots ? ` of ${view.slots.limit.ordinary}${seen}` : "");
+  say(tr.querySelector(".free small"), capacity && capacity.limit !== null ? ` of ${capacity.limit}${seen}` : seen);
   const [when] = until(view);
   say(tr.querySelector(".until"), when);
   // While all is well, the application that merely holds most is not shown.

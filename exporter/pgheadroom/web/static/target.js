@@ -1,12 +1,16 @@
 // Shows one target: the headline, what to do, the bar, the curve, the tables.
 
+import { capacityOf, nouns } from "./capacity.js";
 import { Chart } from "./chart.js";
 import { $, keyed, make, say, set } from "./dom.js";
 import { gauge, legend } from "./gauge.js";
 import { History } from "./history.js";
 import { listen, mood } from "./live.js";
+import { pooling } from "./pooling.js";
+import { pools } from "./pools.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
-import { clock, description, duration, growth, isBlind, isFull, isRecovering, plural, roughly, taker, title, until, worst } from "./words.js";
+import { clock, description, duration, freeOf, growth, isBlind, isFull, isRecovering, plural, roughly } from "./words.js";
+import { software, taker, title, until, worst } from "./words.js";
 
 const { root, target } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -17,6 +21,7 @@ const LEAST_SPAN = 120;
 
 const history = new History();
 let view = null;
+let capacity = null;
 let chart = null;
 let announced = "";
 
@@ -37,45 +42,72 @@ $("span").addEventListener("change", curve);
 
 function show(data) {
   view = data;
+  capacity = capacityOf(view);
   document.title = title(view);
   mood(isRecovering(view) ? "warning" : view.severity, root);
+  document.body.dataset.kind = view.kind;
   document.body.classList.toggle("is-full", isFull(view));
   headline();
   todo();
   news();
-  if (view.slots) {
-    gauge($("gauge"), view.slots);
-    legend($("legend"), view.slots);
+  names();
+  if (capacity) {
+    gauge($("gauge"), capacity);
+    legend($("legend"), capacity);
     curve();
   }
+  pools(view.pooler, root);
   applications();
+  pooling(view.pooling, root);
   limits();
   server();
   age();
 }
 
+// What the page calls things: a server has slots, a pooler has places for clients.
+function names() {
+  const { many, holders } = nouns(view);
+  const begun = many[0].toUpperCase() + many.slice(1);
+  say($("slots-heading"), `${begun} now`);
+  set($("gauge"), { "aria-label": `${begun} in use` });
+  say($("holders-heading"), holders);
+  const it = view.kind === "pgbouncer" ? "pooler" : "server";
+  say($("server-heading"), `The ${it}, and how it is watched`);
+}
+
 function headline() {
-  const slots = view.slots;
   say($("state"), worst(view));
-  say($("free"), slots ? String(slots.free.ordinary) : isFull(view) ? "0" : "–");
-  const free = isBlind(view) ? "slots were free" : "slots free";
-  say($("of"), slots ? `of ${slots.limit.ordinary} ${free}` : free);
+  say($("free"), freeOf(view, capacity));
+  say($("of"), freeWords());
   const [when, because] = until(view);
   say($("until"), when);
   say($("sign"), because);
   const [who, took] = taker(view);
   say($("who"), who);
   say($("took"), took);
-  say($("others"), slots ? reach(slots) : "");
+  say($("others"), capacity ? reach() : "");
 }
 
-// For which roles the free slots are, and how many other roles have.
-function reach(slots) {
+// What the number of what is free counts: "of 60 places for clients free".
+function freeWords() {
+  const { many } = nouns(view);
+  const free = isBlind(view) ? `${many} were free` : `${many} free`;
+  return capacity ? `of ${capacity.limit ?? ""} ${free}`.replace("  ", " ") : free;
+}
+
+// For whom what is free is, and how much others have; of a pooler, who queues.
+function reach() {
   if (isBlind(view)) return `when last seen, at ${clock(view.sample.time)}`;
   if (view.state !== "ok") return `other figures are of ${clock(view.sample.time)}, when last seen`;
-  const { reserved, superuser } = slots.free;
-  const more = slots.reserve.reserved ? `${reserved} for reserved roles, ` : "";
-  return `for ordinary roles (${more}${superuser} for superusers)`;
+  const { whose, others } = capacity;
+  return view.pooler ? queued(view.pooler.pools) : `for ${whose} (${others.join(", ")})`;
+}
+
+function queued(all) {
+  const waiting = all.reduce((sum, pool) => sum + pool.waiting, 0);
+  if (!waiting) return "no client waits in a pool";
+  const longest = Math.max(...all.map((pool) => pool.wait_seconds));
+  return `${plural(waiting, "client waits", "clients wait")} in pools, the longest for ${duration(longest)}`;
 }
 
 function todo() {
@@ -114,19 +146,18 @@ function news() {
   const words = [`${target} ${worst(view)}.`, ...alerts].join(" ");
   if (words === announced) return;
   announced = words;
-  const slots = isBlind(view) ? null : view.slots;
-  const free = slots ? ` ${slots.free.ordinary} of ${slots.limit.ordinary} slots free.` : "";
-  say($("news"), words + free);
+  const known = capacity && !isBlind(view);
+  say($("news"), known ? `${words} ${freeOf(view, capacity)} ${freeWords()}.` : words);
 }
 
 function curve() {
-  if (!view?.slots) return;
+  if (!capacity) return;
   chart ??= new Chart($("curve"), $("readout"));
   const now = view.sample.time;
   const span = Number(new FormData($("span-form")).get("span"));
   const first = history.points[0]?.time ?? now;
   const from = Math.max(now - span, Math.min(first, now - LEAST_SPAN));
-  const left = view.forecast.exhaustion_seconds.ordinary;
+  const { left } = capacity;
   const shown = now - from;
   const ahead = left ? Math.min(Math.max(left * 1.15, shown * 0.1), shown * 0.6) : shown * 0.03;
   chart.show(history, view, from, now, ahead);
@@ -141,11 +172,12 @@ function curveWords(from, now, left) {
     high = Math.max(high, point.high);
   });
   if (low > high) return "No samples in this time range.";
-  const { used, limit } = view.slots;
+  const { used, limit, many, whose } = capacity;
   const range = low === high ? `${low}` : `${low} to ${high}`;
   const then = left ? ` At the present growth, the last one goes in ${roughly(left)}.` : "";
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
-  return `Since ${since}, ${range} slots were in use; now ${used}, and ${limit.ordinary} is the limit for ordinary roles.${then}`;
+  const most = limit === null ? "there is no limit" : `${limit} is the limit for ${whose}`;
+  return `Since ${since}, ${range} ${many} were in use; now ${used}, and ${most}.${then}`;
 }
 
 const CELLS = ["connections", "states", "growth", "verdict", "oldest"];
@@ -228,6 +260,7 @@ function server() {
     rows.push(["PostgreSQL", `${facts.version}${standby}, up since ${started}`]);
     rows.push(["Watched as", `role ${facts.role}${sample.pooled ? ", through a pooler" : ""}`]);
   }
+  if (view.pooler) rows.push(["Pooler", software(view)]);
   if (sample) {
     rows.push(["Newest sample", `${clock(sample.time)}, took ${Math.round(sample.duration_seconds * 1000)} ms`]);
     if (!sample.complete) {

@@ -1,5 +1,7 @@
 // Formats figures, times and states as text.
 
+import { capacityOf, nouns } from "./capacity.js";
+
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
 // In the two largest units that are not 0: "2 h 46 min".
@@ -73,6 +75,8 @@ const STATES = {
   unreachable: "unreachable",
 };
 
+const STATES_OF_A_POOLER = { pooler_full: "full: every place for clients is taken" };
+
 export const isFull = (view) => view.standing === "full";
 
 // Whether the figures are old: the server is gone, or refuses us.
@@ -83,9 +87,11 @@ export const isRecovering = (view) => view.standing === "recovering";
 
 // The state of the target, in a few words.
 export function state(view) {
-  if (view.state !== "ok") return STATES[view.state] ?? view.state;
-  if (isFull(view)) return "full for ordinary roles";
-  if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : "slots run out";
+  const states = view.kind === "pgbouncer" ? { ...STATES, ...STATES_OF_A_POOLER } : STATES;
+  const { one, whose } = nouns(view);
+  if (view.state !== "ok") return states[view.state] ?? view.state;
+  if (isFull(view)) return `full for ${whose}`;
+  if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : `${one}s run out`;
   if (view.standing === "climbing") return "use climbs";
   if (isRecovering(view)) return "recovering";
   return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
@@ -105,10 +111,11 @@ const SIGNS = {
   leak: "leaking",
 };
 
-// Until when there are slots for ordinary roles: a short answer, and its basis.
+// Until when there is something free for ordinary clients: a short answer, and its basis.
 export function until(view) {
-  const forecast = view.forecast;
-  if (isFull(view)) return ["none is left", "ordinary roles are refused"];
+  const { forecast } = view;
+  const capacity = capacityOf(view);
+  if (isFull(view)) return ["none is left", `${nouns(view).whose} are refused`];
   if (isBlind(view)) return ["unknown", ""];
   if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
   if (isRecovering(view)) {
@@ -116,11 +123,11 @@ export function until(view) {
     return ["no end in sight", `the alert's cause is gone${at}`];
   }
   if (view.standing !== "running_out") {
-    const peak = view.slots.peak["5m"];
+    const peak = capacity.peak["5m"];
     const end = view.standing === "climbing" ? "no forecast yet" : "no end in sight";
     return [end, peak === null ? "" : `at most ${peak} in use in the last 5 min`];
   }
-  const seconds = forecast.exhaustion_seconds.ordinary;
+  const seconds = capacity.left;
   const at = clock(view.sample.time + seconds, { seconds: seconds < 600 });
   const sign = SIGNS[forecast.sign] ?? "";
   const since = forecast.since === null ? "" : ` since ${clock(forecast.since, { seconds: false })}`;
@@ -131,18 +138,24 @@ export function until(view) {
 export function title(view) {
   if (isFull(view)) return `FULL ${view.target}`;
   if (view.state !== "ok") return `${view.state.replaceAll("_", " ")} · ${view.target}`;
-  const seconds = view.forecast.exhaustion_seconds.ordinary;
+  const { free, left } = capacityOf(view);
   const pages = view.severity === "critical" && !isRecovering(view);
-  const left = pages && seconds ? `, ${roughly(seconds)}` : "";
-  return `${pages ? "PAGE · " : ""}${view.slots.free.ordinary} free${left} · ${view.target}`;
+  const soon = pages && left ? `, ${roughly(left)}` : "";
+  return `${pages ? "PAGE · " : ""}${free === null ? "" : `${free} free${soon} · `}${view.target}`;
 }
 
-// The application that takes the slots, and how many.
+// How much is free, as short as it can be said.
+export function freeOf(view, capacity) {
+  if (!capacity) return isFull(view) ? "0" : "–";
+  return capacity.free === null ? "any number" : String(capacity.free);
+}
+
+// The application that takes most, and how many.
 export function taker(view) {
   const who = view.taker;
   if (!who) return ["–", ""];
   const name = who.application_name;
-  if (!who.took) return [name, `holds most: ${who.holds} of ${view.slots.used}`];
+  if (!who.took) return [name, `holds most: ${who.holds} of ${capacityOf(view).used}`];
   return [name, `took ${Math.round(who.took)} in the last ${roughly(who.seconds)}, holds ${who.holds}`];
 }
 
@@ -150,4 +163,11 @@ export function taker(view) {
 export function description(view, alert) {
   const earlier = view.sample && alert.told_at !== null && alert.told_at < view.sample.time;
   return earlier ? `At ${clock(alert.told_at)}: ${alert.description}` : alert.description;
+}
+
+// What a target is, with its version as far as that is known: "PgBouncer 1.26.1".
+export function software(view) {
+  const { kind, pooler, server } = view;
+  const [name, version] = kind === "pgbouncer" ? [pooler?.software ?? "PgBouncer", pooler?.version] : ["PostgreSQL", server?.version];
+  return version ? `${name} ${version}` : name;
 }

@@ -331,7 +331,7 @@ def test_the_incidents_are_such() -> None:
             standings.add(seen.view["standing"])
             names |= {alert.name for alert in seen.state.alerts}
             outdated += any(_outdated(seen.state, alert) for alert in seen.state.alerts)
-    assert standings == {*Standing} - {Standing.WAITING}
+    assert standings == {*Standing} - {Standing.WAITING, Standing.QUEUEING}
     assert names >= {*OF_NOW - {AlertName.LOW, AlertName.RESERVE}, AlertName.REFUSED}
     assert names >= {AlertName.EXPECTED, AlertName.LEAKING, AlertName.UNKNOWN}
     assert outdated > 20

@@ -13,6 +13,7 @@ from pgheadroom.state import State
 _NOTHING = "Nothing to do."
 _WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."
 _RECOVERING = "No action needed but to see that it lasts: the alert's cause is gone. It resolves"
+_QUEUEING = "Clients wait at the pooler. Nothing fires yet: it pages if the queue does not drain."
 _WAITING = "Wait a moment: the first reading is under way."
 
 _OF_ALERT: dict[AlertName, str] = {
@@ -114,6 +115,8 @@ def to_do(state: State) -> str:
         return _WAITING
     if blind:
         return remedy(state)
+    if standing(state) is Standing.QUEUEING:
+        return _QUEUEING
     if not state.usage.forecasts and rising(state) is None:
         return _NOTHING
     who = taker(state)

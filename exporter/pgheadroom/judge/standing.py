@@ -10,6 +10,9 @@ from pgheadroom.model.alert import Alert
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State
 
+_LONG_SECONDS = 5.0
+"""Who waits this long at a pooler is no part of its ordinary work."""
+
 
 class Standing(enum.StrEnum):
     """What a person who has one second is told, the worst first."""
@@ -27,6 +30,8 @@ class Standing(enum.StrEnum):
     themselves if that lasts."""
     CLIMBING = "climbing"
     """Nothing is foreseen and nothing fires, but an application storms or climbs."""
+    QUEUEING = "queueing"
+    """None of these, but clients of a pooler have waited for some seconds."""
     WELL = "well"
     """None of these."""
     WAITING = "waiting"
@@ -52,7 +57,10 @@ def _readable(state: State) -> Standing:
     climbs = rising(state) is not None
     if state.alerts:
         return Standing.RECOVERING if _recovering(state) and not climbs else Standing.ALARMED
-    return Standing.CLIMBING if climbs else Standing.WELL
+    if climbs:
+        return Standing.CLIMBING
+    waits = (queue.newest.longest_seconds for queue in state.queues.values())
+    return Standing.QUEUEING if max(waits, default=0.0) >= _LONG_SECONDS else Standing.WELL
 
 
 def held(state: State, alert: Alert) -> bool:

@@ -76,6 +76,7 @@ _UNTIL = {
     Standing.WAITING: "current number unknown",
     Standing.RECOVERING: "recovering: the alert's cause is gone",
     Standing.CLIMBING: "no forecast yet",
+    Standing.QUEUEING: "clients queue for server connections",
     Standing.WELL: "no end in sight",
 }
 

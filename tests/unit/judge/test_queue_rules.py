@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from tests.support.readings import POLICY, pooler_sample
 
+from pgheadroom.judge.advice import to_do
+from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Pool, PoolerConfig
@@ -214,6 +216,15 @@ def test_many_queues_are_one_page() -> None:
     assert "pool db11/app" in alert.description
     assert alert.description.endswith("11 more pools queue.")
     assert sum(one.name is AlertName.QUEUE for one in state.alerts) == 1
+
+
+def test_who_waits_for_long_is_told_before_it_pages() -> None:
+    """Never "all is well" beside clients that have waited for seconds."""
+    state = after(stuck, 10)
+    assert not state.alerts
+    assert standing(state) is Standing.QUEUEING
+    assert to_do(state).startswith("Clients wait at the pooler")
+    assert standing(after(stands, 10)) is Standing.WELL
 
 
 def test_a_forgotten_pause_warns_after_five_minutes_and_resolves() -> None:

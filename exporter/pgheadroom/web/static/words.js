@@ -94,6 +94,7 @@ export function state(view) {
   if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : `${one}s run out`;
   if (view.standing === "climbing") return "use climbs";
   if (isRecovering(view)) return "recovering";
+  if (view.standing === "queueing") return "clients queue";
   return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
 }
 

@@ -288,3 +288,62 @@ def test_the_list_says_what_each_target_is(
     header = page.get_by_role("banner")
     expect(header).to_contain_text("59 of 60 places for clients were free")
     expect(header).to_contain_text("when last seen, at")
+
+
+# What the page says when all that may be null is; between two of its own events.
+WHAT_NULL_SAYS = """async () => {
+  const { pools } = await import("/static/pools.js");
+  const { pooling } = await import("/static/pooling.js");
+  const { capacityOf } = await import("/static/capacity.js");
+  const { gauge, legend } = await import("/static/gauge.js");
+  const words = await import("/static/words.js");
+  const text = (id) => document.getElementById(id).innerText.replace(/\\s+/g, " ");
+  const pool = {
+    database: "shop", role: "api", mode: "", clients: 1, waiting: 0, wait_seconds: 0,
+    server_connections: 1, size: null, reserve: 0,
+  };
+  const pooler = {
+    software: "PgBouncer", version: "", serves: null, paused: false, paused_databases: [],
+    wait_timeout_seconds: null, pools: [pool], more_pools: 1,
+  };
+  const use = {
+    pooler: "pool", pooled: null, committed: null, reserve: 0, ceiling: null, unbounded_by: "",
+    replicas: 3, pools: 1, waiting: [],
+  };
+  const view = {
+    target: "pool", kind: "pgbouncer", state: "ok", standing: "well", severity: "ok", pooler,
+    server: null, slots: null, forecast: { exhaustion_seconds: {} },
+    capacity: { used: 5, limit: null, free: null, logins: 0, reserve: 0, peak: { "5m": null } },
+  };
+  pools(pooler, "");
+  const direct = { direct: null, direct_highest: 0, overcommitted: null, verdict: "Who knows." };
+  pooling({ poolers: [use], ...direct }, "");
+  gauge(document.getElementById("gauge"), capacityOf(view));
+  legend(document.getElementById("legend"), capacityOf(view));
+  return [
+    text("pools-section"), text("through"), text("legend"), words.title(view), words.until(view)[0],
+    words.software(view), words.freeOf(view, capacityOf(view)),
+    words.software({ kind: "postgres" }),
+    document.getElementById("gauge").getAttribute("aria-valuetext"),
+  ];
+}"""
+
+
+def test_each_key_that_may_be_null_has_a_word(
+    pg: Postgres, make_headroom: MakeHeadroom, page: Page
+) -> None:
+    daemon = make_headroom(f'targets: {{orders: "{pg.dsn()}"}}')
+    daemon.ready()
+    opened(page, daemon, "orders")
+    pools, through, legend, *others = page.evaluate(WHAT_NULL_SAYS)
+    assert "shop api \u2013 1, no limit 1 0 \u2013 1 pool more, less busy." in pools
+    assert "no target that is watched, as far as is known" in pools
+    assert "unknown: its exporter does not tell query_wait_timeout" in pools
+    assert "pool unknown any number by 1 pool, in 3 processes any number nobody" in through
+    assert "nothing bounds it Who knows." in through
+    assert "Without a pooler: unknown slots now, at most unknown in the last day." in through
+    assert legend == "In use 5"
+    assert others == [
+        *("pool", "no end in sight", "PgBouncer", "any number", "PostgreSQL"),
+        "5 in use; any number of places for clients",
+    ]

@@ -58,13 +58,43 @@ STATES: Final = texts(
 )
 
 ORDINARY: Final = 'tier="ordinary"'
-FREE: Final = f"min by (target, server) ({of_many('pgheadroom_slots_free', ORDINARY)})"
-LIMIT: Final = f"max by (target, server) ({of_many('pgheadroom_slots_limit', ORDINARY)})"
-USED: Final = f"max by (target, server) ({of_many('pgheadroom_slots_used')})"
-LEFT: Final = f"min by (target, server) ({of_many('pgheadroom_exhaustion_seconds', ORDINARY)})"
+_SLOTS: Final = {
+    "free": of_many("pgheadroom_slots_free", ORDINARY),
+    "limit": of_many("pgheadroom_slots_limit", ORDINARY),
+    "used": of_many("pgheadroom_slots_used"),
+    "peak": of_many("pgheadroom_slots_used_peak", window="5m"),
+    "left": of_many("pgheadroom_exhaustion_seconds", ORDINARY),
+}
+_PLACES: Final = {
+    "free": of_many("pgheadroom_pooler_clients_free"),
+    "limit": of_many("pgheadroom_pooler_client_limit"),
+    "used": of_many("pgheadroom_pooler_clients"),
+    "peak": of_many("pgheadroom_pooler_clients_peak", window="5m"),
+    "left": of_many("pgheadroom_pooler_exhaustion_seconds"),
+}
+
+
+def _either(what: str, at: str = "") -> str:
+    """Return a figure of what runs out: ordinary slots of a server, places of a pooler."""
+    how = "min" if what in ("free", "left") else "max"
+    slots, places = (f"{how} by (target, server) ({of[what]}{at})" for of in (_SLOTS, _PLACES))
+    return f"({slots} or {places})"
+
+
+FREE: Final = _either("free")
+LIMIT: Final = _either("limit")
+USED: Final = _either("used")
+LEFT: Final = _either("left")
 HORIZON: Final = (
     f"max by (target, server) ({of_many('pgheadroom_policy_seconds', name='paging_horizon')})"
 )
+
+
+KIND: Final = " or ".join(
+    f'label_replace(0 * max by (target, server) ({frame.each(kind)}) + 1, "kind", "{word}", "", "")'
+    for kind, word in frame.KINDS.items()
+)
+"""1 for each target, with its kind as a label: the name of the dashboard that it has."""
 
 
 def _firing(severity: str) -> str:
@@ -73,7 +103,7 @@ def _firing(severity: str) -> str:
     return f"sum by (target, server) (max by (target, server, alertname) ({verdicts}))"
 
 
-NEAREST: Final = "Share of ordinary slots in use: the ten fullest"
+NEAREST: Final = "Share in use: the ten fullest"
 
 # The daemon's verdicts first, then how full it is; a target that was never read is as bad as full.
 URGENCY: Final = (
@@ -87,8 +117,8 @@ def targets() -> Json:
     return stat(
         "Targets",
         what_to_do(
-            "Servers that are watched. If one is missing, check that its daemon is scraped and has"
-            " it as a target.",
+            "Servers and poolers that are watched. If one is missing, check that its daemon is"
+            " scraped and has it as a target.",
             "PgheadroomDown",
         ),
         now(f"count(max by (target, server) ({of_many('pgheadroom_target_state')}))", "targets"),
@@ -118,10 +148,10 @@ def without_a_sample() -> Json:
 def without_a_slot() -> Json:
     """Return on how many targets no slot is left."""
     return stat(
-        "No slot left",
+        "No slot or place left",
         what_to_do(
-            "Targets on which an ordinary role is refused now. Open the first of the table, see"
-            " which application took the slots, and stop it.",
+            "Targets on which an ordinary role is refused now, or by which a client is. Open the"
+            " first of the table, see which application took the slots, and stop it.",
             "PostgresConnectionsExhausted",
         ),
         now(f"count({FREE} == 0) or vector(0)", "targets"),
@@ -133,10 +163,10 @@ def without_a_slot() -> Json:
 def soon_without() -> Json:
     """Return on how many targets the last slot goes soon."""
     return stat(
-        "Last slot goes soon",
+        "Last one goes soon",
         what_to_do(
-            "Targets on which the last slot goes within the paging horizon if growth goes on."
-            " Some slots are left to log in with: act before they are gone.",
+            "Targets on which the last slot, or place for a client, goes within the paging horizon"
+            " if growth goes on. Some are left to log in with: act before they are gone.",
             "PostgresConnectionsExhaustionImminent",
         ),
         now(f"count(0 < {LEFT} < {HORIZON}) or vector(0)", "targets"),
@@ -163,7 +193,7 @@ def firing(severity: str, colour: str, whom: str) -> Json:
 def worst_first() -> Json:
     """Return the table of all targets."""
     state = f"max by (target, server, state) ({of_many('pgheadroom_target_state')} == 1)"
-    peak = f"max by (target, server) ({of_many('pgheadroom_slots_used_peak', window='5m')})"
+    peak = _either("peak")
     reserve = f"max by (target, server) ({of_many('pgheadroom_reserved_slots_used')})"
     age = f"time() - max by (target, server) ({of_many('pgheadroom_sample_timestamp_seconds')})"
     coloured = {"type": "color-text"}
@@ -171,8 +201,8 @@ def worst_first() -> Json:
         "Targets, worst first",
         what_to_do(
             "Critical alerts come first, then warnings, then the fullest. `Left` is for ordinary"
-            " roles; `Peak` the most in use within 5 minutes; `Reserve` the reserved slots in use."
-            " Open the target at the top.",
+            " roles, of a pooler for clients; `Peak` the most in use within 5 minutes; `Reserve`"
+            " the reserved slots in use. Open the target at the top.",
             "PostgresConnectionsLow",
         ),
         rows(state),
@@ -186,10 +216,12 @@ def worst_first() -> Json:
         rows(_firing("critical")),
         rows(_firing("warning")),
         rows(age),
+        rows(KIND),
         {**rows(URGENCY), "refId": "Z"},
         columns={
             "target": "Target",
             "server": "Server",
+            "kind": "Kind",
             "state": "State",
             "Value #B": "Left",
             "Value #C": "In use",
@@ -202,11 +234,12 @@ def worst_first() -> Json:
             "Value #J": "Warning",
             "Value #K": "Sample age",
         },
-        hidden=("Value #A", "Value #Z"),
+        hidden=("Value #A", "Value #L", "Value #Z"),
         sort="Value #Z",
         overrides=[
-            name("Target", links=frame.link(frame.SERVER, "target"), custom__minWidth=140),
+            name("Target", links=frame.link(frame.OF_KIND, "target"), custom__minWidth=140),
             name("Server", custom__width=110),
+            name("Kind", custom__width=80),
             name("State", mappings=STATES, custom__cellOptions=coloured, custom__width=170),
             name(
                 "Left",
@@ -224,7 +257,7 @@ def worst_first() -> Json:
                 decimals=0,
                 thresholds=steps(BLUE, (0.9, ORANGE), (1, RED)),
                 custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
-                custom__width=230,
+                custom__width=180,
             ),
             name(
                 "Time left",
@@ -252,14 +285,14 @@ def worst_first() -> Json:
 
 def nearest() -> Json:
     """Return how full the fullest targets were."""
-    used, limit = of_many("pgheadroom_slots_used"), of_many("pgheadroom_slots_limit", ORDINARY)
     # Those that are the fullest now, all the way back; else every step would have another ten.
-    last = f"max by (target, server) ({used} @ end()) / max by (target, server) ({limit} @ end())"
+    last = f"{_either('used', ' @ end()')} / {_either('limit', ' @ end()')}"
     return lines(
         NEAREST,
         what_to_do(
-            "A pool that is sized to its server is a flat line, even if it is high. A line that"
-            " climbs will reach 100 %: open that target.",
+            "Of the ordinary slots, or of a pooler's places for clients. A pool that is sized to"
+            " its server is a flat line, even if it is high. A line that climbs will reach 100 %:"
+            " open that target.",
             "PostgresConnectionsLow",
         ),
         curve(f"{USED} / {LIMIT} and topk(10, {last})", "{{target}}"),
@@ -329,20 +362,26 @@ def firing_now() -> Json:
             " runbook, the target's to its dashboard.",
             "PostgresConnectionsExhausted",
         ),
-        rows(f"max by (target, server, alertname, severity) ({of_many('pgheadroom_alert')} == 1)"),
+        rows(
+            f"max by (target, server, alertname, severity) ({of_many('pgheadroom_alert')} == 1)"
+            f" * on (target, server) group_left (kind) ({KIND})"
+        ),
         columns={
             "severity": "Severity",
             "alertname": "Alert",
             "target": "Target",
             "server": "Server",
+            "kind": "Kind",
         },
         hidden=("Value",),
         sort="severity",
         descending=False,
         noValue="No alert fires.",
         overrides=[
-            name("Alert", links=frame.runbook_link(), custom__minWidth=310),
-            name("Target", links=frame.link(frame.SERVER, "target")),
+            name("Alert", links=frame.runbook_link(), custom__minWidth=265),
+            name("Target", links=frame.link(frame.OF_KIND, "target")),
+            # For the link only. 12 has renamed it.
+            name("Kind", custom__hidden=True, custom__hideFrom={"viz": True}),
             name(
                 "Severity",
                 mappings=texts(critical=("critical", RED), warning=("warning", ORANGE)),
@@ -358,7 +397,7 @@ def fleet() -> Json:
     return frame.dashboard(
         frame.FLEET,
         "pgheadroom / Fleet",
-        "Every PostgreSQL server that is watched, worst first.",
+        "Every PostgreSQL server and every pooler that is watched, worst first.",
         variables=[
             frame.DATASOURCE,
             frame.JOB,

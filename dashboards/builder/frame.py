@@ -127,12 +127,21 @@ def runbook_link() -> list[Json]:
     return [{"title": "What to do", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}]
 
 
-_EVERY: Final[dict[TargetKind | None, tuple[str, dict[str, str]]]] = {
-    None: ("pgheadroom_target_state", {}),
-    TargetKind.POSTGRES: ("pgheadroom_alert", {"alertname": AlertName.EXHAUSTED}),
-    TargetKind.PGBOUNCER: ("pgheadroom_alert", {"alertname": AlertName.CLIENTS_EXHAUSTED}),
+KINDS: Final = {TargetKind.POSTGRES: "server", TargetKind.PGBOUNCER: "pooler"}
+"""What a target of each kind is called; its dashboard has this in its address, too."""
+OF_KIND: Final = "pgheadroom-${__data.fields.Kind}"
+"""The dashboard of the target in a row that has a column `Kind`."""
+_ALERTS: Final = {
+    TargetKind.POSTGRES: AlertName.EXHAUSTED,
+    TargetKind.PGBOUNCER: AlertName.CLIENTS_EXHAUSTED,
 }
-"""What every target of a kind has, and no other, even before its first reading."""
+
+
+def each(kind: TargetKind | None, *matchers: str) -> str:
+    """Return a selector of what every target of *kind* has and no other, read or not; or of any."""
+    if kind is None:
+        return own("pgheadroom_target_state", *matchers)
+    return own("pgheadroom_alert", *matchers, alertname=_ALERTS[kind])
 
 
 def which(*, many: bool, kind: TargetKind | None = None) -> list[Json]:
@@ -140,11 +149,9 @@ def which(*, many: bool, kind: TargetKind | None = None) -> list[Json]:
 
     They are of one *kind*, or of any.
     """
-    metric, labels = _EVERY[kind]
     # Many metrics are of any kind: then all of one kind are those that are named.
     all_of = ".+" if kind is None else ""
-    shown = own(metric, **labels)
-    chosen = own(metric, f'target{"=~" if many else "="}"$target"', **labels)
+    shown, chosen = each(kind), each(kind, f'target{"=~" if many else "="}"$target"')
     return [
         from_label("target", "Target", shown, many=many, all_of=all_of),
         from_label("server", "Server", chosen, many=many),

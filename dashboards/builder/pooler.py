@@ -135,7 +135,7 @@ def longest_wait() -> Json:
         now(f"max({WAIT}) and on () {pages}", "longest"),
         now(f"clamp_max(min({TIMEOUT}), {FOREVER:.0f})", "timeout"),
         unit="s",
-        decimals=0,
+        decimals=1,
         text="value_and_name",
         thresholds=steps("text", (1, ORANGE)),
         overrides=[
@@ -287,7 +287,7 @@ def poolers() -> Json:
                 custom__cellOptions=coloured,
                 custom__width=75,
             ),
-            name("Longest", unit="s", decimals=0, custom__width=75),
+            name("Longest", unit="s", decimals=1, custom__width=85),
             name(
                 "Paused",
                 thresholds=steps("text", (1, ORANGE)),

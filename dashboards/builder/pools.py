@@ -23,6 +23,7 @@ from dashboards.builder.parts import (
     rows,
     steps,
     table,
+    texts,
     what_to_do,
 )
 
@@ -51,7 +52,12 @@ def recent(metric: str, *matchers: str, **labels: str) -> str:
 
 def waiting_by_application() -> Json:
     """Return who waits."""
-    series = recent("pgheadroom_pooler_client_connections", state="waiting")
+    metric = "pgheadroom_pooler_client_connections"
+    by = "max by (target, server, application_name)"
+    waits = f"sum by (application_name) ({by} ({recent(metric, state='waiting')}))"
+    # There is no series while nobody waits: 0 then, for those that do wait at any time.
+    clients = f"sum by (application_name) ({by} ({recent(metric)}))"
+    ever = f"present_over_time({of_many(metric, state='waiting')}[$__range] @ end())"
     return lines(
         WAITING,
         what_to_do(
@@ -60,7 +66,7 @@ def waiting_by_application() -> Json:
             QUEUE,
         ),
         curve(
-            f"sum by (application_name) (max by (target, server, application_name) ({series}))",
+            f"{waits} or 0 * {clients} and on (application_name) {ever}",
             "{{application_name}}",
         ),
         unit="none",
@@ -259,6 +265,7 @@ def pools() -> Json:
     def in_state(state: str) -> str:
         return f"max {_BY_POOL} ({of_many(connections, *CHOSEN, state=state)})"
 
+    paused = f"max by (target, server, database) ({of_many('pgheadroom_pooler_paused')})"
     coloured = {"type": "color-text"}
     link = frame.pool_link()
     return table(
@@ -277,6 +284,7 @@ def pools() -> Json:
         rows(in_state("idle")),
         rows(_figures("pgheadroom_pooler_pool_size")),
         rows(_figures("pgheadroom_pooler_reserve_size")),
+        rows(f"0 * {waiting} + on (target, server, database) group_left () {paused}"),
         {**rows(f"{waiting} + ({share} or 0 * {waiting})"), "refId": "Z"},
         columns={
             "target": "Pooler",
@@ -290,6 +298,7 @@ def pools() -> Json:
             "Value #F": "Idle",
             "Value #G": "Size",
             "Value #H": "Reserve",
+            "Value #I": "Paused",
         },
         hidden=("server", "Value #Z"),
         sort="Value #Z",
@@ -303,7 +312,7 @@ def pools() -> Json:
                 custom__cellOptions=coloured,
                 custom__width=95,
             ),
-            name("Longest wait", unit="s", decimals=0, custom__width=125),
+            name("Longest wait", unit="s", decimals=1, custom__width=125),
             name(
                 "Open",
                 unit="percentunit",
@@ -316,5 +325,11 @@ def pools() -> Json:
             ),
             name("Connections", custom__width=120),
             *(name(column, custom__width=95) for column in ("Active", "Idle", "Size", "Reserve")),
+            name(
+                "Paused",
+                mappings=texts(_0=("no", "text"), _1=("paused", ORANGE)),
+                custom__cellOptions=coloured,
+                custom__width=95,
+            ),
         ],
     )

@@ -67,6 +67,9 @@ def slots_by_pooler(of: Select) -> Json:
 
 def commitments(of: Select) -> Json:
     """Return what the poolers may open, against the limit of the server that *of* selects."""
+    committed = of("pgheadroom_slots_committed")
+    # All of them or none: what is left of them would seem to fit.
+    limited = f"max by (pooler) ({committed}) unless on () max({committed}) == Inf"
     ceiling = f"sum(max by (pooler) ({of('pgheadroom_slots_ceiling')})) < Inf"
     direct = f"max({of('pgheadroom_slots_direct')})"
     return lines(
@@ -74,10 +77,10 @@ def commitments(of: Select) -> Json:
         what_to_do(
             "Connections that the pools may open, those that exist, upon the direct use. Above the"
             " limit they do not fit: make pools smaller. Dashed: with a pool for every role and"
-            " database that may log in. What nothing limits is not drawn.",
+            " database that may log in. No pooler is drawn while nothing limits one of them.",
             _RUNBOOK,
         ),
-        curve(f"max by (pooler) ({of('pgheadroom_slots_committed')}) < Inf", "{{pooler}}"),
+        curve(limited, "{{pooler}}"),
         curve(f"max by (target) ({of('pgheadroom_slots_direct')})", "direct"),
         curve(f"({ceiling}) + {direct}", _CEILING),
         curve(f"max by (target) ({of('pgheadroom_slots_limit', ORDINARY)})", LIMIT),

@@ -234,14 +234,10 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
     for pooler, count in zip(poolers, (3, 8), strict=True):
         for session in clients.fill(pooler.tcp, count, user="app", database="shop")[0]:
             session.send_query("select pg_sleep(60)")
-    asked = {
-        (one.panel, one.legend): one.expression
-        for one in queries()
-        if one.uid == "pgheadroom-pooler"
-    }
+    asked = {one.where: one.expression for one in queries()}
 
-    def figures(panel: str, legend: str) -> list[float]:
-        found = prometheus.query(asked[panel, legend])
+    def figures(panel: str, legend: str, uid: str = "pgheadroom-pooler") -> list[float]:
+        found = prometheus.query(asked[uid, panel, legend])
         return sorted(float(one["value"][1]) for one in found)
 
     # The console's session of the daemon takes a place, too.
@@ -257,8 +253,17 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
     pooled = ("Slots by pooler", "{{pooler}}")
     until(lambda: figures(*pooled) == [1, 1], 20, "whose the slots are")
     assert figures("What the poolers may open", "{{pooler}}") == [1, 1]
-    chosen = prometheus.query(asked["variable", "target"])
+    chosen = prometheus.query(asked["pgheadroom-pooler", "variable", "target"])
     assert sorted(one["metric"]["target"] for one in chosen) == sorted(named)
+    # In the fleet a pooler stands by its own figures. The server uses less than a fifth.
+    fleet = "pgheadroom-fleet"
+    assert figures("Targets, worst first", "C", fleet)[-2:] == [4 / 20, 9 / 20]
+    assert max(figures("Targets, worst first", "Z", fleet)) == pytest.approx(9 / 20)
+    kinds = prometheus.query(asked[fleet, "Targets, worst first", "L"])
+    assert {one["metric"]["target"]: one["metric"]["kind"] for one in kinds} == {
+        TARGET: "server",
+        **dict.fromkeys(named, "pooler"),
+    }
 
 
 def test_the_forecast_is_drawn_ahead_and_only_ahead(

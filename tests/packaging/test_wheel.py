@@ -107,7 +107,7 @@ def test_the_rules_that_were_installed_are_printed(installed: Path, tmp_path: Pa
 def test_the_dashboards_that_were_installed_are_written(installed: Path, tmp_path: Path) -> None:
     script = "from pgheadroom.commands.cli import main; main(['dashboards', 'made'])"
     answer = _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=installed)
-    assert len(answer.splitlines()) == 4
+    assert len(answer.splitlines()) == len(DASHBOARDS)
     written = {file.name: file.read_text() for file in (tmp_path / "made").iterdir()}
     assert written == {file.name: file.read_text() for file in DASHBOARDS}
 

@@ -115,6 +115,10 @@ def to_do(state: State) -> str:
         return _WAITING
     if blind:
         return remedy(state)
+    return _without_alert(state)
+
+
+def _without_alert(state: State) -> str:
     if standing(state) is Standing.QUEUEING:
         return _QUEUEING
     if not state.usage.forecasts and rising(state) is None:

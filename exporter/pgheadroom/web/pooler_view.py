@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
+from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.pooling import PoolerUse
 from pgheadroom.state import State
@@ -18,6 +19,8 @@ def pooler_view(state: State, facts: PoolerFacts) -> View:
         "software": facts.software,
         "version": facts.version,
         "serves": state.serves or None,
+        "limits_from_settings": facts.config.from_settings,
+        "pause_known": facts.pause_known,
         "paused": facts.paused,
         "paused_databases": [one.name for one in facts.databases if one.paused or one.disabled],
         "wait_timeout_seconds": facts.config.wait_timeout_seconds,
@@ -35,8 +38,23 @@ def pooler_view(state: State, facts: PoolerFacts) -> View:
             }
             for pool in busiest_first(facts.pools)[:_MOST_POOLS]
         ],
+        "client_limits": [
+            {
+                "of": use.scope.name[0],
+                "name": use.scope.name[1],
+                "limit": use.limit,
+                "used": use.used,
+            }
+            for use in _client_limits(state)
+        ],
         "more_pools": max(0, len(facts.pools) - _MOST_POOLS),
     }
+
+
+def _client_limits(state: State) -> list[Capacity]:
+    """Return the fullest limits on clients of databases and users."""
+    uses = [] if state.sample is None else state.sample.limits_of(CapacityKind.CLIENTS)
+    return sorted(uses, key=lambda use: -use.used / max(1, use.limit or 1))[:_MOST_POOLS]
 
 
 def pooling_view(state: State) -> View | None:

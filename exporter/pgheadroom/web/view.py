@@ -149,7 +149,7 @@ def _capacity(state: State, main: Capacity, at: float) -> View:
         "noun": NOUNS[main.scope.kind][1],
         "used": main.used,
         "limit": main.limit,
-        "free": main.free,
+        "free": state.free,
         "logins": main.logins,
         "reserve": main.reserve,
         "peak": _peak(state, at),

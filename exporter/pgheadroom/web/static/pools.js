@@ -50,10 +50,10 @@ function capacityOfPool({ server_connections: taken, size, reserve }) {
   return { taken, limit: size, all: size + reserve, logins: 0 };
 }
 
-function waitTimeout({ wait_timeout_seconds: seconds, version }) {
+function waitTimeout({ wait_timeout_seconds: seconds, limits_from_settings: unknown }) {
   if (seconds !== null) return `${duration(seconds)} (query_wait_timeout), then it is thrown out`;
-  // An exporter tells neither a version nor this setting.
-  return version ? "without end: query_wait_timeout is off" : "unknown: its exporter does not tell query_wait_timeout";
+  // An exporter does not tell this setting.
+  return unknown ? "unknown: its exporter does not tell query_wait_timeout" : "without end: query_wait_timeout is off";
 }
 
 function row(pool) {

@@ -303,7 +303,8 @@ WHAT_NULL_SAYS = """async () => {
     server_connections: 1, size: null, reserve: 0,
   };
   const pooler = {
-    software: "PgBouncer", version: "", serves: null, paused: false, limits_from_settings: true, paused_databases: [],
+    software: "PgBouncer", version: "", serves: null, paused: false, limits_from_settings: true,
+    paused_databases: [],
     wait_timeout_seconds: null, pools: [pool], more_pools: 1,
   };
   const use = {

@@ -141,6 +141,13 @@ OF_POSTGRES: tuple[Metric, ...] = (
         points.one(lambda s: None if s.pooling is None else s.pooling.direct),
     ),
     Metric(
+        "pgheadroom_slots_direct_highest",
+        "The most slots that no pooler held for five seconds, in the last day or since the daemon"
+        " started.",
+        (),
+        points.one(lambda s: s.direct.highest if s.pooling and s.pooling.uses else None),
+    ),
+    Metric(
         "pgheadroom_overcommitted_slots",
         "By how much the poolers' committed connections and the highest direct use of the last day"
         " exceed the ordinary slots; 0 where they fit, +Inf where nothing limits a pool.",

@@ -96,7 +96,9 @@ class State(NamedTuple):
     def of(self, identity: Identity) -> State:
         """Return the state of the target of *identity*; of another one, nothing is kept."""
         address, kind, serves, replicas = identity
-        if (address, kind) != (self.address, self.kind):
+        if kind is not self.kind:
+            self = State(self.target, self.thresholds)  # noqa: PLW0642 - a value, not an object
+        elif address != self.address:
             self = self._replace(identifier="")  # noqa: PLW0642 - a value, not an object
         return self._replace(
             address=address, kind=kind, configured_serves=serves, replicas=replicas

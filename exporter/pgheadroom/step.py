@@ -13,7 +13,7 @@ from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
 from pgheadroom.model.applications import count
 from pgheadroom.model.capacity import CapacityKind
-from pgheadroom.model.pooling import Pooling
+from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Failure, Outcome, Probe, Reading, Sample
 from pgheadroom.model.thresholds import Thresholds
@@ -46,7 +46,11 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 failures=_one_more(state.failures, outcome),
             )
         case Pooling(at=at, direct=direct):
-            peak = state.direct if direct is None else state.direct.add(at, direct)
+            before = () if state.pooling is None else state.pooling.uses
+            same = {use.pooler for use in before} == {use.pooler for use in reading.uses}
+            # Of other poolers, what was direct use may have been theirs.
+            peak = state.direct if same else HighWater()
+            peak = peak if direct is None else peak.add(at, direct)
             return state._replace(pooling=reading, direct=peak)
         case Probe(kind=kind):
             return state._replace(probes={**state.probes, kind: state.probed(kind).add(reading)})

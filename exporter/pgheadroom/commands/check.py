@@ -112,9 +112,10 @@ def _canary(state: State) -> Iterator[Check]:
 
 def _about_pooler(sample: Sample, facts: PoolerFacts) -> Iterator[Check]:
     main, config = sample.main, facts.config
+    software = f"{facts.software} {facts.version}".strip()
     yield Check(
         Grade.GOOD,
-        f"{facts.software} {facts.version}, {main.free} of {main.limit} places for clients free"
+        f"{software}, {main.free} of {main.limit} places for clients free"
         f" (max_client_conn), {len(facts.pools)} pools, read in"
         f" {sample.duration_seconds * 1000:.1f} ms",
     )
@@ -138,10 +139,14 @@ def _about_pooler(sample: Sample, facts: PoolerFacts) -> Iterator[Check]:
             "query_wait_timeout is 0: a client that gets no server connection hangs for ever; set"
             " it to a little less than the applications' own timeout",
         )
-    paused = [one.name for one in facts.databases if one.paused or one.disabled]
+    paused = [one.name for one in facts.databases if one.paused]
     if facts.paused or paused:
         what = "all of it" if facts.paused else ", ".join(paused)
-        yield Check(Grade.MISSING, f"paused or disabled: {what}; RESUME lets clients go on")
+        yield Check(Grade.MISSING, f"paused: {what}; RESUME lets clients go on")
+    disabled = [one.name for one in facts.databases if one.disabled]
+    if disabled:
+        words = f"disabled: {', '.join(disabled)}; ENABLE lets clients in again"
+        yield Check(Grade.MISSING, words)
 
 
 def _behind(state: State) -> Check:

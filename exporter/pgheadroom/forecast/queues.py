@@ -44,6 +44,12 @@ class Queue(NamedTuple):
         since = self.newest.at - seconds
         return next((point for point in self.points if point.at >= since), self.newest)
 
+    def growth(self, seconds: float) -> float:
+        """Return by how much the longest wait grew in each of the last *seconds*; 0 at first."""
+        then = self.before(seconds)
+        observed = self.newest.at - then.at
+        return (self.newest.longest_seconds - then.longest_seconds) / observed if observed else 0.0
+
     def add(self, point: Waiting) -> Queue:
         """Return the queue with one more *point*."""
         kept = tuple(one for one in self.points if 0 <= point.at - one.at <= _KEPT_SECONDS)
@@ -60,7 +66,11 @@ def followed(queues: Queues, pools: Iterable[Capacity], at: float) -> Queues:
     )
     after: dict[Scope, Queue] = {}
     for pool in waiting[:_MOST]:
-        point = Waiting(at, pool.waiting, pool.longest_wait_seconds)
         queue = queues.get(pool.scope)
+        longest = pool.longest_wait_seconds
+        if queue is not None and longest == 0:
+            # Before the first login of a pool PgBouncer has clients wait and tells no time.
+            longest = max(0.0, at - queue.since)
+        point = Waiting(at, pool.waiting, longest)
         after[pool.scope] = Queue(at, (point,)) if queue is None else queue.add(point)
     return after

@@ -70,9 +70,17 @@ def arithmetic(state: State, over: int | None) -> str:
         times = f", in {use.replicas} processes" if use.replicas > 1 else ""
         reserve = f", {use.reserve} of them from reserves" if use.reserve else ""
         parts.append(f"{use.pooler} may open {most} connections by {pools}{times}{reserve}")
-    parts.append(f"direct use was up to {state.direct.highest} in the last day")
+    parts.append(_direct(state))
     verdict = _verdict(over, limit, sum(use.reserve for use in uses))
     return "; ".join(parts) + f"; there are {limit} ordinary slots: {verdict}."
+
+
+def _direct(state: State) -> str:
+    if state.direct.hours:
+        return f"direct use was up to {state.direct.highest} in the last day"
+    if state.pooling is None or state.pooling.direct is None:
+        return "direct use is not known"
+    return f"direct use is {state.pooling.direct} now"
 
 
 def _verdict(over: int | None, limit: int | None, reserve: int) -> str:

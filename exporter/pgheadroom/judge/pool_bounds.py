@@ -56,8 +56,14 @@ def ceiling(facts: PoolerFacts, databases: Iterable[str]) -> Bound:
     Databases that a wildcard would add are not known, and not counted.
     """
     wanted = frozenset(databases)
-    roles = {user.name: user for user in facts.users}
-    roles |= {pool.role: User(pool.role) for pool in facts.pools if pool.role not in roles}
+    # SHOW USERS names those that are forced, too; they log in nowhere else, as far as is known.
+    forced = {one.forced_role for one in facts.databases if one.forced_role}
+    free = {one.name for one in facts.databases if not one.forced_role}
+    forced -= {pool.role for pool in facts.pools if pool.database in free}
+    roles = {user.name: user for user in facts.users if user.name not in forced}
+    roles |= {
+        pool.role: User(pool.role) for pool in facts.pools if pool.role not in {*roles, *forced}
+    }
     caps: list[Cap] = []
     for entry in facts.databases:
         if entry.name not in wanted:
@@ -86,7 +92,7 @@ def _admitted(facts: PoolerFacts, entry: Database, roles: Mapping[str, User]) ->
 def _most(facts: PoolerFacts, size: int | None, reserve: int) -> int | None:
     clients = facts.config.most_clients
     if size is None:
-        return None
+        return clients or None
     return min(size + reserve, clients) if clients else size + reserve
 
 
@@ -99,6 +105,9 @@ def _bound(caps: tuple[Cap, ...], facts: PoolerFacts) -> Bound:
     users = {
         one.name: one.most_connections for one in facts.users if one.most_connections is not None
     }
+    everyones = facts.config.most_connections_of_a_user
+    if everyones is not None and not facts.users_known:  # up to 1.22 SHOW USERS has no limits
+        users = {cap.role: everyones for cap in caps}
     if any(
         cap.most is None and cap.database not in databases and cap.role not in users for cap in caps
     ):

@@ -27,7 +27,9 @@ class _Pooler(NamedTuple):
 def pooling(state: State, others: Iterable[State], now: float) -> Pooling | None:
     """Return what the target of *state* has to do with *others*; None where there is nothing."""
     if state.kind is TargetKind.POSTGRES:
-        return _of_server(state, _poolers(others), now)
+        known = tuple(others)
+        unread = any(one.kind is not TargetKind.POSTGRES and one.sample is None for one in known)
+        return _of_server(state, _poolers(known), now, unread=unread)
     return _of_pooler(state, others, now)
 
 
@@ -44,7 +46,7 @@ def _backends(state: State) -> tuple[Backend, ...]:
     return facts.backends if isinstance(facts, PostgresFacts) else ()
 
 
-def _of_server(state: State, poolers: list[_Pooler], now: float) -> Pooling | None:
+def _of_server(state: State, poolers: list[_Pooler], now: float, *, unread: bool) -> Pooling | None:
     if not poolers or state.sample is None:
         return None
     backends = _backends(state)
@@ -52,7 +54,9 @@ def _of_server(state: State, poolers: list[_Pooler], now: float) -> Pooling | No
     pooled = [use.pooled for use in uses]
     known = [count for count in pooled if count is not None]
     direct = None
-    if len(known) == len(pooled):
+    # Slots of a process that nobody watches, or that was not read yet, are nobody's direct use.
+    hidden = unread or any(use.replicas > 1 for use in uses)
+    if len(known) == len(pooled) and not hidden:
         direct = max(0, state.sample.main.used - sum(known))
     return Pooling(now, tuple(uses), direct)
 
@@ -74,11 +78,16 @@ def _databases(server: State, backends: tuple[Backend, ...], pooler: _Pooler) ->
     proven = {
         link.database for link in pooler.facts.links if (link.pid, link.port) in set(backends)
     }
-    where = server.address.partition("#")[0]
-    addressed = {one.name for one in pooler.facts.databases if one.address and one.address == where}
-    if proven or addressed or pooler.state.configured_serves != server.target:
-        return frozenset(proven | addressed)
-    return frozenset(one.name for one in pooler.facts.databases)
+    entries = pooler.facts.databases
+    places = {one.address for one in entries if one.name in proven and one.address}
+    places.add(server.address.partition("#")[0])
+    addressed = {one.name for one in entries if one.address and one.address in places}
+    found = frozenset(proven | addressed)
+    # What the connections prove counts more than what the settings say.
+    elsewhere = bool(pooler.facts.links and backends) and not found
+    if pooler.state.configured_serves != server.target or elsewhere:
+        return found
+    return found | {one.name for one in entries}
 
 
 def _use(server: State, backends: tuple[Backend, ...], pooler: _Pooler) -> PoolerUse | None:

@@ -65,7 +65,9 @@ def _patience(facts: PoolerFacts, thresholds: Thresholds) -> _Patience:
     timeout = facts.config.wait_timeout_seconds
     end = math.inf if timeout is None else _OF_TIMEOUT * timeout
     usual = thresholds.queue_wait_seconds
-    return _Patience(min(usual, end), min(_ALONE * usual, end))
+    # Who is thrown out after a few seconds tells his application himself.
+    alone = math.inf if end < thresholds.queue_hold_seconds else min(_ALONE * usual, end)
+    return _Patience(min(usual, end), alone)
 
 
 def _bad(queue: Queue, patience: _Patience, thresholds: Thresholds) -> bool:
@@ -79,13 +81,13 @@ def _bad(queue: Queue, patience: _Patience, thresholds: Thresholds) -> bool:
         return now.longest_seconds >= patience.alone_seconds
     if now.at - queue.since < hold and now.longest_seconds < patience.seconds:
         return False
+    if now.clients < queue.before(hold).clients:
+        # It is being served, or thrown out: then its oldest clients are about to be.
+        return now.longest_seconds >= patience.alone_seconds
     if now.longest_seconds >= patience.seconds:
         return True
-    then = queue.before(hold)
-    observed = now.at - then.at
-    if observed <= 0 or now.clients < then.clients:
-        return False
-    growth = (now.longest_seconds - then.longest_seconds) / observed
+    # Over the whole time and over its end: a wait that has stopped growing is not extrapolated.
+    growth = min(queue.growth(hold), queue.growth(hold / 3))
     left = patience.seconds - now.longest_seconds
     return growth > 0 and left <= growth * thresholds.queue_horizon_seconds
 
@@ -102,7 +104,7 @@ def _queue_words(state: State, facts: PoolerFacts, worst: Scope, number: int) ->
     if observed >= 1:
         grown = now.longest_seconds - then.longest_seconds
         ago = duration(observed)
-        stands = grown >= _STANDS * observed
+        stands = grown >= _STANDS * observed and now.clients >= then.clients
         words += f"; nobody was served in the last {ago}" if stands else ""
         words += f"; {then.clients} waited {ago} ago"
     words += f". {_cause(facts, database, role)} {_ending(facts)}"
@@ -134,7 +136,8 @@ def _cause(facts: PoolerFacts, database: str, role: str) -> str:
         paused = "" if facts.pause_known else ", or all of it is PAUSEd, which this version hides"
         return f"It has no server connection: the server does not let the pooler in{paused}."
     if size is not None and held >= size:
-        return f"All {held} server connections of it are in use (pool_size {size})."
+        all_of_it = "Its connection is" if held == 1 else f"All {held} server connections are"
+        return f"{all_of_it} in use (pool_size {size})."
     most = "it may open any number" if size is None else f"pool_size is {size}"
     return (
         f"It has {held} server connections, though {most}: the server, max_db_connections or"
@@ -144,6 +147,8 @@ def _cause(facts: PoolerFacts, database: str, role: str) -> str:
 
 def _ending(facts: PoolerFacts) -> str:
     timeout = facts.config.wait_timeout_seconds
+    if facts.config.from_settings:
+        return "Its exporter does not tell when they are thrown out."
     if timeout is None:
         return "Clients wait for ever, because query_wait_timeout is 0."
     return f"Clients are thrown out after {duration(timeout)} (query_wait_timeout)."

@@ -107,7 +107,7 @@ def waited(state: State) -> Iterator[Point]:
 def wait_timeout(state: State) -> Iterator[Point]:
     """Yield how long a client may wait before it is thrown out."""
     facts = facts_of(state)
-    if facts is not None:
+    if facts is not None and not facts.config.from_settings:
         seconds = facts.config.wait_timeout_seconds
         yield (), math.inf if seconds is None else seconds
 
@@ -115,7 +115,7 @@ def wait_timeout(state: State) -> Iterator[Point]:
 def paused(state: State) -> Iterator[Point]:
     """Yield 1 for each database that is paused or disabled, 0 for the others."""
     facts = facts_of(state)
-    if facts is not None:
+    if facts is not None and not facts.config.from_settings:
         ordered = sorted(facts.databases, key=lambda one: not (one.paused or one.disabled))
         for one in ordered[:_MOST]:
             yield (one.name,), float(facts.paused or one.paused or one.disabled)

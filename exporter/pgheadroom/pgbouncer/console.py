@@ -159,6 +159,7 @@ class Console:
             await connection.table(b"SHOW POOLS"),
             {database.name: database for database in lately.databases},
             {user.name: user for user in known.facts.users},
+            Database("", size=known.facts.config.size, reserve=known.facts.config.reserve),
         )
         facts = known.facts._replace(
             databases=lately.databases,

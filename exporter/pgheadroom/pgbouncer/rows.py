@@ -20,6 +20,7 @@ Row = Mapping[str, str]
 Part = TypeVar("Part")
 Given = ParamSpec("Given")
 
+NOWHERE = Database("")
 CONSOLE = "pgbouncer"
 """The name of the console's own database: no pool of it leads to a server."""
 _SERVER_STATES = (
@@ -60,22 +61,25 @@ def lists(table: Table) -> dict[str, int]:
 
 @_sensible
 def pools(
-    table: Table, databases: Mapping[str, Database], users: Mapping[str, User]
+    table: Table,
+    databases: Mapping[str, Database],
+    users: Mapping[str, User],
+    default: Database = NOWHERE,
 ) -> tuple[Pool, ...]:
     """Return the pools of SHOW POOLS; sizes by what is known of their databases and users.
 
-    A user's own size goes before its database's (``pool_pool_size`` in src/server.c).
+    A user's own size goes before its database's (``pool_pool_size`` in src/server.c). A pool
+    outlives a database that a wildcard has made: then the sizes are those of *default*.
     """
     return tuple(
-        _pool(row, databases.get(row["database"]), users.get(row["user"]))
+        _pool(row, databases.get(_name(row, "database"), default), users.get(_name(row, "user")))
         for row in _rows(table)
         if row["database"] != CONSOLE
     )
 
 
-def _pool(row: Row, database: Database | None, user: User | None) -> Pool:
-    size = None if database is None else database.size
-    reserve = 0 if database is None else database.reserve
+def _pool(row: Row, database: Database, user: User | None) -> Pool:
+    size, reserve = database.size, database.reserve
     if user is not None:
         size = size if user.size is None else user.size or None
         reserve = reserve if user.reserve is None else user.reserve

@@ -79,11 +79,28 @@ def test_a_cap_on_each_database_holds_for_each_database() -> None:
     assert committed(one_user, ["a"], reserve=False).most == 15
 
 
-def test_a_pool_without_a_size_is_without_a_bound() -> None:
+def test_a_pool_without_a_size_is_bounded_by_the_places_for_clients() -> None:
     found = facts([Database("a")], [User("app")])
-    bound = committed(found, ["a"])
+    assert committed(found, ["a"]).most == 1000
+    nothing = facts([Database("a")], [User("app")], PoolerConfig())
+    bound = committed(nothing, ["a"])
     assert bound.most is None
     assert "max_db_connections" in bound.unbounded_by
+
+
+def test_a_limit_on_every_user_holds_where_users_tell_none() -> None:
+    """Up to 1.22 it is in the settings alone."""
+    capped = CONFIG._replace(most_connections_of_a_user=5)
+    found = facts([Database(name, size=20) for name in "ab"], [User("app")], capped)
+    assert committed(found, names(found)).most == 5
+
+
+def test_a_role_that_is_forced_logs_in_nowhere_else() -> None:
+    found = facts(
+        [Database("a", size=10), Database("c", size=5, forced_role="web")],
+        [User("app"), User("web")],
+    )._replace(pools=(Pool("a", "app", size=10), Pool("c", "web", size=5)))
+    assert ceiling(found, names(found)).most == 15
 
 
 def test_a_cap_bounds_what_has_no_size() -> None:

@@ -126,8 +126,8 @@ def test_it_fits() -> None:
     missing, words, state = over(10, pooler(pooler_sample()))
     assert missing == 0
     assert words == (
-        "pool may open 20 connections by its pool; direct use was up to 10 in the last day; there"
-        " are 97 ordinary slots: it fits."
+        "pool may open 20 connections by its pool; direct use is 10 now; there are 97"
+        " ordinary slots: it fits."
     )
     assert not state.alerts
 
@@ -161,9 +161,10 @@ def test_it_fits_only_without_the_reserve() -> None:
 
 
 def test_a_pool_without_a_bound_is_said_to_be_without() -> None:
-    nothing = PoolerConfig(most_clients=100)
     unbounded = pooler_sample(
-        pools=(Pool("shop", "app"),), databases=(Database("shop", address="db1"),), config=nothing
+        pools=(Pool("shop", "app"),),
+        databases=(Database("shop", address="db1"),),
+        config=PoolerConfig(any_role=True),
     )
     missing, words, state = over(5, pooler(unbounded))
     assert missing is None
@@ -171,6 +172,49 @@ def test_a_pool_without_a_bound_is_said_to_be_without() -> None:
     assert "set pool_size or max_db_connections" in words
     assert state.pooling is not None
     assert state.pooling.uses[0].ceiling is None
+
+
+def test_slots_of_processes_that_nobody_watches_are_no_direct_use() -> None:
+    """They are in what the replicas may open already."""
+    found = pooling(server(used=60), [pooler(pooler_sample(pools=POOLS), replicas=2)], NOW)
+    assert found is not None
+    assert (found.uses[0].committed, found.direct) == (40, None)
+
+
+def test_of_a_pooler_that_was_not_read_yet_nothing_is_direct_use() -> None:
+    unread = State("late").of(Identity("late", TargetKind.PGBOUNCER))
+    found = pooling(server(), [pooler(pooler_sample(pools=POOLS)), unread], NOW)
+    assert found is not None
+    assert found.direct is None
+
+
+def test_another_pooler_makes_the_highest_direct_use_begin_anew() -> None:
+    state, one = server(), pooler(pooler_sample(pools=POOLS))
+    for second in range(10):
+        found = pooling(state, [one], NOW + second)
+        assert found is not None
+        state = step(state, found, POLICY)
+    assert state.direct.highest == 8
+    two = pooler(pooler_sample(pools=POOLS), name="other")
+    found = pooling(state, [one, two], NOW + 11)
+    assert found is not None
+    assert step(state, found, POLICY).direct.highest == 6
+
+
+def test_entries_of_one_place_lead_where_one_of_them_is_proven_to() -> None:
+    """Idle ones too, or the sum would change with who is busy."""
+    entries = tuple(Database(name, size=30, address="alias") for name in "abc")
+    pools = tuple(Pool(name, "app", size=30) for name in "abc")
+    found = pooler_sample(databases=entries, pools=pools, links=(Link("a", "app", 11, 4001),))
+    told = pooling(server(backends=((11, 4001),)), [pooler(found)], NOW)
+    assert told is not None
+    assert told.uses[0].committed == 90
+
+
+def test_a_target_of_another_kind_has_nothing_of_the_old_one() -> None:
+    state = pooler(pooler_sample(), name="x")
+    changed = state.of(Identity("db1", TargetKind.POSTGRES))
+    assert (changed.sample, changed.usage.history.began, changed.alerts) == (None, None, ())
 
 
 def test_over_commitment_warns_once_and_never_pages() -> None:

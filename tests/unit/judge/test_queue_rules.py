@@ -83,6 +83,16 @@ def stands(second: float) -> tuple[int, float]:
     return 10, 0.3
 
 
+def closed_loop(second: float) -> tuple[int, float]:
+    """Twenty clients, one connection, half a second each: the wait grows at first, then stands."""
+    return 19, min(second, 9.4)
+
+
+def long_burst(second: float) -> tuple[int, float]:
+    """Ninety come at once, two a second are served: the last waits for 45 seconds."""
+    return max(0, int(90 - 2 * second)), min(second, 45.0)
+
+
 def alone(second: float) -> tuple[int, float]:
     """One waits for a long statement of its own application."""
     return 1, min(second, 45.0)
@@ -99,7 +109,7 @@ def test_a_queue_that_outgrows_its_pool_pages_before_anybody_is_thrown_out() -> 
     assert PATIENCE - 0.1 * second <= 0.1 * 61
 
 
-@pytest.mark.parametrize("course", [burst, stands, alone])
+@pytest.mark.parametrize("course", [burst, long_burst, closed_loop, stands, alone])
 def test_what_drains_or_stands_or_waits_alone_does_not_page(course: Course) -> None:
     assert first_page(course, 120) is None
 
@@ -114,10 +124,15 @@ def test_a_shorter_timeout_counts_in_place_of_our_patience() -> None:
     assert firing(state)
 
 
-@pytest.mark.parametrize(("timeout", "second"), [(40.0, 36), (20.0, 18)])
-def test_one_that_waits_alone_pages_before_it_is_thrown_out(timeout: float, second: int) -> None:
+@pytest.mark.parametrize(("timeout", "second"), [(40.0, 36), (20.0, 18), (5.0, None)])
+def test_one_that_waits_alone_pages_before_it_is_thrown_out(
+    timeout: float, second: int | None
+) -> None:
     config = PoolerConfig(most_clients=100, size=20, wait_timeout_seconds=timeout)
     course = lambda at: (1, at)  # noqa: E731 - a course
+    if second is None:  # it is told within seconds by its own error
+        assert not firing(after(lambda at: (1, min(at, timeout)), 60, config=config))
+        return
     assert not firing(after(course, second, config=config))
     assert firing(after(course, second + 1, config=config))
 
@@ -136,8 +151,8 @@ def test_the_words_say_what_it_is() -> None:
     assert alert.application_name == "web-*"
     assert alert.description == (
         "pool: 40 clients wait for a server connection of pool shop/app, the oldest for 19 s;"
-        " nobody was served in the last 15 s; 10 waited 15 s ago. All 20 server connections of it"
-        " are in use (pool_size 20). Clients are thrown out after 2 min (query_wait_timeout)."
+        " nobody was served in the last 15 s; 10 waited 15 s ago. All 20 server connections are"
+        " in use (pool_size 20). Clients are thrown out after 2 min (query_wait_timeout)."
     )
 
 
@@ -201,6 +216,25 @@ def test_the_words_say_why(
     expected: str,
 ) -> None:
     assert expected in words(servers, [database], config, paused=paused)
+
+
+def test_while_fewer_wait_somebody_is_served() -> None:
+    config = PoolerConfig(most_clients=100, size=20, wait_timeout_seconds=50.0)
+    alert = firing(after(lambda second: (90 - int(second), second), 60, config=config))
+    assert alert is not None
+    assert "nobody was served" not in alert.description
+
+
+def test_a_queue_before_the_first_login_is_timed_by_us() -> None:
+    """PgBouncer has clients wait then, and tells no time."""
+    assert first_page(lambda _: (10, 0.0), 60) == 15
+
+
+def test_of_an_exporter_nothing_is_said_of_the_timeout() -> None:
+    unknown = PoolerConfig(most_clients=100, size=20, from_settings=True)
+    alert = firing(after(stuck, 20, config=unknown))
+    assert alert is not None
+    assert "for ever" not in alert.description
 
 
 def test_many_queues_are_one_page() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pgheadroom.forecast.queues import Queues, followed
-from pgheadroom.judge.forecast_rules import spoken_of
 from pgheadroom.judge.judge import judge
+from pgheadroom.judge.rules.forecasts import spoken_of
 from pgheadroom.model.applications import count
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooling import HighWater, Pooling

@@ -18,7 +18,7 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.once import read_once
 from pgheadroom.config.load import load_web
 from pgheadroom.judge.advice import remedy
-from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
+from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.reading import Outcome, Sample

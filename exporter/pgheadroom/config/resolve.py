@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pgheadroom.board import Board
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
-from pgheadroom.judge.slot_rules import least_share
+from pgheadroom.judge.rules.slots import least_share
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder

@@ -9,7 +9,7 @@ from pgheadroom.forecast.exhaustion import SLOW, forecast
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, next_alerts
-from pgheadroom.judge.rules import RULES
+from pgheadroom.judge.rules.by_kind import RULES
 from pgheadroom.model.alert import SEVERITIES, AlertName, Severity
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State

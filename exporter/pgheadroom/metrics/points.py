@@ -9,7 +9,7 @@ from dataclasses import fields
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.figures import exhaustion_seconds, free_for, verdicts
-from pgheadroom.judge.overcommit_rules import overcommitted_slots
+from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import ALERTS_OF, SEVERITIES
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.capacity import CapacityKind

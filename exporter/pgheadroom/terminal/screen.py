@@ -13,8 +13,8 @@ from rich.text import Text
 
 from pgheadroom.durations import duration, moment
 from pgheadroom.judge.advice import by_urgency, outdated, to_do
-from pgheadroom.judge.overcommit_rules import overcommitted_slots
 from pgheadroom.judge.ranking import severity
+from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.judge.standing import held
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.pooler import PoolerFacts, busiest_first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
+from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.pooling import PoolerUse

@@ -3,8 +3,8 @@
 import pytest
 from tests.support.readings import POLICY, pooler_sample, sample
 
-from pgheadroom.judge.overcommit_rules import arithmetic, overcommitted_slots
 from pgheadroom.judge.pooling import pooling
+from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Link, Pool, PoolerConfig

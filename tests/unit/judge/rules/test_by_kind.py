@@ -1,6 +1,6 @@
 """Tests that every kind of target has rules."""
 
-from pgheadroom.judge.rules import RULES
+from pgheadroom.judge.rules.by_kind import RULES
 from pgheadroom.model.identity import TargetKind
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding
-from pgheadroom.judge.forecast_rules import expected, imminent
-from pgheadroom.judge.overcommit_rules import overcommitted
-from pgheadroom.judge.queue_rules import paused, queue
-from pgheadroom.judge.refusal_rules import full, refused, unknown
-from pgheadroom.judge.slot_rules import exhausted, limits, logins, low, reserve
+from pgheadroom.judge.rules.forecasts import expected, imminent
+from pgheadroom.judge.rules.overcommit import overcommitted
+from pgheadroom.judge.rules.queues import paused, queue
+from pgheadroom.judge.rules.refusals import full, refused, unknown
+from pgheadroom.judge.rules.slots import exhausted, limits, logins, low, reserve
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.state import State
 

@@ -1,0 +1,1 @@
+"""Finds what is wrong with a target: one module for each kind of trouble, listed by kind."""

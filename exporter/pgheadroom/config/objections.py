@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -158,6 +159,8 @@ def _one_value(name: str, annotation: object, range_: str) -> str:
         return f"allowed are {', '.join(get_args(annotation))}"
     if type(None) in get_args(annotation):
         annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return f"allowed are {', '.join(annotation)}"
     words: dict[object, Callable[[], str]] = {
         bool: lambda: "allowed are true and false",
         int: lambda: f"allowed is a whole number from {range_}",

@@ -105,9 +105,12 @@ def remedy(state: State) -> str:
 def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
     blind = state.outcome not in (Outcome.OK, None)
-    if standing(state) is Standing.RECOVERING:
+    stands = standing(state)
+    if stands is Standing.RECOVERING:
         at = resolves_at(state)
         return _RECOVERING + ("." if at is None else f" at {moment(at)[-8:]} UTC if it does.")
+    if stands in (Standing.CLIMBING, Standing.QUEUEING):
+        return _without_alert(state)
     alerts = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
     if alerts and (not blind or alerts[0].severity is Severity.CRITICAL):
         return _of_alert(state, alerts[0])

@@ -6,7 +6,7 @@ import enum
 
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.blame import rising
-from pgheadroom.model.alert import Alert
+from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State
 
@@ -54,13 +54,21 @@ def _readable(state: State) -> Standing:
     """Return how a target stands that was sampled just now, and is not full."""
     if state.usage.forecasts:
         return Standing.RUNNING_OUT
-    climbs = rising(state) is not None
-    if state.alerts:
-        return Standing.RECOVERING if _recovering(state) and not climbs else Standing.ALARMED
+    climbs, pressing = rising(state) is not None, _pressing(state)
+    if pressing:
+        recovers = not climbs and _recovering(state, pressing)
+        return Standing.RECOVERING if recovers else Standing.ALARMED
     if climbs:
         return Standing.CLIMBING
     waits = (queue.newest.longest_seconds for queue in state.queues.values())
-    return Standing.QUEUEING if max(waits, default=0.0) >= _LONG_SECONDS else Standing.WELL
+    if max(waits, default=0.0) >= _LONG_SECONDS:
+        return Standing.QUEUEING
+    return Standing.ALARMED if state.alerts else Standing.WELL
+
+
+def _pressing(state: State) -> list[Alert]:
+    """Return the alerts that tell of this moment, and not of settings that stay as they are."""
+    return [alert for alert in state.alerts if alert.name is not AlertName.OVERCOMMITTED]
 
 
 def held(state: State, alert: Alert) -> bool:
@@ -72,22 +80,21 @@ def held(state: State, alert: Alert) -> bool:
 def resolves_at(state: State) -> float | None:
     """Return when the last alert of *state* resolves if all stays as it is; None without one.
 
-    None, too, while the cause of one lasts.
+    None, too, while the cause of one lasts. What follows from settings is not waited for.
     """
     hold, at = state.thresholds.resolve_hold_seconds, 0.0
-    for active in state.active.values():
-        if active.alert is None:
-            continue
-        if active.pending_since is not None:
+    for alert in _pressing(state):
+        active = state.active.get(alert.key)
+        if active is None or active.pending_since is not None:
             return None
         gone = active.until if active.gone_since is None else active.gone_since
         at = max(at, active.until, gone + hold)
     return at or None
 
 
-def _recovering(state: State) -> bool:
-    """Say whether every alert's cause is gone, and more is free than would be called few."""
+def _recovering(state: State, alerts: list[Alert]) -> bool:
+    """Say whether the cause of all *alerts* is gone, and more is free than would be called few."""
     limit = 0 if state.sample is None else state.sample.main.limit or 0
     few = max(state.thresholds.low_free_ratio * limit, 2 * least_rise(limit))
     roomy = state.free is None or state.free > few
-    return roomy and all(held(state, alert) for alert in state.alerts)
+    return roomy and all(held(state, alert) for alert in alerts)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
-from pgheadroom.model.alert import ActiveAlert, Key
+from pgheadroom.model.alert import ALERTS_OF, ActiveAlert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
@@ -64,9 +65,13 @@ def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
     meanwhile, had its cause gone with our last look, is forgotten: a page of days ago helps nobody.
     The last sample is shown with its age, however old it is, until there is another.
     """
-    hold = fresh.thresholds.resolve_hold_seconds
+    if snapshot.last is not None and fresh.kind is not TargetKind.POSTGRES:
+        return fresh  # a server was called so, and now a pooler is
+    hold, possible = fresh.thresholds.resolve_hold_seconds, ALERTS_OF[fresh.kind]
     active = {
-        key: one for key, one in snapshot.active.items() if not _over(one, snapshot.at, now, hold)
+        key: one
+        for key, one in snapshot.active.items()
+        if key[0] in possible and not _over(one, snapshot.at, now, hold)
     }
     if snapshot.last is not None:
         sample, applications = snapshot.last

@@ -104,6 +104,7 @@ targets:
   "bad name": host=x
   billing: {{dsn: host=y, extra_reserved: -3, foo: {SECRET}}}
   numbers: 5
+  pool: {{kind: pgpool, rds_reserve: both}}
 fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
 """
     )
@@ -123,6 +124,8 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
         "targets.billing.extra_reserved: -3 is not allowed",
         "targets.billing.foo: no such setting",
         "targets.numbers: a number is not allowed: allowed is a connection string, or a mapping of",
+        "targets.pool.kind: 'pgpool' is not allowed: allowed are postgres, pgbouncer",
+        "targets.pool.rds_reserve: 'both' is not allowed: allowed are auto, same, separate",
         "--interval-seconds: '0' is not allowed: allowed is a number from 0.1 to 60",
         "fold_rules.0.pattern: '(' is not allowed: not a regular expression",
         "fold_rules.1: replacement",

@@ -3,8 +3,10 @@
 import pytest
 from tests.support.readings import POLICY, pooler_sample, sample
 
+from pgheadroom.judge.advice import to_do
 from pgheadroom.judge.pooling import pooling
 from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
+from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Link, Pool, PoolerConfig
@@ -241,6 +243,27 @@ def test_over_commitment_warns_once_and_never_pages() -> None:
         )
     assert fired[59] == set()
     assert all(one == {(AlertName.OVERCOMMITTED, "warning")} for one in fired[62:])
+
+
+def test_what_follows_from_settings_hides_no_climb() -> None:
+    """An over-committed server warns for ever, and must still be told as climbing when it does."""
+    pools = tuple(Pool(d, "app", size=20) for d in "abcdef")
+    databases = tuple(Database(d, size=20, address="db1") for d in "abcdef")
+    many, state, seen = pooler(pooler_sample(pools=pools, databases=databases)), server(), set()
+    for second in range(120):
+        used = 9 if second < 100 else min(40, 9 + 4 * (second - 100))
+        at = NOW + second
+        state = step(
+            state, sample(at=at, groups=(Group("api", "idle", used, 1.0),), limits=LIMITS), POLICY
+        )
+        found = pooling(state, [many], at)
+        assert found is not None
+        state = step(state, found, POLICY)
+        if state.alerts:
+            seen.add((standing(state), to_do(state)[:11]))
+    assert {one for one, _ in seen} >= {Standing.ALARMED, Standing.CLIMBING}
+    assert (Standing.CLIMBING, "Keep an eye") in seen
+    assert (Standing.CLIMBING, "Not urgent:") not in seen
 
 
 def held(water: HighWater, at: float, value: int) -> HighWater:

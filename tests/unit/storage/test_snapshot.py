@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.readings import POLICY, sample
+from tests.support.readings import POLICY, pooler_sample, sample
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
@@ -19,7 +19,8 @@ from pgheadroom.forecast.history import RUNGS
 from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.judge.figures import free_for
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
-from pgheadroom.model.identity import Identity
+from pgheadroom.model.identity import Identity, TargetKind
+from pgheadroom.model.pooler import Pool
 from pgheadroom.model.reading import (
     FAILURES,
     Failure,
@@ -507,3 +508,25 @@ def test_a_server_that_cannot_be_is_refused(identifier: str) -> None:
     state = LEAK._replace(identifier=identifier)
     with pytest.raises(DamagedError, match="server"):
         unpack(pack(taken(state, 1e7), "db"), "db", 1e7)
+
+
+def test_of_a_server_nothing_is_restored_to_a_pooler_of_its_name() -> None:
+    pooler = State("db").of(Identity("pooler", TargetKind.PGBOUNCER))
+    assert LEAK.sample is not None
+    assert restored(pooler, taken(LEAK, LEAK.sample.at), LEAK.sample.at + 1) == pooler
+
+
+def test_a_poolers_history_and_alerts_come_back_and_go_to_no_server() -> None:
+    """Not its last sample: who queued then is no news."""
+    fresh, start = State("db").of(Identity("pooler", TargetKind.PGBOUNCER)), 1_767_225_600.0
+    state = fresh
+    for second in range(30):
+        pool = Pool("shop", "app", waiting=2 + second, wait_seconds=float(second), size=20)
+        state = step(state, pooler_sample(start + second, pools=(pool,)), POLICY)
+    assert [alert.name for alert in state.alerts] == [AlertName.QUEUE]
+    now = start + 31
+    snapshot = unpack(pack(taken(state, now), "db"), "db", now)
+    again = restored(fresh, snapshot, now)
+    assert [alert.name for alert in again.alerts] == [AlertName.QUEUE]
+    assert (again.sample, again.usage.history) == (None, state.usage.history)
+    assert restored(State("db"), snapshot, now).alerts == ()

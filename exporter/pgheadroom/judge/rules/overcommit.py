@@ -17,18 +17,18 @@ _KEPT_SECONDS = 3600.0
 def overcommitted_slots(state: State) -> int | None:
     """Return by how much pools and direct use may exceed the ordinary slots, at least 0.
 
-    Direct use is the highest of the last day. None where there is no pooler, or nothing limits it;
-    see ``unbounded``.
+    Direct use is the highest of the last day. None where there is no pooler, or nothing limits one
+    of its pools.
     """
     if state.pooling is None or not state.pooling.uses or state.sample is None:
         return None
-    limit, committed = state.sample.main.limit, committed_slots(state)
+    limit, committed = state.sample.main.limit, _committed(state)
     if limit is None or committed is None:
         return None
     return max(0, committed + state.direct.highest - limit)
 
 
-def committed_slots(state: State) -> int | None:
+def _committed(state: State) -> int | None:
     """Return what the pools of all poolers may open; None where nothing limits one of them."""
     total = 0
     for use in () if state.pooling is None else state.pooling.uses:
@@ -71,7 +71,7 @@ def arithmetic(state: State, over: int | None) -> str:
         reserve = f", {use.reserve} of them from reserves" if use.reserve else ""
         parts.append(f"{use.pooler} may open {most} connections by {pools}{times}{reserve}")
     parts.append(_direct(state))
-    verdict = _verdict(over, limit, sum(use.reserve for use in uses))
+    verdict = _verdict(over, sum(use.reserve for use in uses))
     return "; ".join(parts) + f"; there are {limit} ordinary slots: {verdict}."
 
 
@@ -83,11 +83,11 @@ def _direct(state: State) -> str:
     return f"direct use is {state.pooling.direct} now"
 
 
-def _verdict(over: int | None, limit: int | None, reserve: int) -> str:
+def _verdict(over: int | None, reserve: int) -> str:
     if over is None:
         return "nothing bounds it; set pool_size or max_db_connections"
     if over == 0:
         return "it fits"
     if over <= reserve:
         return f"it fits only without the reserve pools, over by {over} with them"
-    return f"over-committed by {over}" if limit else "over-committed"
+    return f"over-committed by {over}"

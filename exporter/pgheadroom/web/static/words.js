@@ -101,8 +101,8 @@ export function state(view) {
 // The same as a headline: if an alert fires, its summary.
 export function worst(view) {
   const [alert] = view.alerts;
-  const old = isFull(view) || isBlind(view) || isRecovering(view);
-  return alert && !old ? alert.summary.replace(/\.$/, "") : state(view);
+  const own = isFull(view) || isBlind(view) || isRecovering(view) || ["climbing", "queueing"].includes(view.standing);
+  return alert && !own ? alert.summary.replace(/\.$/, "") : state(view);
 }
 
 const SIGNS = {

@@ -131,7 +131,7 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
         "fold_rules.1: replacement",
     ):
         assert key in told
-    assert len(found) == 13
+    assert len(found) == 15
     assert SECRET not in told
 
 

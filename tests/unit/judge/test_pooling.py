@@ -228,7 +228,7 @@ def test_over_commitment_warns_once_and_never_pages() -> None:
     fired = []
     for second in range(1800):
         at = NOW + second
-        found = pooling(state, [few if 600 <= second < 900 else many], at)
+        found = pooling(state, [few if 600 <= second < 1000 else many], at)
         assert found is not None
         state = step(state, found, POLICY)
         state = step(

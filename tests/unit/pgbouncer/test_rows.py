@@ -152,6 +152,23 @@ def test_a_users_size_goes_before_its_databases(
     assert (pool.size, pool.reserve) == (size, reserve)
 
 
+def test_a_name_that_cannot_be_printed_finds_its_entry() -> None:
+    """Anybody may log in with such a name, where there is a wildcard."""
+    row = {**dict.fromkeys(_POOLS["1.24"].split(), "0"), "database": "a\nb", "user": "x\ty"}
+    entry = {"name": "a\nb", "port": "5432", "pool_size": "7"}
+    (database,) = rows.databases(table(_DATABASES["1.24"], entry), lambda *_: "")
+    user = {"name": "x\ty", "pool_size": "", "reserve_pool_size": "3"}
+    (role,) = rows.users(table(_USERS["1.24"], user), default_size=20)
+    (pool,) = rows.pools(table(_POOLS["1.24"], row), {database.name: database}, {role.name: role})
+    assert (pool.size, pool.reserve) == (7, 3)
+
+
+def test_a_pool_that_outlives_its_database_has_the_default_size() -> None:
+    row = {**dict.fromkeys(_POOLS["1.24"].split(), "0"), "database": "gone", "user": "app"}
+    (pool,) = rows.pools(table(_POOLS["1.24"], row), {}, {}, Database("", size=20, reserve=5))
+    assert (pool.size, pool.reserve) == (20, 5)
+
+
 def test_the_settings() -> None:
     settings = {
         "max_client_conn": "100",

@@ -44,14 +44,14 @@ from pgheadroom.board import Board
 from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
 from pgheadroom.durations import duration
-from pgheadroom.judge.figures import free_for
-from pgheadroom.judge.standing import Standing
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.notify.notification import Notification, NotificationOptions, message
 from pgheadroom.state import State
+from pgheadroom.status.figures import free_for
+from pgheadroom.status.standing import Standing
 from pgheadroom.step import step
 from pgheadroom.storage.snapshot import restored, taken
 from pgheadroom.storage.snapshot_file import pack, unpack

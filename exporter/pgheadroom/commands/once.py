@@ -18,13 +18,13 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
-from pgheadroom.judge.figures import free_for
 from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import free_for
 from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pgheadroom.judge.figures import climbing_seconds, growth_rates
 from pgheadroom.metrics import points
 from pgheadroom.metrics.metric import Metric
 from pgheadroom.model.reading import Outcome, ProbeKind
+from pgheadroom.status.figures import climbing_seconds, growth_rates
 
 OF_TARGET: tuple[Metric, ...] = (
     Metric(

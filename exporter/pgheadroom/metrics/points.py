@@ -8,7 +8,6 @@ from dataclasses import fields
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.rolling_max import WINDOWS
-from pgheadroom.judge.figures import exhaustion_seconds, free_for, verdicts
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import ALERTS_OF, SEVERITIES
 from pgheadroom.model.applications import Applications
@@ -20,6 +19,7 @@ from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
+from pgheadroom.status.figures import exhaustion_seconds, free_for, verdicts
 
 Labels = tuple[str, ...]
 Point = tuple[Labels, float]

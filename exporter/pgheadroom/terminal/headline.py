@@ -5,11 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.advice import by_urgency
 from pgheadroom.judge.blame import taker
-from pgheadroom.judge.figures import exhaustion_seconds, free_for
-from pgheadroom.judge.ranking import severity
-from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooler import PoolerFacts
@@ -17,6 +13,10 @@ from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency
+from pgheadroom.status.figures import exhaustion_seconds, free_for
+from pgheadroom.status.ranking import severity
+from pgheadroom.status.standing import Standing, standing
 from pgheadroom.text import escaped
 
 _LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}

@@ -12,14 +12,14 @@ from rich.console import Group
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.advice import by_urgency, outdated, to_do
-from pgheadroom.judge.ranking import severity
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
-from pgheadroom.judge.standing import held
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, outdated, to_do
+from pgheadroom.status.ranking import severity
+from pgheadroom.status.standing import held
 from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
 from pgheadroom.terminal.headline import headline, tiers, title

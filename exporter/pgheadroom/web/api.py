@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from pgheadroom.board import Board
-from pgheadroom.judge.ranking import worst_first
 from pgheadroom.state import State
+from pgheadroom.status.ranking import worst_first
 from pgheadroom.web.json_values import Json
 from pgheadroom.web.view import history_view, summary_view, target_view
 

@@ -16,9 +16,9 @@ from typing import Protocol
 from aiohttp import web
 
 from pgheadroom.board import Board
-from pgheadroom.judge.ranking import worst_first
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
+from pgheadroom.status.ranking import worst_first
 from pgheadroom.web.api import HISTORY_SECONDS, encoded, unknown
 from pgheadroom.web.view import history_view, summary_view, target_view
 

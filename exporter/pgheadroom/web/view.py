@@ -10,17 +10,7 @@ import math
 
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
-from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.judge.blame import foremost, taker
-from pgheadroom.judge.figures import (
-    climbing_seconds,
-    exhaustion_seconds,
-    free_for,
-    growth_rates,
-    verdicts,
-)
-from pgheadroom.judge.ranking import severity
-from pgheadroom.judge.standing import held, resolves_at, standing
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
@@ -30,6 +20,16 @@ from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, to_do
+from pgheadroom.status.figures import (
+    climbing_seconds,
+    exhaustion_seconds,
+    free_for,
+    growth_rates,
+    verdicts,
+)
+from pgheadroom.status.ranking import severity
+from pgheadroom.status.standing import held, resolves_at, standing
 from pgheadroom.web.json_values import Json, View
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 

@@ -17,7 +17,6 @@ from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
 from pgheadroom.forecast.rolling_max import RollingMax
-from pgheadroom.judge.figures import free_for
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Pool
@@ -34,6 +33,7 @@ from pgheadroom.model.reading import (
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
+from pgheadroom.status.figures import free_for
 from pgheadroom.step import step
 from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import FORMAT, DamagedError, pack, unpack

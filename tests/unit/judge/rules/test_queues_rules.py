@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import pytest
 from tests.support.readings import POLICY, pooler_sample
 
-from pgheadroom.judge.advice import to_do
-from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Pool, PoolerConfig
 from pgheadroom.model.reading import Failure, Group, Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import to_do
+from pgheadroom.status.standing import Standing, standing
 from pgheadroom.step import step
 
 START = 1_000_000.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.support.histories import START, after, climb, pool, reading, samples, together
 
-from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName, Severity
 from pgheadroom.model.reading import FAILURES, Failure, Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, to_do
 
 CALM = after([reading(START, {"web": 5})])
 

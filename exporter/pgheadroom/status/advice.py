@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pgheadroom.durations import moment
 from pgheadroom.judge.blame import rising, taker
-from pgheadroom.judge.standing import Standing, resolves_at, standing
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
+from pgheadroom.status.standing import Standing, resolves_at, standing
 
 _NOTHING = "Nothing to do."
 _WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."

@@ -22,16 +22,16 @@ from tests.support.histories import (
 )
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.judge.figures import (
+from pgheadroom.model.reading import Failure, Outcome, Sample
+from pgheadroom.model.slots import Limits, Tier
+from pgheadroom.state import State
+from pgheadroom.status.figures import (
     climbing_seconds,
     exhaustion_seconds,
     free_for,
     growth_rates,
     verdicts,
 )
-from pgheadroom.model.reading import Failure, Outcome, Sample
-from pgheadroom.model.slots import Limits, Tier
-from pgheadroom.state import State
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pgheadroom.forecast.countdown import Countdown
 from pgheadroom.forecast.queues import Queue
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
@@ -46,6 +47,8 @@ class State(NamedTuple):
     probes: Mapping[ProbeKind, ProbeLog] = {}
     usage: Usage = Usage()
     """Of the main capacity."""
+    countdown: Countdown = Countdown()
+    """Until the main capacity is used up, as it is told."""
     queues: Mapping[Scope, Queue] = {}
     """Of a pooler: the pools in which somebody waits."""
     active: Mapping[Key, ActiveAlert] = {}

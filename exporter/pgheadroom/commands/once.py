@@ -25,6 +25,8 @@ from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
 from pgheadroom.status.figures import free_for
+from pgheadroom.status.status import status
+from pgheadroom.text import escaped
 from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
@@ -95,17 +97,18 @@ def _block(state: State) -> Group:
     title = Text.assemble(
         (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
+    says = Text(escaped(status(state).sentence))
     if state.sample is None:
         return Group(title, Text(state.detail))
     if isinstance(state.sample.facts, PoolerFacts):
-        return _pooler(title, state, state.sample.facts)
+        return _pooler(title, says, state, state.sample.facts)
     server = state.sample.facts.server
     title.append(f"  PostgreSQL {server.version_text}")
     if server.in_recovery:
         title.append(" (standby)")
     if server.pooled:
         title.append(" through a pooler")
-    lines = [title]
+    lines = [title, says]
     if not state.sample.holders.complete:
         what = "states and ages are unknown" if state.sample.exact else "estimates only"
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
@@ -118,7 +121,7 @@ def _block(state: State) -> Group:
     )
 
 
-def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
+def _pooler(title: Text, says: Text, state: State, facts: PoolerFacts) -> Group:
     title.append(f"  {facts.software} {facts.version}")
     main = None if state.sample is None else state.sample.main
     places = Table("places for clients", "", box=None, pad_edge=False)
@@ -142,7 +145,7 @@ def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
             str(pool.waiting),
             f"{pool.wait_seconds:.1f} s" if pool.waiting else "",
         )
-    return Group(title, places, pools, _applications(state.applications.counts))
+    return Group(title, says, places, pools, _applications(state.applications.counts))
 
 
 def _through_whom(state: State) -> list[Table]:

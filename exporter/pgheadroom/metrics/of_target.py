@@ -22,6 +22,13 @@ OF_TARGET: tuple[Metric, ...] = (
         points.states,
     ),
     Metric(
+        "pgheadroom_condition",
+        "How the target is, by its slots and its alerts: 1 for the condition that holds, else 0."
+        " Steady, rising (nothing pages), warning, critical, recovering or unknown.",
+        ("condition",),
+        points.conditions,
+    ),
+    Metric(
         "pgheadroom_application_oldest_connection_seconds",
         "Age of the application's oldest connection when the breakdown was taken.",
         ("application_name",),

@@ -229,6 +229,7 @@ def _figures(state: State) -> Figures:
         slots,
         None if state.pooling is None else state.pooling._replace(at=0.0),
         state.usage.forecasts,
+        state.countdown.seconds,
         [alert.description for alert in state.alerts],
     )
 

@@ -11,6 +11,7 @@ import math
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.blame import foremost, taker
+from pgheadroom.judge.firing import held
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
@@ -29,7 +30,9 @@ from pgheadroom.status.figures import (
     verdicts,
 )
 from pgheadroom.status.ranking import severity
-from pgheadroom.status.standing import held, resolves_at, standing
+from pgheadroom.status.standing import Standing, cause_gone_at, resolves_at, standing
+from pgheadroom.status.status import status
+from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.web.json_values import Json, View
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
@@ -55,15 +58,18 @@ def summary_view(state: State) -> View:
     """Return what a list of targets says of one: all but applications, limits, knock and canary."""
     sample = state.sample
     facts, at = (None, 0.0) if sample is None else (sample.facts, sample.at)
+    stands = standing(state)
     return {
         "target": state.target,
         "state": WAITING if state.outcome is None else str(state.outcome),
         "state_since": state.since,
         "detail": state.detail,
         "severity": severity(state),
-        "standing": str(standing(state)),
+        "standing": str(stands),
+        "status": status(state)._asdict(),
         "to_do": to_do(state),
         "resolves_at": resolves_at(state),
+        "cause_gone_at": cause_gone_at(state) if stands is Standing.RECOVERING else None,
         "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
         "server": _server(facts.server) if isinstance(facts, PostgresFacts) else None,
@@ -73,7 +79,7 @@ def summary_view(state: State) -> View:
         "pooler": pooler_view(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
         "pooling": pooling_view(state),
-        "alerts": [_alert(alert, over=held(state, alert)) for alert in by_urgency(state.alerts)],
+        "alerts": [_alert(state, alert) for alert in by_urgency(state.alerts)],
     }
 
 
@@ -215,15 +221,18 @@ def _probe(probes: ProbeLog) -> View | None:
     }
 
 
-def _alert(alert: Alert, *, over: bool) -> View:
+def _alert(state: State, alert: Alert) -> View:
+    other = superseded_by(state, alert)
     return {
         "alertname": str(alert.name),
         "severity": str(alert.severity),
         "since": alert.since,
+        "title": title(state, alert),
         "summary": alert.summary,
         "description": alert.description,
         "told_at": alert.told_at,
-        "over": over,
+        "over": held(state, alert) and standing(state) is Standing.RECOVERING,
+        "superseded_by": None if other is None else str(other),
         "application_name": alert.application_name,
         "about": dict(alert.about),
         "runbook_url": alert.runbook_url,

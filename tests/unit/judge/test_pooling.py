@@ -263,7 +263,7 @@ def test_what_follows_from_settings_hides_no_climb() -> None:
         if state.alerts:
             seen.add((standing(state), to_do(state)[:11]))
     assert {one for one, _ in seen} >= {Standing.ALARMED, Standing.CLIMBING}
-    assert (Standing.CLIMBING, "Keep an eye") in seen
+    assert (Standing.CLIMBING, "Watch api. ") in seen
     assert (Standing.CLIMBING, "Not urgent:") not in seen
 
 

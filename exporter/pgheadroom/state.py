@@ -11,6 +11,7 @@ from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.capacity import Scope
+from pgheadroom.model.event import Event, Told
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.probes import ProbeLog
@@ -54,6 +55,10 @@ class State(NamedTuple):
     active: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
+    told: Told | None = None
+    """What was told of the alerts that fire; None before there was a reading since the start."""
+    events: tuple[Event, ...] = ()
+    """What happened, the newest last."""
     address: str = ""
     """Where the server is, in a few characters that may be shown to everybody."""
     pooling: Pooling | None = None

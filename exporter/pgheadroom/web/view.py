@@ -7,6 +7,7 @@ name is foreign text: printable, and to be escaped where it is shown.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
@@ -15,6 +16,7 @@ from pgheadroom.judge.firing import held
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.probes import ProbeLog
@@ -51,6 +53,7 @@ def target_view(state: State) -> View:
         },
         "knock": _probe(state.knocks),
         "canary": _probe(state.canary),
+        "events": event_views([state]),
     }
 
 
@@ -81,6 +84,24 @@ def summary_view(state: State) -> View:
         "pooling": pooling_view(state),
         "alerts": [_alert(state, alert) for alert in by_urgency(state.alerts)],
     }
+
+
+def event_views(states: Iterable[State], most: int = MOST_EVENTS) -> list[Json]:
+    """Return what happened to all targets, at *most* so many events, the newest first."""
+    found = [(state.target, event) for state in states for event in reversed(state.events)]
+    found.sort(key=lambda one: -one[1].at)
+    return [
+        {
+            "target": target,
+            "time": event.at,
+            "kind": str(event.kind),
+            "level": str(event.level),
+            "words": event.words,
+            "alertname": event.alertname or None,
+            "application_name": event.application_name or None,
+        }
+        for target, event in found[:most]
+    ]
 
 
 def history_view(state: State, seconds: float = 3600.0) -> View:

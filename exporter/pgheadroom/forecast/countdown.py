@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-_LEAST_STRETCH_SECONDS = 15.0
-_SHARE = 0.25
-"""A stretch lasts a quarter of the time left, and the seconds above at least: what takes hours is
-also forecast from buckets of minutes."""
+_STRETCH_SECONDS = 15.0
+_STRETCH_SAMPLES = 3
+"""A stretch is so long, and so many samples at least: where they are far apart, one is none."""
+_MOST_GROWTH = 1.5
+"""A climb that slows down is told so in steps of this factor, one each stretch at most."""
 
 
 class Countdown(NamedTuple):
@@ -29,8 +30,12 @@ class Countdown(NamedTuple):
     """The lowest forecast of this stretch of time, ..."""
     low_before: float = math.inf
     """... and of the one before."""
+    ceiling: float = math.inf
+    """No more than this is told in this stretch."""
     began: float = 0.0
     """When this stretch began."""
+    pause: float = 0.0
+    """Seconds between the last two forecasts."""
 
     @property
     def told(self) -> bool:
@@ -43,17 +48,15 @@ class Countdown(NamedTuple):
         Use that came down by more than *slack* from its highest has ended what was foreseen.
         """
         if used < self.used - slack and soonest > self.seconds:
-            self = _NONE  # noqa: PLW0642 - a value, not an object
-        stretch = max(_LEAST_STRETCH_SECONDS, _SHARE * self.seconds)
+            self = Countdown()  # noqa: PLW0642 - a value, not an object
+        stretch = max(_STRETCH_SECONDS, _STRETCH_SAMPLES * self.pause)
         if math.isinf(soonest):
-            return self if at - self.at <= stretch else _NONE
-        if math.isinf(self.seconds):
-            return Countdown(soonest, at, used, soonest, soonest, at)
-        if at - self.began > stretch:
-            self = self._replace(low_before=self.low, low=soonest, began=at, used=used)  # noqa: PLW0642
-        low = min(self.low, soonest)
-        told = min(low, self.low_before)
-        return Countdown(told, at, max(used, self.used), low, self.low_before, self.began)
-
-
-_NONE = Countdown()
+            return self if at - self.at <= stretch else Countdown()
+        if not self.told:
+            return Countdown(soonest, at, used, soonest, began=at)
+        _, _, most, low, before, ceiling, began, _ = self
+        if at - began > stretch:
+            low, before, ceiling, began, most = math.inf, low, _MOST_GROWTH * self.seconds, at, used
+        low = min(low, soonest)
+        told = min(low, before, ceiling)
+        return Countdown(told, at, max(used, most), low, before, ceiling, began, at - self.at)

@@ -23,6 +23,9 @@ half."""
 _SHORTEST_SECONDS = 5.0
 """A jump is over by then, and so is no rise that goes on."""
 
+_PACE_SECONDS = 20.0
+"""The pace is told over the second half of a rise, and over so many seconds at least."""
+
 _ABSENT: Span = (0, 0)
 
 
@@ -33,7 +36,7 @@ class Rise(NamedTuple):
     seconds: float
     """For how long it has gone on, more than 0."""
     rate: float
-    """Connections a second in its second half: it may get faster, or slower."""
+    """Connections a second, lately: it may get faster, or slower."""
 
 
 def rise(history: History, name: str, holds: int, now: float, window: float) -> Rise | None:
@@ -57,8 +60,13 @@ def rise(history: History, name: str, holds: int, now: float, window: float) -> 
     lately = next((low for at, (low, _) in stretches if at <= now - late), low)
     if holds - lately < _STILL * took:
         return None
-    half_at, (half, _) = next(one for one in stretches if one[1][0] <= low + took / 2)
-    return Rise(took, seconds, (holds - half) / max(_SHORTEST_SECONDS / 2, now - half_at))
+    # Stairs of a few connections have no pace over a step or two.
+    half_at, (half, _) = next(
+        one
+        for one in stretches[: place + 1]
+        if one[0] <= began or (one[1][0] <= low + took / 2 and now - one[0] >= _PACE_SECONDS)
+    )
+    return Rise(took, seconds, (holds - half) / (now - half_at))
 
 
 def _stretches(history: History, name: str, since: float) -> Iterator[tuple[float, Span]]:

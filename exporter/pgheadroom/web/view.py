@@ -38,6 +38,9 @@ from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.web.json_values import Json, View
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
+_EVENTS_OF_ONE = 30
+"""What is told each second of one target; /api/v1/events has all."""
+
 WAITING = "waiting"
 """The state of a target of which there was no reading yet."""
 
@@ -53,7 +56,7 @@ def target_view(state: State) -> View:
         },
         "knock": _probe(state.knocks),
         "canary": _probe(state.canary),
-        "events": event_views([state]),
+        "events": event_views([state], _EVENTS_OF_ONE),
     }
 
 

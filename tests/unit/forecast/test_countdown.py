@@ -57,10 +57,18 @@ def test_use_that_came_down_ends_it_at_once() -> None:
 
 def test_a_climb_that_slows_down_is_told_so_before_long() -> None:
     fast = [(float(at), 50, 60.0) for at in range(20)]
-    slow = [(float(at), 50, 600.0) for at in range(20, 80)]
+    slow = [(float(at), 50, 600.0) for at in range(20, 1500)]
     seconds = told(fast + slow)
     assert seconds[25] == 60.0
+    assert seconds[80] > 60.0
     assert seconds[-1] == 600.0
+    assert all(later <= 1.5 * sooner for sooner, later in pairwise(seconds))
+
+
+def test_where_samples_are_far_apart_one_of_them_is_no_stretch() -> None:
+    found = [(30.0 * number, 50, 179.0 if number == 5 else 8000.0) for number in range(9)]
+    seconds = told(found)
+    assert seconds[4:8] == [8000.0, 179.0, 179.0, 179.0]
 
 
 samples = st.lists(

@@ -3,6 +3,7 @@
 import { capacityOf, nouns } from "./capacity.js";
 import { Chart } from "./chart.js";
 import { $, keyed, make, say, set } from "./dom.js";
+import { events } from "./events.js";
 import { gauge, legend } from "./gauge.js";
 import { History } from "./history.js";
 import { listen, mood } from "./live.js";
@@ -58,6 +59,7 @@ function show(data) {
   }
   pools(view.pooler, root);
   applications();
+  events(view.events);
   pooling(view.pooling, root);
   limits();
   server();
@@ -83,6 +85,7 @@ function headline() {
   const [when, because] = until(view);
   say($("until"), when);
   say($("sign"), because);
+  say($("who-heading"), view.taker?.took ? "Biggest change" : "Top consumer");
   say($("who"), who || "–");
   say($("took"), change);
   say($("others"), capacity ? reach() : "");
@@ -127,7 +130,8 @@ function todo() {
     (element, alert) => {
       element.classList.toggle("over", alert.over);
       say(element.querySelector(".badge"), alert.over ? "over" : alert.severity);
-      say(element.querySelector("strong"), alert.summary);
+      const over = `${alert.alertname}: its cause is gone since ${clock(alert.told_at)}.`;
+      say(element.querySelector("strong"), alert.over ? over : alert.summary);
       say(element.querySelector(".description"), description(view, alert));
       say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);
     },
@@ -152,7 +156,7 @@ function news() {
 
 function curve() {
   if (!capacity) return;
-  chart ??= new Chart($("curve"), $("readout"));
+  chart ??= new Chart($("curve"), $("readout"), $("stack-keys"));
   const now = view.sample.time;
   const span = Number(new FormData($("span-form")).get("span"));
   const first = history.points[0]?.time ?? now;
@@ -186,6 +190,7 @@ function applications() {
   const now = view.sample?.time ?? 0;
   const from = Math.max(now - HOUR, Math.min(history.points[0]?.time ?? now, now - LEAST_SPAN));
   const most = Math.max(1, ...view.applications.map((one) => one.connections));
+  const highest = history.highest(from, now);
   keyed($("applications"), view.applications, (one) => one.application_name, row, (tr, one) => {
     const states = Object.entries(one.states).sort((a, b) => b[1] - a[1]);
     const text = {
@@ -200,7 +205,7 @@ function applications() {
     tr.querySelector(".verdict").dataset.verdict = one.verdict;
     const climbs = one.climbing_seconds ? `for ${duration(one.climbing_seconds)}` : "";
     say(tr.querySelector(".climbs"), climbs);
-    sparkline(tr.querySelector(".spark"), history, one.application_name, now, from);
+    sparkline(tr.querySelector(".spark"), history, one.application_name, now, from, highest);
   });
   const other = view.applications_in_other;
   say($("rest"), other ? `“other” stands for ${plural(other, "more application")}.` : "");

@@ -170,8 +170,8 @@ def test_thresholds_are_flags_variables_and_keys(recordings: Path, tmp_path: Pat
         (
             ["x", "--since", "3d", "--paging-horizon-seconds", "soon", "--low-free-ratio", "2"],
             [
-                "--paging-horizon-seconds: 'soon' is not allowed: allowed is a number from 0 to",
-                "--low-free-ratio: '2' is not allowed: allowed is a number from 0 to 1",
+                "--paging-horizon-seconds: 'soon' is not allowed; give seconds, from 0 to 86400",
+                "--low-free-ratio: '2' is not allowed; give a share from 0 to 1",
                 "--since needs --prometheus URL",
             ],
         ),

@@ -12,10 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, field_validator
 
-from pgheadroom.config.strict import Strict
+from pgheadroom.config.strict import Strict, several
 from pgheadroom.model.thresholds import Thresholds
 
-URLS = "allowed are http://HOST:PORT and https://HOST:PORT, a path may follow"
+URLS = "give http://HOST:PORT or https://HOST:PORT; a path may follow"
 
 _HOURS, _DAYS = 3600, 86400
 _THRESHOLDS = Thresholds()
@@ -37,21 +37,16 @@ _OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database", 
 
 
 def _url(value: str) -> str:
-    """Return *value* without a slash at its end; refuse what is no plain address of a server.
-
-    Where credentials may stand in it, it is not repeated.
-    """
+    """Return *value* without a slash at its end; refuse what is no plain address of a server."""
     if "@" in value or "?" in value:
         message = (
-            "a user, a password or a query must not be part of a URL; allowed are"
-            " http://HOST:PORT/PATH and https://HOST:PORT/PATH, credentials have settings of their"
-            " own (alertmanager_username, alertmanager_password_file,"
-            " alertmanager_bearer_token_file)"
+            "give http://HOST:PORT/PATH or https://HOST:PORT/PATH, without a user, a password or a"
+            " query; to log in, use alertmanager_username with alertmanager_password_file, or"
+            " alertmanager_bearer_token_file"
         )
         raise ValueError(message)
     if not _is_plain(value):
-        message = f"{value!r} is not allowed: {URLS}"
-        raise ValueError(message)
+        raise ValueError(URLS)
     return value.rstrip("/")
 
 
@@ -251,7 +246,7 @@ class AlertSettings(Strict):
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:
         if len({url.partition("://")[2] for url in value}) < len(value):
-            message = "the same address is given twice; allowed is each Alertmanager once"
+            message = "the same address is given twice; give each Alertmanager once"
             raise ValueError(message)
         return value
 
@@ -259,7 +254,7 @@ class AlertSettings(Strict):
     @classmethod
     def _labels(cls, value: dict[str, str]) -> dict[str, str]:
         if problems := list(_wrong_labels(value)):
-            raise ValueError("; ".join(problems))
+            raise several(problems)
         return value
 
     def misfits(self) -> list[str]:
@@ -276,15 +271,15 @@ def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
     for name, value in labels.items():
         if name in _OWN_LABELS:
             own = ", ".join(_OWN_LABELS)
-            yield f"{name!r} is not allowed: an alert has {own} of its own"
+            yield f"{name!r} is not allowed; every alert already has {own}"
         elif not _LABEL_NAME.fullmatch(name):
-            quoted = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
+            quoted = "this" if "@" in name else repr(name)  # a connection string, perhaps
             yield (
-                f"{quoted} is not allowed as a name: letters, digits and _ make one, no digit"
-                " first and not two _"
+                f"{quoted} is not allowed as a name; give letters, digits and _, without a digit or"
+                " two _ at the start"
             )
         elif not value:
-            yield f"{name}: '' is not allowed: Alertmanager drops a label without a value"
+            yield f"{name} has no value; give one, because Alertmanager drops an empty label"
 
 
 def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
@@ -294,11 +289,11 @@ def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
     ):
         if (getattr(settings, one) is None) != (getattr(settings, other) is None):
             present, missing = (one, other) if getattr(settings, other) is None else (other, one)
-            yield f"{present} is given without {missing}; allowed are both or neither"
+            yield f"{present} is given without {missing}; give both or neither"
     if settings.alertmanager_bearer_token_file and (
         settings.alertmanager_username or settings.alertmanager_password_file
     ):
         yield (
-            "alertmanager_bearer_token_file is given and alertmanager_username or"
-            " alertmanager_password_file too; allowed is one way to log in"
+            "alertmanager_bearer_token_file is given together with alertmanager_username or"
+            " alertmanager_password_file; give only one way to log in"
         )

@@ -33,7 +33,8 @@ PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
-ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
+ADDRESSES = f"give HOST:PORT or :PORT, such as :{DEFAULT_PORT}"
+_HIGHEST_PORT = 65535
 
 
 def _shorthand(value: object) -> object:
@@ -65,7 +66,7 @@ class FoldRule(Strict):
             re.compile(self.pattern).sub(self.replacement, "")
             re.compile(self.pattern + "|").sub(self.replacement, "x")
         except (re.error, IndexError) as error:
-            message = f"replacement {self.replacement!r} does not fit the pattern: {error}"
+            message = f"the replacement does not fit the pattern: {error}"
             raise ValueError(message) from None
         return self
 
@@ -189,12 +190,12 @@ class WatchSettings(Strict):
         unnamed = None if self.dsn is None else TargetSettings(dsn=self.dsn).address
         if unnamed in self.targets:
             problems.append(
-                f"dsn leads to a target called {unnamed}, and there is targets.{unnamed}, too;"
-                " give one of them, or give both under targets, with a name each"
+                f"dsn makes a target called {unnamed}, and so does targets.{unnamed}; give only one"
+                " of them, or give both a name under targets"
             )
         if self.canary_dsn is not None and self.dsn is None:
             problems.append(
-                "canary_dsn is for the server that dsn names, and there is no dsn; of others it is"
+                "canary_dsn is allowed only with dsn; for a server under targets, use"
                 " targets.NAME.canary_dsn"
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
@@ -246,10 +247,13 @@ def split_address(address: str) -> tuple[str | None, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        message = "an IPv6 address stands in brackets: [::1]:10187"
+        message = f"{ADDRESSES}; put an IPv6 address in brackets, such as [::1]:80"
         raise ValueError(message)
-    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
+    if not colon or not port.isascii() or not port.isdigit():
         raise ValueError(ADDRESSES)
+    if len(port) > len(str(_HIGHEST_PORT)) or int(port) > _HIGHEST_PORT:
+        message = f"give a port from 0 to {_HIGHEST_PORT}"
+        raise ValueError(message)
     return host or None, int(port)
 
 

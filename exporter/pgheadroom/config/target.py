@@ -22,16 +22,17 @@ from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.slots import RdsReserve
 from pgheadroom.postgres.whereabouts import address, database
 
-NO_CANARY = "canary_password_file is of use only with a canary_dsn"
-_NO_PAGE = "max_client_conn and default_pool_size are of use only with metrics_url: a console tells"
+NO_CANARY = "canary_password_file is allowed only with canary_dsn"
+_NO_PAGE = (
+    "max_client_conn and default_pool_size are allowed only with metrics_url; a console reports"
+    " them itself"
+)
 _NO_LIMITS = (
-    "metrics_url needs max_client_conn and default_pool_size, which the page does not tell, and"
-    " kind: pgbouncer"
+    "metrics_url needs kind: pgbouncer, and max_client_conn and default_pool_size, which the page"
+    " does not report"
 )
-_NO_POOLER = "serves and replicas are of use only with kind: pgbouncer"
-TARGET_NAMES = (
-    "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
-)
+_NO_POOLER = "serves and replicas are allowed only with kind: pgbouncer"
+TARGET_NAMES = "give up to 63 letters, digits and _ . : -, with a letter or digit first"
 TargetName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
 ]

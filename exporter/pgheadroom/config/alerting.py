@@ -82,8 +82,8 @@ class AlertSettings(Strict):
     paging_horizon_seconds: float = _seconds(
         "paging_horizon",
         _DAYS,
-        "page when the last ordinary slot is forecast to go within this time; the"
-        " two floors below must be met too",
+        "page when the last ordinary slot is forecast to be taken within this time, if the two"
+        " floors below are met",
     )
     paging_floor_ratio: float = _ratio(
         "paging_floor",
@@ -91,9 +91,9 @@ class AlertSettings(Strict):
     )
     early_floor_ratio: float = _ratio(
         "early_floor",
-        "lower share that is enough for a forecast to page when the growth is"
-        " unlikely to stop by itself: it has lasted as long as paging_horizon_seconds, the"
-        " growing application's connections are busy, or the next jump or peak would not fit",
+        "lower share that is enough when the growth is unlikely to stop by itself: it has lasted"
+        " as long as paging_horizon_seconds, the growing application's connections are busy, or"
+        " the next jump or peak would not fit",
     )
     busy_ratio: float = _ratio(
         "busy",
@@ -103,12 +103,12 @@ class AlertSettings(Strict):
     forecast_horizon_seconds: float = _seconds(
         "forecast_horizon",
         14 * _DAYS,
-        "warn when the last ordinary slot is forecast to go within this time",
+        "warn when the last ordinary slot is forecast to be taken within this time",
     )
     leak_seconds: float = _seconds(
         "leak",
         7 * _DAYS,
-        "how long an application must climb, and not come back, to count as a leak",
+        "how long an application must grow, without falling back, to count as a leak",
     )
     low_free_ratio: float = _ratio(
         "low_free",
@@ -148,28 +148,28 @@ class AlertSettings(Strict):
     blind_warning_seconds: float = _seconds(
         "blind_warning",
         _HOURS,
-        "warn when there was no sample for this long",
+        "warn when there has been no sample for this long",
     )
     blind_critical_seconds: float = _seconds(
         "blind_critical",
         _DAYS,
-        "page when there was no sample for this long",
+        "page when there has been no sample for this long",
     )
     queue_wait_seconds: float = _seconds(
         "queue_wait",
         _HOURS,
         "how long a pooler's client may wait for a server connection before it counts as refused;"
-        " a shorter query_wait_timeout counts in its place",
+        " a shorter query_wait_timeout replaces it",
     )
     queue_hold_seconds: float = _seconds(
         "queue_hold",
         _HOURS,
-        "for how long somebody must have been waiting in a pool before its queue can page",
+        "how long clients must have been waiting in a pool before its queue can page",
     )
     queue_horizon_seconds: float = _seconds(
         "queue_horizon",
         _HOURS,
-        "page when the oldest client in a queue that grows will have waited for queue_wait_seconds"
+        "page when the oldest client in a growing queue will have waited for queue_wait_seconds"
         " within this time",
     )
     paused_hold_seconds: float = _seconds(
@@ -191,8 +191,8 @@ class AlertSettings(Strict):
 
     alertmanager_urls: list[Url] = Field(
         default_factory=list,
-        description="addresses of the Alertmanagers to post alerts to, each member of a cluster"
-        " by itself; without any, alerts are only shown",
+        description="addresses of the Alertmanagers to post alerts to, every member of a cluster"
+        " listed; without any, alerts are only shown",
     )
     alertmanager_username: str | None = Field(
         default=None,
@@ -204,12 +204,12 @@ class AlertSettings(Strict):
     )
     alertmanager_bearer_token_file: Path | None = Field(
         default=None,
-        description="file that holds a bearer token for the Alertmanagers, in place of a user"
-        " name; read at each post",
+        description="file that holds a bearer token for the Alertmanagers, instead of a user name;"
+        " read at each post",
     )
     alertmanager_ca_file: Path | None = Field(
         default=None,
-        description="PEM file of the CA certificates to trust for the Alertmanagers, in place of"
+        description="PEM file of the CA certificates to trust for the Alertmanagers, instead of"
         " the system's; read at each post",
     )
     alertmanager_cert_file: Path | None = Field(
@@ -226,15 +226,15 @@ class AlertSettings(Strict):
         default=30.0,
         ge=5,
         le=600,
-        description="time from one post to the next while nothing changes; an alert expires when"
-        " it is not posted again for four times as long",
+        description="time between two posts while nothing changes; an alert expires if it is not"
+        " posted again within four times as long",
     )
     alert_labels: dict[str, str] = Field(
         default_factory=dict, description="additional labels for every alert that is posted"
     )
     external_url: Url | None = Field(
         default=None,
-        description="address at which people reach this daemon's pages; posted alerts link to it",
+        description="address at which people open this daemon's pages; posted alerts link to it",
     )
 
     @field_validator("alertmanager_urls", mode="before")

@@ -83,11 +83,11 @@ def from_json(text: str) -> object:
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        message = "JSON with a key that stands twice"
+        message = "JSON with a duplicate key"
         raise ValueError(message)
     for text in (*mapping, *mapping.values()):
         if isinstance(text, str) and "\0" in text:
-            message = "JSON with a NUL character, which no name, path or address can hold"
+            message = "JSON with a NUL character, which no name, path or address can contain"
             raise ValueError(message)
     return mapping
 

@@ -86,7 +86,7 @@ def _read_file(path: Path) -> tuple[Given, list[str]]:
     read, wrong = read_mapping(path, "settings, such as 'listen: :10187'")
     names = Settings.model_fields
     unknown = [key for key in read.values if key not in names and not key.startswith(_OF_OTHERS)]
-    problems = [f"config: {problem}" for problem in wrong]
+    problems = [one if one.startswith(f"{path}:") else f"config: {one}" for one in wrong]
     problems += [
         f"{read.place((key,))}{no_such(dotted((key,)))}{meant(key, names)}" for key in unknown
     ]

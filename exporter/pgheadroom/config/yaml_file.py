@@ -94,19 +94,19 @@ class _Loader(yaml.SafeLoader):
                 value.encode()
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
             # PyYAML lets through whatever int(), datetime() and its own tables raise.
-            problem = "a value that is not what it looks like, or what its tag says"
+            problem = "a value that cannot be read as what it looks like, or as its tag says"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
         if isinstance(value, str) and "\0" in value:
-            problem = "a NUL character, which no name, path or address can hold"
+            problem = "a NUL character, which no name, path or address can contain"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         if isinstance(value, bytes):
-            problem = "binary data, which nothing here is"
+            problem = "binary data, which no setting takes"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return value
 
     def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
         if not isinstance(node, yaml.MappingNode):  # with a tag that says so, such as !!set
-            problem = "expected a mapping node, for that is what its tag says"
+            problem = "expected a mapping node, because of its tag"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return super().construct_mapping(node, deep)
 
@@ -128,9 +128,9 @@ class _Loader(yaml.SafeLoader):
             if mark in keys:
                 key = key_node.value
                 label = "<<" if key_node.tag == _MERGE else "…" if "@" in key else key
-                problem = f"the key {label!r} stands twice"
+                problem = f"the key {label!r} appears twice"
                 if key_node.tag == _MERGE:
-                    problem += "; several mappings are merged as a list, <<: [*a, *b]"
+                    problem += "; to merge several mappings, give a list: <<: [*a, *b]"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             keys.add(mark)
 

@@ -304,7 +304,7 @@ def test_a_connection_string_in_a_wrong_place_is_not_repeated(arguments: tuple[s
     ("text", "told"),
     [
         ('[{"pattern": "a"', "not JSON: expecting ',' delimiter at character 17"),
-        ('[{"pattern": "a", "pattern": "b"}]', "JSON with a key that stands twice"),
+        ('[{"pattern": "a", "pattern": "b"}]', "JSON with a duplicate key"),
         ('[{"pattern": "a\\u0000"}]', "JSON with a NUL character"),
         ("[" * 100_000, "JSON that is nested too deeply"),
     ],

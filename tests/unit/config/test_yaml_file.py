@@ -65,17 +65,20 @@ targets: {t: {<<: *b, dsn: host=x}}
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("targets:\n  a: {dsn: host=x, dsn: host=y}\n", ":2: the key 'dsn' stands twice"),
-        ("x-a: &a {k: 1, k: 2}\n", ":1: the key 'k' stands twice"),
-        ("x-a: &a {k: 1}\ntargets: {t: {<<: *a, <<: *a}}\n", ":2: the key '<<' stands twice; sev"),
+        ("targets:\n  a: {dsn: host=x, dsn: host=y}\n", ":2: the key 'dsn' appears twice"),
+        ("x-a: &a {k: 1, k: 2}\n", ":1: the key 'k' appears twice"),
+        (
+            "x-a: &a {k: 1}\ntargets: {t: {<<: *a, <<: *a}}\n",
+            ":2: the key '<<' appears twice; to m",
+        ),
         ("targets: {t: {<<: 5}}\n", ":1: expected a mapping or list of mappings for merging"),
         ("targets: {t: {<<: [5]}}\n", ":1: expected a mapping for merging"),
         ("x: 1\n", "x: no such setting"),
         ("xinterval_seconds: 1\n", "xinterval_seconds: no such setting; did you mean interval_sec"),
         ("x-a: &a {foo: 1}\ntargets: {t: {<<: *a, dsn: host=x}}\n", "targets.t.foo: no such setti"),
         ("targets: {t: {x-note: 1, dsn: host=x}}\n", "targets.t.x-note: no such setting"),
-        ("listen: !!binary aGFsbG8=\n", ":1: binary data, which nothing here is"),
-        ("? postgresql://u:secret@h\n: 1\n? postgresql://u:secret@h\n: 1\n", ":3: the key '…' st"),
+        ("listen: !!binary aGFsbG8=\n", ":1: binary data, which no setting takes"),
+        ("? postgresql://u:secret@h\n: 1\n? postgresql://u:secret@h\n: 1\n", ":3: the key '…' ap"),
     ],
 )
 def test_it_is_as_strict_as_ever(file: Path, text: str, told: str) -> None:

@@ -110,7 +110,7 @@ def test_check_tries_it(pg: Postgres) -> None:
     single = ("check", "--dsn", pg.dsn(), "--canary-dsn")
     done = run(*single, pg.dsn(user="canary"))
     assert done.returncode == 0
-    assert "canary got in within" in done.stdout
+    assert "canary logs in within" in done.stdout
     assert "proves nothing" not in done.stdout
     pg.sql("grant pg_use_reserved_connections to canary")
     done = run(*single, pg.dsn(user="canary"))

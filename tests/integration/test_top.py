@@ -224,7 +224,10 @@ def test_one_of_several_targets(pg: Postgres) -> None:
     ("words", "complaints"),
     [
         ([], ["no target is configured", "top needs a terminal"]),
-        (["--dsn", "host=x"], ["top needs a terminal to draw on; `pgheadroom once` prints"]),
+        (
+            ["--dsn", "host=x"],
+            ["top needs a terminal; to print one reading, use `pgheadroom once`"],
+        ),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--target"], ["--target: no value is given"]),
     ],

@@ -15,9 +15,11 @@ from rich.text import Text
 from pgheadroom.board import Board
 from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import add_settings, settings_of, targets_of
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
+from pgheadroom.judge.advice import remedy
 from pgheadroom.judge.figures import free_for
 from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
@@ -29,18 +31,20 @@ from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
 
-HELP = "read every target once and print it as a table; with --json as JSON"
+HELP = "read every target once and print a table, or JSON with --json"
 USAGE = "%(prog)s [--json] [SETTING ...]"
 DESCRIPTION = """\
-Read every target once and print it as a table; with --json as a list of what the API says of each
-target (/api/v1/targets/NAME). Exits 0 if every target could be sampled, else 1."""
+Reads every target once and prints a table. With --json it prints a list of what
+the API says of each target (/api/v1/targets/NAME).
+
+Exits 0 if every target could be sampled, else 1."""
 EPILOG = ""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the settings, and the form of what is printed."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(parser)
+    add_settings(parser, "canary_dsn")
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
@@ -96,7 +100,8 @@ def _block(state: State) -> Group:
         (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
     if state.sample is None:
-        return Group(title, Text(state.detail))
+        hint = f"{remedy(state)} To see what works, run `pgheadroom check`."
+        return Group(title, Text(state.detail), Text(hint))
     if isinstance(state.sample.facts, PoolerFacts):
         return _pooler(title, state, state.sample.facts)
     server = state.sample.facts.server

@@ -61,4 +61,6 @@ def _not_allowed(detail: ErrorDetails, *, secret: bool) -> str:
         return f"{given} is not allowed; {detail['ctx']['error']}"
     if isinstance(detail["loc"][-1], int):
         return f"{given} is not allowed in this list; {TEXT}"
+    if str(detail["loc"][-1]).endswith("_file"):
+        return f"{given} is not allowed; give the path of a file"
     return f"{given} is not allowed; {_WORDS[detail['type']]}"

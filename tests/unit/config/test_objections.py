@@ -16,6 +16,7 @@ from tests.support.settings import PYDANTICS_PHRASES, settings_from
 from pgheadroom.config.connection_strings import CONNECTIONS
 from pgheadroom.config.given import kind_of
 from pgheadroom.config.load import ConfigurationError
+from pgheadroom.config.objections import nearest
 from pgheadroom.config.settings import FoldRule, Settings
 from pgheadroom.config.target import TargetSettings
 
@@ -192,6 +193,12 @@ def test_whatever_anybody_says_anywhere(path: list[str], leaf: object, place: st
         assert line.isprintable()
         assert not re.search(r"unable to parse|pydantic|type=|Value error", line), line
         assert not any(phrase in line for phrase in PYDANTICS_PHRASES if phrase not in text), line
+
+
+@given(name=st.sampled_from(NAMES), at=st.integers(min_value=0, max_value=4))
+def test_a_name_with_one_letter_twice_gets_the_right_one(name: str, at: int) -> None:
+    """As interval_seconds is suggested for intervall_seconds."""
+    assert nearest(name[: at + 1] + name[at:], Settings.model_fields) == name
 
 
 def test_it_is_told_in_the_words_of_the_place() -> None:

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_worded_for_the_file() -> None:
         f"basic_auth_users: a key that is not text is not allowed; {text}",
         f"http_server_config.headers.Server: no such key; use {headers}",
         "http_server_config.http2: 'ja' is not allowed; give true or false",
-        f"tls_server_config.cert_file: 7 is not allowed; {text}",
+        "tls_server_config.cert_file: 7 is not allowed; give the path of a file",
         f"tls_server_config.client_allowed_sans: 1 is not allowed in this list; {text}",
         "tls_server_config.key_file: is missing",
         f"tls_server_config: a key that is not text is not allowed; {text}",

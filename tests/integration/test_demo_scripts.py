@@ -287,7 +287,7 @@ def test_it_starts_says_what_happens_and_leaves_nothing(
             stderr=subprocess.STDOUT,
         )
     try:
-        until(lambda: "Ctrl-C ends it" in log.read(), SECONDS, "screen")
+        until(lambda: "Ctrl-C stops it" in log.read(), SECONDS, "screen")
         until(lambda: http.is_ready(f"http://{LOOPBACK}:{port}/-/ready"), SECONDS, "reading")
         page = without_server(http.get(f"http://{LOOPBACK}:{port}/metrics").decode())
         assert f'pgheadroom_max_connections{{target="demo"}} {slots}.0' in page

@@ -242,6 +242,6 @@ def test_wrong_arguments_and_a_pipe(words: list[str], complaints: list[str]) -> 
 def test_help() -> None:
     done = run("top", "--help")
     assert done.returncode == 0
-    for words in ("--target NAME", "q ends it", "pgheadroom once", "--interval-seconds"):
+    for words in ("--target NAME", "q quits", "pgheadroom once", "--interval-seconds"):
         assert words in done.stdout
     assert "\n  top " in run("--help").stdout

@@ -8,6 +8,12 @@ from datetime import UTC, datetime
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _LETTERS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TENTHS_BELOW = 10
+_STEPS = (
+    *(10, 15, 20, 30, 45),
+    *(60 * minutes for minutes in (1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45)),
+    *(3600 * hours for hours in (1, 1.5, 2, 3, 4, 6, 8, 12, 18)),
+    *(86_400 * days for days in (1, 2, 3, 4, 5, 7, 10, 14)),
+)
 
 
 def duration(seconds: float) -> str:
@@ -24,6 +30,19 @@ def duration(seconds: float) -> str:
         if number:
             parts.append(f"{number} {unit}")
     return parts[0]
+
+
+def about(seconds: float) -> str:
+    """Return *seconds*, an estimate, without false precision: ``about 20 s``, ``about 2 h``.
+
+    The nearest step of a scale on which each is some 1.2 to 2 times the one before.
+    """
+    if seconds < _STEPS[0] * 0.8:
+        return "a few seconds"
+    if seconds > _STEPS[-1]:
+        return "weeks"
+    nearest = min(_STEPS, key=lambda step: max(step / seconds, seconds / step))
+    return f"about {duration(nearest)}"
 
 
 def moment(at: float) -> str:

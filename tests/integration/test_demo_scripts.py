@@ -161,7 +161,7 @@ async def test_a_real_server_gets_full_and_that_is_paged_before(
                 imminent = begun[AlertName.IMMINENT]
                 assert (imminent["target"], imminent["severity"]) == ("demo", "critical")
                 assert imminent["application_name"] == culprit
-                assert "the last goes in" in imminent["reason"]
+                assert "it is full in" in imminent["reason"]
                 assert len([line for line in log if line["event"].startswith("alert ")]) < 12
         finally:
             playing.cancel()

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, SERVER, sample
 
-from pgheadroom.judge.figures import exhaustion_seconds, free_for
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import exhaustion_seconds, free_for
 from pgheadroom.step import step
 
 

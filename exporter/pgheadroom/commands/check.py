@@ -19,13 +19,13 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.help.parser import Parser
 from pgheadroom.commands.once import read_once
 from pgheadroom.config.load import load_web
-from pgheadroom.judge.advice import remedy
 from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PG_16
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import remedy
 
 HELP = "check settings and targets; say what works and what is missing"
 USAGE = "%(prog)s [--json] [SETTING ...]"

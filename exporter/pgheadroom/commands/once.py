@@ -19,14 +19,16 @@ from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
-from pgheadroom.judge.advice import remedy
-from pgheadroom.judge.figures import free_for
 from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import remedy
+from pgheadroom.status.figures import free_for
+from pgheadroom.status.status import status
+from pgheadroom.text import escaped
 from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
@@ -99,18 +101,19 @@ def _block(state: State) -> Group:
     title = Text.assemble(
         (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
+    says = Text(escaped(status(state).sentence))
     if state.sample is None:
         hint = f"{remedy(state)} To see what works, run `pgheadroom check`."
         return Group(title, Text(state.detail), Text(hint))
     if isinstance(state.sample.facts, PoolerFacts):
-        return _pooler(title, state, state.sample.facts)
+        return _pooler(title, says, state, state.sample.facts)
     server = state.sample.facts.server
     title.append(f"  PostgreSQL {server.version_text}")
     if server.in_recovery:
         title.append(" (standby)")
     if server.pooled:
         title.append(" through a pooler")
-    lines = [title]
+    lines = [title, says]
     if not state.sample.holders.complete:
         what = "states and ages are unknown" if state.sample.exact else "estimates only"
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
@@ -123,7 +126,7 @@ def _block(state: State) -> Group:
     )
 
 
-def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
+def _pooler(title: Text, says: Text, state: State, facts: PoolerFacts) -> Group:
     title.append(f"  {facts.software} {facts.version}")
     main = None if state.sample is None else state.sample.main
     places = Table("places for clients", "", box=None, pad_edge=False)
@@ -147,7 +150,7 @@ def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
             str(pool.waiting),
             f"{pool.wait_seconds:.1f} s" if pool.waiting else "",
         )
-    return Group(title, places, pools, _applications(state.applications.counts))
+    return Group(title, says, places, pools, _applications(state.applications.counts))
 
 
 def _through_whom(state: State) -> list[Table]:

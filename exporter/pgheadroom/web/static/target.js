@@ -9,8 +9,8 @@ import { listen, mood } from "./live.js";
 import { pooling } from "./pooling.js";
 import { pools } from "./pools.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
-import { clock, description, duration, freeOf, growth, isBlind, isFull, isRecovering, plural, roughly } from "./words.js";
-import { software, taker, title, until, worst } from "./words.js";
+import { clock, description, duration, freeOf, growth, isBlind, isFull, plural, roughly } from "./words.js";
+import { colour, software, title, told, until } from "./words.js";
 
 const { root, target } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -44,7 +44,7 @@ function show(data) {
   view = data;
   capacity = capacityOf(view);
   document.title = title(view);
-  mood(isRecovering(view) ? "warning" : view.severity, root);
+  mood(colour(view), root);
   document.body.dataset.kind = view.kind;
   document.body.classList.toggle("is-full", isFull(view));
   headline();
@@ -76,15 +76,15 @@ function names() {
 }
 
 function headline() {
-  say($("state"), worst(view));
+  const { label, who, change } = view.status;
+  say($("state"), label);
   say($("free"), freeOf(view, capacity));
   say($("of"), freeWords());
   const [when, because] = until(view);
   say($("until"), when);
   say($("sign"), because);
-  const [who, took] = taker(view);
-  say($("who"), who);
-  say($("took"), took);
+  say($("who"), who || "–");
+  say($("took"), change);
   say($("others"), capacity ? reach() : "");
 }
 
@@ -114,7 +114,7 @@ function todo() {
   say($("todo"), view.to_do);
   keyed(
     $("alerts"),
-    view.alerts,
+    told(view),
     (alert) => JSON.stringify([alert.alertname, alert.severity, alert.about]),
     (alert) =>
       make(
@@ -142,8 +142,8 @@ function runbook(alert) {
 
 // What a screen reader announces: changes of the state or the alerts, not each second's figures.
 function news() {
-  const alerts = view.alerts.map((alert) => `${alert.severity}: ${alert.summary}`);
-  const words = [`${target} ${worst(view)}.`, ...alerts].join(" ");
+  const alerts = told(view).map((alert) => `${alert.severity}: ${alert.summary}`);
+  const words = [`${target}: ${view.status.label}.`, ...alerts].join(" ");
   if (words === announced) return;
   announced = words;
   const known = capacity && !isBlind(view);
@@ -174,7 +174,7 @@ function curveWords(from, now, left) {
   if (low > high) return "No samples in this time range.";
   const { used, limit, many, whose } = capacity;
   const range = low === high ? `${low}` : `${low} to ${high}`;
-  const then = left ? ` At the present growth, the last one goes in ${roughly(left)}.` : "";
+  const then = left ? ` At this rate it is ${view.status.when}.` : "";
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
   const most = limit === null ? "there is no limit" : `${limit} is the limit for ${whose}`;
   return `Since ${since}, ${range} ${many} were in use; now ${used}, and ${most}.${then}`;

@@ -54,7 +54,7 @@ def seconds_of(text: str) -> float:
     """Read ``90``, ``15s``, ``30m``, ``12h``, ``30d`` or ``2w``; raises ValueError."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)", text.strip(), re.ASCII)
     if match is None:
-        raise ValueError(f"{text!r} is no time span, such as 15s, 30m, 12h, 30d")
+        raise ValueError(f"{text!r} is not a time span, such as 15s, 30m, 12h, 30d")
     return float(match[1]) * _LETTERS[match[2] or "s"]
 
 
@@ -69,6 +69,6 @@ def time_of(text: str) -> float:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time, such as 2026-01-31, 2026-01-31T06:30Z, 1767225600"
+            f"{text!r} is not a time, such as 2026-01-31, 2026-01-31T06:30Z, 1767225600"
         ) from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -224,7 +224,10 @@ def test_one_of_several_targets(pg: Postgres) -> None:
     ("words", "complaints"),
     [
         ([], ["no target is configured", "top needs a terminal"]),
-        (["--dsn", "host=x"], ["top needs a terminal to draw on; `pgheadroom once` prints"]),
+        (
+            ["--dsn", "host=x"],
+            ["top needs a terminal; to print one reading, use `pgheadroom once`"],
+        ),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--target"], ["--target: no value is given"]),
     ],
@@ -239,6 +242,6 @@ def test_wrong_arguments_and_a_pipe(words: list[str], complaints: list[str]) -> 
 def test_help() -> None:
     done = run("top", "--help")
     assert done.returncode == 0
-    for words in ("--target NAME", "q ends it", "pgheadroom once", "--interval-seconds"):
+    for words in ("--target NAME", "q quits", "pgheadroom once", "--interval-seconds"):
         assert words in done.stdout
     assert "\n  top " in run("--help").stdout

@@ -105,11 +105,11 @@ def growth_rates(state: State) -> dict[str, float]:
     if first is not None and now - first.forecast.since >= SHORTEST_SECONDS:
         since = max(first.forecast.since, began)
     rates = {name: more / (now - since) for name, more in grown_since(state, since).items()}
-    rates |= {name: one.rate for name, one in rises(state).items()}
-    who = taker(state)
+    # Looked up only where somebody may be to blame: that is not done for nothing with each sample.
+    who = taker(state) if first is not None or state.usage.trends.leaks else None
     if who is not None and who.took and who.application_name in rates:
         rates[who.application_name] = who.rate
-    return rates
+    return rates | {name: one.rate for name, one in rises(state).items()}
 
 
 def climbing_seconds(state: State) -> dict[str, float]:
@@ -147,8 +147,8 @@ def verdicts(state: State) -> dict[str, Verdict]:
 
 def _blamed(state: State) -> set[str]:
     """Return who is to blame for what is foreseen or fires now."""
-    who = taker(state)
     urgent = state.countdown.told or any(
         alert.severity is Severity.CRITICAL and not held(state, alert) for alert in state.alerts
     )
-    return {who.application_name} if who is not None and who.took and urgent else set()
+    who = taker(state) if urgent else None
+    return {who.application_name} if who is not None and who.took else set()

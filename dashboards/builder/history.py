@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from dashboards.builder.fleet import ORDINARY
+from dashboards.builder import common
+from dashboards.builder.meaning import ORDINARY, PER_MINUTE
 from dashboards.builder.parts import (
     BLUE,
     BY_NAME,
@@ -21,12 +20,8 @@ from dashboards.builder.parts import (
     lines,
     name,
     of_one,
-    steps,
     what_to_do,
 )
-
-PER_MINUTE: Final = 60
-TIME_LEFT: Final = "Time left, by the forecast"
 
 
 def while_scraped(span: str = "$__rate_interval", of: Select = of_one) -> str:
@@ -90,32 +85,23 @@ def growth() -> Json:
 
 def time_left() -> Json:
     """Return the forecast over time."""
-    left = recent("pgheadroom_exhaustion_seconds", ORDINARY)
 
     def horizon(which: str) -> str:
         policy = recent("pgheadroom_policy_seconds", name=f"{which}_horizon")
         return f"max({policy})"
 
-    return lines(
-        TIME_LEFT,
+    return common.time_left(
         what_to_do(
             "The forecast at each moment; at the top (12 days) no end is in sight. Below the orange"
             " line it makes a ticket, below the red one it pages.",
             "PostgresConnectionsExhaustionExpected",
         ),
-        curve(f"clamp(min by (target) ({left}), 1, 12 * 86400)", "time left"),
-        curve(horizon("paging"), "paging horizon"),
-        curve(horizon("forecast"), "forecast horizon"),
-        unit="s",
-        decimals=0,
-        min=1,
-        max=12 * 86400,
+        f"min by (target) ({recent('pgheadroom_exhaustion_seconds', ORDINARY)})",
+        "time left",
+        (horizon("paging"), "paging horizon", RED),
+        (horizon("forecast"), "forecast horizon", ORANGE),
         custom={"scaleDistribution": {"type": "log", "log": 10}},
-        overrides=[
-            name("time left", color=fixed(BLUE), custom__lineWidth=2),
-            name("paging horizon", color=fixed(RED), custom__lineStyle=DASHED),
-            name("forecast horizon", color=fixed(ORANGE), custom__lineStyle=DASHED),
-        ],
+        overrides=[name("time left", color=fixed(BLUE), custom__lineWidth=2)],
     )
 
 
@@ -232,7 +218,7 @@ def limits() -> Json:
         limit = recent(f"pgheadroom_{of}_connection_limit")
         return f"max by ({of}) ({used}) / (max by ({of}) ({limit}) > 0)"
 
-    return lines(
+    return common.limits(
         "Limits of roles and databases",
         what_to_do(
             "Share of each CONNECTION LIMIT in use. At 100 % that role is refused, even if slots"
@@ -241,12 +227,7 @@ def limits() -> Json:
         ),
         curve(share("role"), "role {{role}}"),
         curve(share("database"), "database {{database}}"),
-        unit="percentunit",
-        noValue="No role or database has a CONNECTION LIMIT.",
-        color=BY_NAME,
-        max=1,
-        thresholds=steps("transparent", (0.8, ORANGE), (1, RED)),
-        custom={"thresholdsStyle": {"mode": "dashed"}, "lineWidth": 2},
+        none="No role or database has a CONNECTION LIMIT.",
     )
 
 

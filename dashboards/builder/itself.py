@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.builder import frame, parts
+from dashboards.builder import common, frame, parts
 from dashboards.builder.parts import (
     BLUE,
     BY_NAME,
@@ -72,7 +72,7 @@ def configuration() -> Json:
 
 def bugs() -> Json:
     """Return exceptions that should not happen."""
-    return stat(
+    return common.none_is_good(
         "Bugs",
         what_to_do(
             "Exceptions that should not happen, within this time range. Each is in the log with its"
@@ -80,9 +80,8 @@ def bugs() -> Json:
             DOWN,
         ),
         now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "bugs"),
-        unit="none",
+        RED,
         decimals=0,
-        thresholds=steps(GREEN, (1, RED)),
     )
 
 
@@ -104,7 +103,7 @@ def alertmanagers() -> Json:
 
 def blind() -> Json:
     """Return how many targets are not read in full."""
-    return stat(
+    return common.none_is_good(
         "Seen in part",
         what_to_do(
             "Targets whose role may not see every session, so that counts are estimates: grant it"
@@ -114,8 +113,7 @@ def blind() -> Json:
         now(
             f"count(max by (target, server) ({of_many('pgheadroom_visibility')}) == 0) or vector(0)"
         ),
-        unit="none",
-        thresholds=steps(GREEN, (1, ORANGE)),
+        ORANGE,
     )
 
 
@@ -158,19 +156,12 @@ def age() -> Json:
     )
 
 
-def failures() -> Json:
-    """Return how readings failed."""
+def _rates(title: str, text: str, alert: str, counter: str) -> Json:
+    """Return how often each second something failed, by how."""
     return lines(
-        FAILED,
-        what_to_do(
-            "Failed readings per second, by cause, of all targets. `full` is what the daemon is"
-            " made to detect; the other causes are problems to fix.",
-            BLIND,
-        ),
-        curve(
-            f"sum by (state) (rate({of_many('pgheadroom_failures_total')}[$__rate_interval]))",
-            "{{state}}",
-        ),
+        title,
+        what_to_do(text, alert),
+        curve(f"sum by (state) (rate({counter}[$__rate_interval]))", "{{state}}"),
         unit="cps",
         legend="right",
         stacked=True,
@@ -178,21 +169,25 @@ def failures() -> Json:
     )
 
 
+def failures() -> Json:
+    """Return how readings failed."""
+    return _rates(
+        FAILED,
+        "Failed readings per second, by cause, of all targets. `full` is what the daemon is"
+        " made to detect; the other causes are problems to fix.",
+        BLIND,
+        of_many("pgheadroom_failures_total"),
+    )
+
+
 def knock_failures() -> Json:
     """Return how knocks failed."""
-    knocks = of_many("pgheadroom_knock_failures_total")
-    return lines(
+    return _rates(
         "Refused knocks",
-        what_to_do(
-            "Logins that stop at the server's first answer and were refused, per second, by cause,"
-            " of all targets. These servers refuse new clients.",
-            "PostgresConnectionsRefused",
-        ),
-        curve(f"sum by (state) (rate({knocks}[$__rate_interval]))", "{{state}}"),
-        unit="cps",
-        legend="right",
-        stacked=True,
-        color=BY_NAME,
+        "Logins that stop at the server's first answer and were refused, per second, by cause,"
+        " of all targets. These servers refuse new clients.",
+        "PostgresConnectionsRefused",
+        of_many("pgheadroom_knock_failures_total"),
     )
 
 

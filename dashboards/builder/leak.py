@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.builder import frame, parts
-from dashboards.builder.history import PER_MINUTE, states
+from dashboards.builder.history import states
+from dashboards.builder.meaning import PER_MINUTE, VERDICTS
 from dashboards.builder.parts import (
     BLUE,
     BY_NAME,
     DASHED,
+    GAUGE,
     GREEN,
     GREY,
     ORANGE,
@@ -29,7 +31,7 @@ from dashboards.builder.parts import (
     table,
     what_to_do,
 )
-from dashboards.builder.server import LIMIT, VERDICTS
+from dashboards.builder.server import LIMIT
 
 from pgheadroom.model.identity import TargetKind
 
@@ -159,6 +161,12 @@ def among_others() -> Json:
     )
 
 
+_NOW_AND_AGO: Final = [
+    query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
+    query("B", color=fixed(BLUE), custom__lineWidth=2),
+]
+
+
 def before_and_after() -> Json:
     """Return its count beside that of some time ago."""
     series = of_one("pgheadroom_connections", ITS)
@@ -173,10 +181,7 @@ def before_and_after() -> Json:
         curve(ago, "$ago before"),
         curve(_count(ITS), "now"),
         unit="none",
-        overrides=[
-            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
-            query("B", color=fixed(BLUE), custom__lineWidth=2),
-        ],
+        overrides=_NOW_AND_AGO,
     )
 
 
@@ -194,10 +199,7 @@ def growth_compared() -> Json:
         unit="none",
         decimals=1,
         min=None,
-        overrides=[
-            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
-            query("B", color=fixed(BLUE), custom__lineWidth=2),
-        ],
+        overrides=_NOW_AND_AGO,
     )
 
 
@@ -246,7 +248,7 @@ def pool_arithmetic() -> Json:
                 "Now",
                 min=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
             )
         ],
     )

@@ -107,6 +107,10 @@ def texts(**words: tuple[str, str]) -> list[Json]:
 
 
 DASHED: Final = {"fill": "dash", "dash": [8, 6]}
+COLOURED: Final = {"type": "color-text"}
+"""A cell of a table whose text is coloured."""
+GAUGE: Final = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+"""A cell with a bar."""
 
 
 # ---- Panels.

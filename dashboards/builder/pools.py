@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame
+from dashboards.builder import common, frame
 from dashboards.builder.history import while_scraped
 from dashboards.builder.parts import (
     BLUE,
     BY_NAME,
+    COLOURED,
     DASHED,
+    GAUGE,
     GREEN,
     ORANGE,
     PURPLE,
@@ -186,19 +188,9 @@ def server_connections() -> Json:
             name("used", color=fixed("super-light-blue")),
             name("tested", color=fixed("light-purple")),
             name("cancel", color=fixed("dark-orange")),
-            *(
-                name(
-                    line,
-                    color=fixed(colour),
-                    custom__stacking={"mode": "none", "group": "A"},
-                    custom__fillOpacity=0,
-                    custom__lineWidth=2,
-                    **style,
-                )
-                for line, colour, style in (
-                    (lines_[0], "semi-dark-yellow", {}),
-                    (lines_[1], "semi-dark-orange", {"custom__lineStyle": DASHED}),
-                )
+            common.across(lines_[0], "semi-dark-yellow", custom__lineWidth=2),
+            common.across(
+                lines_[1], "semi-dark-orange", custom__lineWidth=2, custom__lineStyle=DASHED
             ),
         ],
     )
@@ -266,7 +258,6 @@ def pools() -> Json:
         return f"max {_BY_POOL} ({of_many(connections, *CHOSEN, state=state)})"
 
     paused = f"max by (target, server, database) ({of_many('pgheadroom_pooler_paused')})"
-    coloured = {"type": "color-text"}
     link = frame.pool_link()
     return table(
         "Pools, worst first",
@@ -309,7 +300,7 @@ def pools() -> Json:
             name(
                 "Waiting",
                 thresholds=steps("text", (1, ORANGE)),
-                custom__cellOptions=coloured,
+                custom__cellOptions=COLOURED,
                 custom__width=95,
             ),
             name("Longest wait", unit="s", decimals=1, custom__width=125),
@@ -320,7 +311,7 @@ def pools() -> Json:
                 max=1,
                 decimals=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
                 custom__width=230,
             ),
             name("Connections", custom__width=120),
@@ -328,7 +319,7 @@ def pools() -> Json:
             name(
                 "Paused",
                 mappings=texts(_0=("no", "text"), _1=("paused", ORANGE)),
-                custom__cellOptions=coloured,
+                custom__cellOptions=COLOURED,
                 custom__width=95,
             ),
         ],

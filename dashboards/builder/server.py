@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame, history, parts, through
-from dashboards.builder.fleet import FOREVER, NONE_IN_SIGHT, ORDINARY, STATES
-from dashboards.builder.history import PER_MINUTE, TIME_LEFT, by_application, recent, while_scraped
+from dashboards.builder import common, frame, history, parts, through
+from dashboards.builder.common import TIME_LEFT
+from dashboards.builder.history import by_application, recent, while_scraped
+from dashboards.builder.meaning import ORDINARY, PER_MINUTE, STATES, VERDICTS
 from dashboards.builder.parts import (
     BLUE,
+    COLOURED,
     DASHED,
-    GREEN,
-    ORANGE,
+    GAUGE,
     RED,
     Json,
     bars,
@@ -25,19 +26,11 @@ from dashboards.builder.parts import (
     stat,
     steps,
     table,
-    texts,
     what_to_do,
 )
 
 from pgheadroom.model.identity import TargetKind
 
-VERDICTS: Final = texts(
-    stable=("stable", "text"),
-    climbing=("climbing", RED),
-    storm=("storm", RED),
-    sawtooth=("sawtooth", BLUE),
-    shrinking=("shrinking", BLUE),
-)
 AGAINST_LIMITS: Final = "Slots in use against the limits"
 
 USED: Final = f"max by (target) ({of_one('pgheadroom_slots_used')})"
@@ -51,26 +44,16 @@ LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINA
 def how_many() -> Json:
     """Return how many slots are left."""
     free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
-    return stat(
+    return common.left(
         "How many slots are left?",
         what_to_do(
             "Slots that ordinary roles can still take, and the share that is in use. At 0"
             " applications are refused: stop the application at the right.",
             "PostgresConnectionsLow",
         ),
-        now(free, "left"),
-        now(f"{USED} / {LIMIT}", "in use"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps(RED, (1, "text")),
-        overrides=[
-            name(
-                "in use",
-                unit="percentunit",
-                decimals=0,
-                thresholds=steps(GREEN, (0.9, ORANGE), (1, RED)),
-            )
-        ],
+        free,
+        f"{USED} / {LIMIT}",
+        "in use",
     )
 
 
@@ -91,18 +74,13 @@ def for_whom() -> Json:
 
 def until_when() -> Json:
     """Return how long the slots last."""
-    return stat(
-        "Until when?",
+    return common.full_in(
         what_to_do(
             "When the last ordinary slot goes at the present growth. Below an hour it pages: find"
             " the application that grows and stop it before this is 0.",
             "PostgresConnectionsExhaustionImminent",
         ),
-        now(f"clamp_max({LEFT}, {FOREVER:.0f})", "time left"),
-        unit="s",
-        decimals=0,
-        mappings=NONE_IN_SIGHT,
-        thresholds=steps(RED, (3600, ORANGE), (259200, GREEN)),
+        LEFT,
     )
 
 
@@ -125,20 +103,16 @@ def state() -> Json:
 def firing() -> Json:
     """Return how many alerts fire."""
     critical, warning = (
-        of_one("pgheadroom_alert", severity=severity) for severity in ("critical", "warning")
+        f"max by (alertname) ({of_one('pgheadroom_alert', severity=severity)})"
+        for severity in ("critical", "warning")
     )
-    return stat(
-        "Alerts",
+    return common.firing(
         what_to_do(
             "Alerts that fire about this server. Marks in the graph say which; each has a runbook.",
             "PostgresConnectionsExhausted",
         ),
-        now(f"sum(max by (alertname) ({critical}))", "critical"),
-        now(f"sum(max by (alertname) ({warning}))", "warning"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps("text", (1, ORANGE)),
-        overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+        critical,
+        warning,
     )
 
 
@@ -154,7 +128,6 @@ def who() -> Json:
         f"{connections} and on (application_name)"
         f" (topk(6, {connections}) or topk(3, {growth} > 0) or topk(3, {climbing} > 0))"
     )
-    coloured = {"type": "color-text"}
     return table(
         "Who takes them?",
         what_to_do(
@@ -180,10 +153,10 @@ def who() -> Json:
                 "Connections",
                 min=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
             ),
             name("Growth a minute", decimals=1, custom__width=150),
-            name("Verdict", mappings=VERDICTS, custom__cellOptions=coloured, custom__width=110),
+            name("Verdict", mappings=VERDICTS, custom__cellOptions=COLOURED, custom__width=110),
         ],
     )
 
@@ -267,33 +240,24 @@ def _forecast() -> str:
 def if_it_goes_on() -> Json:
     """Return how full it will be, by the forecast."""
     free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
-    ahead = (
-        ("now", 0),
-        ("in 5 minutes", 300),
-        ("in 15 minutes", 900),
-        ("in an hour", 3600),
-        ("in 6 hours", 21600),
-        ("in a day", 86400),
-        ("in 3 days", 259200),
-    )
-    return bars(
-        "At the present growth",
+    return common.if_it_goes_on(
         what_to_do(
             "The forecast: the share of the ordinary slots that will be in use at the present"
             " growth. If a bar is full, applications are refused by then.",
             "PostgresConnectionsExhaustionExpected",
         ),
-        *(
-            now(
-                f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)",
-                text,
-            )
-            for text, seconds in ahead
+        lambda seconds: (
+            f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)"
         ),
-        unit="percentunit",
-        decimals=0,
-        max=1,
-        thresholds=steps(BLUE, (0.9, ORANGE), (1, RED)),
+        (
+            ("now", 0),
+            ("in 5 minutes", 300),
+            ("in 15 minutes", 900),
+            ("in an hour", 3600),
+            ("in 6 hours", 21600),
+            ("in a day", 86400),
+            ("in 3 days", 259200),
+        ),
     )
 
 

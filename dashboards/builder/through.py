@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder.fleet import FOREVER, ORDINARY
+from dashboards.builder import common
+from dashboards.builder.common import across
+from dashboards.builder.meaning import FOREVER, ORDINARY, forever
 from dashboards.builder.parts import (
     BY_NAME,
     DASHED,
     GREEN,
     GREY,
     ORANGE,
-    RED,
     Json,
     Select,
     curve,
@@ -26,22 +27,8 @@ from dashboards.builder.parts import (
 
 LIMIT: Final = "limit of ordinary roles"
 _CEILING: Final = "if every pool existed"
+_LIMIT: Final = across(LIMIT, "semi-dark-yellow", custom__lineWidth=2)
 _RUNBOOK: Final = "PostgresSlotsOvercommitted"
-
-
-def _limit() -> Json:
-    """Return how the line of the limit looks among what is stacked."""
-    return _line(LIMIT, "semi-dark-yellow", custom__lineWidth=2)
-
-
-def _line(series: str, colour: str, **properties: object) -> Json:
-    return name(
-        series,
-        color=fixed(colour),
-        custom__stacking={"mode": "none", "group": "A"},
-        custom__fillOpacity=0,
-        **properties,
-    )
 
 
 def slots_by_pooler(of: Select) -> Json:
@@ -61,7 +48,7 @@ def slots_by_pooler(of: Select) -> Json:
         stacked=True,
         color=BY_NAME,
         noValue="No pooler of it is watched.",
-        overrides=[name("direct", color=fixed(GREY)), _limit()],
+        overrides=[name("direct", color=fixed(GREY)), _LIMIT],
     )
 
 
@@ -91,8 +78,8 @@ def commitments(of: Select) -> Json:
         noValue="No pooler of it is watched.",
         overrides=[
             name("direct", color=fixed(GREY)),
-            _line(_CEILING, "text", custom__lineStyle=DASHED),
-            _limit(),
+            across(_CEILING, "text", custom__lineStyle=DASHED),
+            _LIMIT,
         ],
     )
 
@@ -100,7 +87,6 @@ def commitments(of: Select) -> Json:
 def will_it_fit(of: Select) -> Json:
     """Return by how much poolers and direct use may exceed the slots."""
     fits = {"text": "it fits", "color": GREEN, "index": 0}
-    boundless = {"text": "nothing bounds it", "color": ORANGE, "index": 1}
     return stat(
         "Will it fit?",
         what_to_do(
@@ -114,7 +100,7 @@ def will_it_fit(of: Select) -> Json:
         text="value",
         mappings=[
             {"type": "value", "options": {"0": fits}},
-            {"type": "range", "options": {"from": FOREVER, "to": None, "result": boundless}},
+            forever("nothing bounds it", ORANGE, 1),
         ],
         thresholds=steps(GREEN, (1, ORANGE)),
     )
@@ -124,24 +110,14 @@ def slots_left(of: Select) -> Json:
     """Return how many slots are left on the server that *of* selects."""
     used = f"max by (target) ({of('pgheadroom_slots_used')})"
     limit = f"max by (target) ({of('pgheadroom_slots_limit', ORDINARY)})"
-    return stat(
+    return common.left(
         "Slots left on $behind",
         what_to_do(
             "Slots of the server that ordinary roles can still take, and the share in use. At 0 the"
             " pooler opens no more connections: look at the server's dashboard.",
             "PostgresConnectionsLow",
         ),
-        now(f"min by (target) ({of('pgheadroom_slots_free', ORDINARY)})", "left"),
-        now(f"{used} / {limit}", "in use"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps(RED, (1, "text")),
-        overrides=[
-            name(
-                "in use",
-                unit="percentunit",
-                decimals=0,
-                thresholds=steps(GREEN, (0.9, ORANGE), (1, RED)),
-            )
-        ],
+        f"min by (target) ({of('pgheadroom_slots_free', ORDINARY)})",
+        f"{used} / {limit}",
+        "in use",
     )

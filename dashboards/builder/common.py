@@ -1,0 +1,204 @@
+"""Builds the panels that several dashboards have, of a server or of poolers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from dashboards.builder import frame
+from dashboards.builder.meaning import (
+    FOREVER,
+    LEFT_OF,
+    NONE_IN_SIGHT,
+    NONE_IS_BAD,
+    SEVERITIES,
+    SHARE_BAR,
+    SHARE_OF,
+    SOME_IS_BAD,
+)
+from dashboards.builder.parts import (
+    BY_NAME,
+    COLOURED,
+    DASHED,
+    GREEN,
+    ORANGE,
+    RED,
+    Json,
+    bars,
+    curve,
+    fixed,
+    lines,
+    name,
+    now,
+    rows,
+    stat,
+    steps,
+    table,
+)
+
+TIME_LEFT: Final = "Time left, by the forecast"
+_LONGEST: Final = "12 * 86400"
+
+
+# ---- The one answer.
+
+
+def left(title: str, description: str, free: str, share: str, share_name: str) -> Json:
+    """Return how much is left, *free*, with the *share* that is taken beside it."""
+    return stat(
+        title,
+        description,
+        now(free, "left"),
+        now(share, share_name),
+        unit="none",
+        text="value_and_name",
+        thresholds=NONE_IS_BAD,
+        overrides=[name(share_name, unit="percentunit", decimals=0, thresholds=SHARE_OF)],
+    )
+
+
+def full_in(description: str, seconds: str) -> Json:
+    """Return in how many *seconds* nothing is left."""
+    return stat(
+        "Until when?",
+        description,
+        now(f"clamp_max({seconds}, {FOREVER:.0f})", "time left"),
+        unit="s",
+        decimals=0,
+        mappings=NONE_IN_SIGHT,
+        thresholds=LEFT_OF,
+    )
+
+
+def firing(description: str, critical: str, warning: str) -> Json:
+    """Return how many alerts fire; *critical* and *warning* are those of each severity."""
+    return stat(
+        "Alerts",
+        description,
+        now(f"sum({critical})", "critical"),
+        now(f"sum({warning})", "warning"),
+        unit="none",
+        text="value_and_name",
+        thresholds=SOME_IS_BAD,
+        overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+    )
+
+
+def firing_now(
+    description: str,
+    verdicts: str,
+    *,
+    columns: dict[str, str],
+    hidden: Sequence[str],
+    widths: tuple[int, int],
+    overrides: Sequence[Json] = (),
+    **more: Any,
+) -> Json:
+    """Return the table of what fires; *widths* are of the alert and of the severity."""
+    return table(
+        "Firing now",
+        description,
+        rows(verdicts),
+        columns={"severity": "Severity", "alertname": "Alert", "target": "Target", **columns},
+        hidden=hidden,
+        sort="severity",
+        descending=False,
+        noValue="No alert fires.",
+        overrides=[
+            name("Alert", links=frame.runbook_link(), custom__minWidth=widths[0]),
+            *overrides,
+            name(
+                "Severity",
+                mappings=SEVERITIES,
+                custom__cellOptions=COLOURED,
+                custom__width=widths[1],
+            ),
+        ],
+        **more,
+    )
+
+
+def none_is_good(title: str, description: str, number: Json, colour: str, **more: Any) -> Json:
+    """Return a *number* that is good if it is 0, and from 1 on has a *colour*."""
+    return stat(
+        title, description, number, unit="none", thresholds=steps(GREEN, (1, colour)), **more
+    )
+
+
+# ---- What is ahead.
+
+
+def if_it_goes_on(
+    description: str, share_after: Callable[[int], str], ahead: Sequence[tuple[str, int]]
+) -> Json:
+    """Return the share in use after the seconds that each of *ahead* calls by a name."""
+    return bars(
+        "At the present growth",
+        description,
+        *(now(share_after(seconds), text) for text, seconds in ahead),
+        unit="percentunit",
+        decimals=0,
+        max=1,
+        thresholds=SHARE_BAR,
+    )
+
+
+def time_left(
+    description: str,
+    seconds: str,
+    legend: str,
+    *horizons: tuple[str, str, str],
+    overrides: Sequence[Json] = (),
+    **look: Any,
+) -> Json:
+    """Return the forecast of *seconds* over time; below a horizon an alert of a colour fires.
+
+    *horizons* are an expression, a name and that colour each.
+    """
+    return lines(
+        TIME_LEFT,
+        description,
+        curve(f"clamp({seconds}, 1, {_LONGEST})", legend),
+        *(curve(expression, text) for expression, text, _ in horizons),
+        unit="s",
+        decimals=0,
+        min=1,
+        max=12 * 86400,
+        overrides=[
+            *overrides,
+            *(
+                name(text, color=fixed(colour), custom__lineStyle=DASHED)
+                for _, text, colour in horizons
+            ),
+        ],
+        **look,
+    )
+
+
+# ---- Limits.
+
+
+def limits(title: str, description: str, *shares: Json, none: str) -> Json:
+    """Return the *shares* of further limits that are in use; *none* is said without any."""
+    return lines(
+        title,
+        description,
+        *shares,
+        unit="percentunit",
+        noValue=none,
+        color=BY_NAME,
+        max=1,
+        thresholds=steps("transparent", (0.8, ORANGE), (1, RED)),
+        custom={"thresholdsStyle": {"mode": "dashed"}, "lineWidth": 2},
+    )
+
+
+def across(series: str, colour: str, **properties: object) -> Json:
+    """Return how *series* looks that is a line across what is stacked."""
+    return name(
+        series,
+        color=fixed(colour),
+        custom__stacking={"mode": "none", "group": "A"},
+        custom__fillOpacity=0,
+        **properties,
+    )

@@ -1,0 +1,53 @@
+"""Says what the values of metrics are called, and in which colour they are shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.builder.parts import BLUE, GREEN, ORANGE, RED, Json, steps, texts
+
+ORDINARY: Final = 'tier="ordinary"'
+PER_MINUTE: Final = 60
+
+FOREVER: Final = 1e9
+"""Seconds that stand for +Inf, which is neither sorted nor shown well."""
+
+
+def forever(text: str, colour: str, place: int = 0) -> Json:
+    """Return the mapping of FOREVER to a *text*."""
+    result = {"text": text, "color": colour, "index": place}
+    return {"type": "range", "options": {"from": FOREVER, "to": None, "result": result}}
+
+
+NONE_IN_SIGHT: Final = [forever("none in sight", GREEN)]
+LEFT_OF: Final = steps(RED, (3600, ORANGE), (259200, GREEN))
+"""The time that is left, in seconds."""
+SHARE_OF: Final = steps(GREEN, (0.9, ORANGE), (1, RED))
+"""The share that is in use."""
+SHARE_BAR: Final = steps(BLUE, (0.9, ORANGE), (1, RED))
+NONE_IS_BAD: Final = steps(RED, (1, "text"))
+SOME_IS_BAD: Final = steps("text", (1, ORANGE))
+
+STATES: Final = texts(
+    ok=("ok", "text"),
+    full=("full", RED),
+    reserved_only=("only the reserve is left", RED),
+    role_limit=("role limit", RED),
+    database_limit=("database limit", RED),
+    pooler_full=("pooler full", RED),
+    starting=("starting", ORANGE),
+    shutting_down=("shutting down", ORANGE),
+    auth=("login refused", ORANGE),
+    error=("error", ORANGE),
+    timeout=("timeout", ORANGE),
+    host_unknown=("host unknown", ORANGE),
+    unreachable=("unreachable", ORANGE),
+)
+SEVERITIES: Final = texts(critical=("critical", RED), warning=("warning", ORANGE))
+VERDICTS: Final = texts(
+    stable=("stable", "text"),
+    climbing=("climbing", RED),
+    storm=("storm", RED),
+    sawtooth=("sawtooth", BLUE),
+    shrinking=("shrinking", BLUE),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from dashboards.builder import frame
+from dashboards.builder import links
 from dashboards.builder.meaning import (
     FOREVER,
     LEFT_OF,
@@ -105,7 +105,7 @@ def firing_now(
         descending=False,
         noValue="No alert fires.",
         overrides=[
-            name("Alert", links=frame.runbook_link(), custom__minWidth=widths[0]),
+            name("Alert", links=links.to_runbook(), custom__minWidth=widths[0]),
             *overrides,
             name(
                 "Severity",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import common, frame, parts
+from dashboards.builder import common, frame, links, parts, variables
 from dashboards.builder.fleet_table import (
     FREE,
     HORIZON,
@@ -198,7 +198,7 @@ def firing_now() -> Json:
         hidden=("Value",),
         widths=(265, 90),
         overrides=[
-            name("Target", links=frame.link(frame.OF_KIND, "target")),
+            name("Target", links=links.to(links.OF_KIND, "target")),
             # For the link only. 12 has renamed it.
             name("Kind", custom__hidden=True, custom__hideFrom={"viz": True}),
         ],
@@ -208,14 +208,14 @@ def firing_now() -> Json:
 def fleet() -> Json:
     """Return the dashboard of all targets."""
     return frame.dashboard(
-        frame.FLEET,
+        links.FLEET,
         "pgheadroom / Fleet",
         "Every PostgreSQL server and every pooler that is watched, worst first.",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=True),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=True),
         ],
         # Among many targets some alert always fires, so these marks are off by default.
         annotations=frame.alerts(parts.MANY, on=False, panels=[NEAREST]),

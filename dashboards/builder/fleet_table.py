@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame
+from dashboards.builder import links, variables
 from dashboards.builder.meaning import (
     FOREVER,
     LEFT_OF,
@@ -62,8 +62,9 @@ HORIZON: Final = (
 
 
 KIND: Final = " or ".join(
-    f'label_replace(0 * max by (target, server) ({frame.each(kind)}) + 1, "kind", "{word}", "", "")'
-    for kind, word in frame.KINDS.items()
+    f"label_replace(0 * max by (target, server) ({variables.each(kind)}) + 1,"
+    f' "kind", "{word}", "", "")'
+    for kind, word in variables.KINDS.items()
 )
 """1 for each target, with its kind as a label: the name of the dashboard that it has."""
 
@@ -127,7 +128,7 @@ def worst_first() -> Json:
         hidden=("Value #A", "Value #L", "Value #Z"),
         sort="Value #Z",
         overrides=[
-            name("Target", links=frame.link(frame.OF_KIND, "target"), custom__minWidth=140),
+            name("Target", links=links.to(links.OF_KIND, "target"), custom__minWidth=140),
             name("Server", custom__width=110),
             name("Kind", custom__width=80),
             name("State", mappings=STATES, custom__cellOptions=COLOURED, custom__width=170),

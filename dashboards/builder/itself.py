@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.builder import common, frame, parts
+from dashboards.builder import common, cost, frame, links, parts, variables
+from dashboards.builder.cost import DOWN
 from dashboards.builder.parts import (
     BLUE,
     BY_NAME,
     GREEN,
     ORANGE,
-    PURPLE,
     RED,
     Json,
     curve,
@@ -25,7 +25,6 @@ from dashboards.builder.parts import (
     what_to_do,
 )
 
-DOWN = "PgheadroomDown"
 BLIND = "PostgresHeadroomUnknown"
 FAILED = "Failed readings"
 AGE = "time() - max by (target, server) ({}{})"
@@ -191,75 +190,17 @@ def knock_failures() -> Json:
     )
 
 
-def scrape() -> Json:
-    """Return what a scrape costs."""
+def _outcomes(title: str, text: str, rate: str, legend: str, none: str) -> Json:
+    """Return how often each second something succeeded and failed; *none* is said without any."""
     return lines(
-        "Cost of a scrape",
-        what_to_do(
-            "How long Prometheus waits for the page, and how many series it has. Fewer application"
-            " names (max_applications, fold_rules) make it smaller.",
-            DOWN,
-        ),
-        curve(f"max by (instance) ({own('scrape_duration_seconds')})", "{{instance}}: time"),
-        curve(f"max by (instance) ({own('scrape_samples_scraped')})", "{{instance}}: series"),
-        unit="s",
-        overrides=[parts.query("B", unit="none", custom__axisPlacement="right")],
-    )
-
-
-def processor() -> Json:
-    """Return the CPU time that it takes."""
-    seconds = own("process_cpu_seconds_total")
-    return lines(
-        "Processor",
-        what_to_do(
-            "Share of one core. It grows with the number of targets and with how often they are"
-            " sampled: set a longer interval, or run another daemon.",
-            DOWN,
-        ),
-        curve(f"sum by (instance) (rate({seconds}[$__rate_interval]))", "{{instance}}"),
-        unit="percentunit",
-        custom={"fillOpacity": 10},
-    )
-
-
-def memory() -> Json:
-    """Return the memory that it takes."""
-    return lines(
-        "Memory",
-        what_to_do(
-            "Resident memory. It grows with the number of targets and then stays level, because"
-            " history is bounded. A line that climbs for days is a bug; please report it.",
-            DOWN,
-        ),
-        curve(f"max by (instance) ({own('process_resident_memory_bytes')})", "{{instance}}"),
-        unit="bytes",
-        custom={"fillOpacity": 10},
-    )
-
-
-def connections() -> Json:
-    """Return how many connections it holds."""
-    mine = of_many("pgheadroom_connections", application_name="pgheadroom")
-    return lines(
-        "Connections held",
-        what_to_do(
-            "Its own sessions on the server where it has most (normally one for each daemon), and"
-            " on all servers. More for a long time is a bug; please report it.",
-            "PostgresConnectionsLow",
-        ),
-        curve(
-            f"max(sum by (target, server) (max by (target, server, state) ({mine})))",
-            "most on one server",
-        ),
-        curve(f"sum(max by (target, server, state) ({mine}))", "on all servers"),
-        curve(f"max by (instance) ({own('process_open_fds')})", "{{instance}}: open files"),
-        unit="none",
-        decimals=0,
+        title,
+        what_to_do(text, DOWN),
+        curve(rate, legend),
+        unit="cps",
+        noValue=none,
         overrides=[
-            name("most on one server", color=fixed(BLUE), custom__lineWidth=2),
-            name("on all servers", color=fixed(GREEN)),
-            parts.query("C", color=fixed(PURPLE)),
+            parts.ending("ok", color=fixed(GREEN)),
+            parts.ending("error", color=fixed(RED)),
         ],
     )
 
@@ -267,40 +208,26 @@ def connections() -> Json:
 def sends() -> Json:
     """Return how alerts are sent."""
     posts = own("pgheadroom_alertmanager_posts_total")
-    return lines(
+    return _outcomes(
         "Posts to Alertmanagers",
-        what_to_do(
-            "Posts per second, by outcome. Errors: the daemon's alerts do not arrive; those of the"
-            " Prometheus rules still do.",
-            DOWN,
-        ),
-        curve(
-            f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
-            "{{alertmanager}}: {{outcome}}",
-        ),
-        unit="cps",
-        noValue="No Alertmanager is set.",
-        overrides=[
-            parts.ending(": ok", color=fixed(GREEN)),
-            parts.ending(": error", color=fixed(RED)),
-        ],
+        "Posts per second, by outcome. Errors: the daemon's alerts do not arrive; those of the"
+        " Prometheus rules still do.",
+        f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
+        "{{alertmanager}}: {{outcome}}",
+        "No Alertmanager is set.",
     )
 
 
 def saves() -> Json:
     """Return how snapshots are saved."""
     saved = own("pgheadroom_state_saves_total")
-    return lines(
+    return _outcomes(
         "State saved",
-        what_to_do(
-            "Snapshots written per second, by outcome. They let a restart continue with the"
-            " history. Errors: the directory is full or not writable; the log says which.",
-            DOWN,
-        ),
-        curve(f"sum by (outcome) (rate({saved}[$__rate_interval]))", "{{outcome}}"),
-        unit="cps",
-        noValue="No state directory is set.",
-        overrides=[name("ok", color=fixed(GREEN)), name("error", color=fixed(RED))],
+        "Snapshots written per second, by outcome. They let a restart continue with the"
+        " history. Errors: the directory is full or not writable; the log says which.",
+        f"sum by (outcome) (rate({saved}[$__rate_interval]))",
+        "{{outcome}}",
+        "No state directory is set.",
     )
 
 
@@ -328,14 +255,14 @@ def names() -> Json:
 def itself() -> Json:
     """Return the dashboard of the daemon."""
     return frame.dashboard(
-        frame.SELF,
+        links.SELF,
         "pgheadroom / pgheadroom itself",
         "Does the daemon sample in time, what does it cost, do its alerts arrive?",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=True),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=True),
         ],
         annotations=frame.alerts(parts.MANY, f'alertname="{BLIND}"', on=False, panels=[FAILED]),
         content=[
@@ -354,7 +281,15 @@ def itself() -> Json:
             (8, [(12, duration()), (12, age())]),
             (8, [(12, failures()), (12, knock_failures())]),
             "What does it cost?",
-            (8, [(6, processor()), (6, memory()), (6, connections()), (6, scrape())]),
+            (
+                8,
+                [
+                    (6, cost.processor()),
+                    (6, cost.memory()),
+                    (6, cost.connections()),
+                    (6, cost.scrape()),
+                ],
+            ),
             "Delivery of alerts, and saved snapshots",
             (7, [(8, sends()), (8, saves()), (8, names())]),
         ],

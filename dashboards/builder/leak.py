@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame, parts
+from dashboards.builder import frame, links, parts, variables
 from dashboards.builder.history import states
 from dashboards.builder.meaning import PER_MINUTE, VERDICTS
 from dashboards.builder.parts import (
@@ -294,22 +294,22 @@ def leak() -> Json:
         panels=[AMONG_OTHERS, BEFORE_AND_AFTER, AGE],
     )
     return frame.dashboard(
-        frame.LEAK,
+        links.LEAK,
         "pgheadroom / Leak hunt",
         "One application: does it leak, since when, and from which of its pools?",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=False, kind=TargetKind.POSTGRES),
-            frame.from_label(
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=False, kind=TargetKind.POSTGRES),
+            variables.from_label(
                 "application",
                 "Application",
                 of_one("pgheadroom_connections"),
                 label="application_name",
                 many=False,
             ),
-            frame.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
+            variables.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
         ],
         annotations=[*frame.alerts(parts.ONE, panels=[AMONG_OTHERS]), renewed],
         content=[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import clients, common, frame, parts, pools, through
+from dashboards.builder import clients, common, frame, links, parts, pools, through, variables
 from dashboards.builder.clients import BY_APPLICATION, FREE, LEFT, LIMIT, SHARE, TAKEN
 from dashboards.builder.history import while_scraped
 from dashboards.builder.meaning import FOREVER, NONE_IS_BAD, SOME_IS_BAD, STATES, forever
@@ -248,18 +248,18 @@ def pooler() -> Json:
     """Return the dashboard of one pooler, or of several."""
     every_pool = of_many("pgheadroom_pooler_waiting")
     return frame.dashboard(
-        frame.POOLER,
+        links.POOLER,
         "pgheadroom / Pooler",
         "PgBouncer: places for clients, who waits and for how long, and whether its pools fit the"
         " server behind.",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=True, kind=TargetKind.PGBOUNCER),
-            frame.from_label("database", "Database", every_pool),
-            frame.from_label("role", "Role", every_pool),
-            frame.from_label(
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=True, kind=TargetKind.PGBOUNCER),
+            variables.from_label("database", "Database", every_pool),
+            variables.from_label("role", "Role", every_pool),
+            variables.from_label(
                 "behind",
                 "Server behind",
                 own("pgheadroom_slots_committed", 'pooler=~"$target"'),
@@ -275,8 +275,8 @@ def pooler() -> Json:
         # A little of the future, for the forecast, as for a server.
         time=("now-1h", "now+4m"),
         links=[
-            frame.ahead("A day ahead", frame.POOLER, "now-1d", "now+1d"),
-            frame.server_link("The server behind", "behind"),
+            links.ahead("A day ahead", links.POOLER, "now-1d", "now+1d"),
+            links.to_server("The server behind", "behind"),
         ],
         content=[
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import common, frame
+from dashboards.builder import common, links
 from dashboards.builder.history import while_scraped
 from dashboards.builder.parts import (
     BLUE,
@@ -258,7 +258,7 @@ def pools() -> Json:
         return f"max {_BY_POOL} ({of_many(connections, *CHOSEN, state=state)})"
 
     paused = f"max by (target, server, database) ({of_many('pgheadroom_pooler_paused')})"
-    link = frame.pool_link()
+    link = links.to_pool()
     return table(
         "Pools, worst first",
         what_to_do(

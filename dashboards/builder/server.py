@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import common, frame, history, parts, through
+from dashboards.builder import common, frame, history, links, parts, through, variables
 from dashboards.builder.common import TIME_LEFT
 from dashboards.builder.history import by_application, recent, while_scraped
 from dashboards.builder.meaning import ORDINARY, PER_MINUTE, STATES, VERDICTS
@@ -148,7 +148,7 @@ def who() -> Json:
         hidden=("Value #C",),
         paged=False,
         overrides=[
-            name("Application", links=frame.link(frame.LEAK, "application")),
+            name("Application", links=links.to(links.LEAK, "application")),
             name(
                 "Connections",
                 min=0,
@@ -264,14 +264,14 @@ def if_it_goes_on() -> Json:
 def server() -> Json:
     """Return the dashboard of one server."""
     return frame.dashboard(
-        frame.SERVER,
+        links.SERVER,
         "pgheadroom / Server",
         "One PostgreSQL server: how many slots are left, for whom, until when, who takes them.",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=False, kind=TargetKind.POSTGRES),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=False, kind=TargetKind.POSTGRES),
         ],
         annotations=frame.alerts(
             parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
@@ -280,8 +280,8 @@ def server() -> Json:
         # minutes, so current values still show at the end of the range.
         time=("now-1h", "now+4m"),
         links=[
-            frame.ahead("A day ahead", frame.SERVER, "now-1d", "now+1d"),
-            frame.ahead("A week ahead", frame.SERVER, "now-7d", "now+7d"),
+            links.ahead("A day ahead", links.SERVER, "now-1d", "now+1d"),
+            links.ahead("A week ahead", links.SERVER, "now-7d", "now+7d"),
         ],
         content=[
             (

@@ -22,8 +22,11 @@ OF_KIND: Final = "pgheadroom-${__data.fields.Kind}"
 # ---- Of cells.
 
 
-def to(uid: str, variable: str) -> list[Json]:
-    """Return the link of a cell to the dashboard *uid*, with the cell's text as *variable*."""
+def to(uid: str, variable: str, *others: str) -> list[Json]:
+    """Return the link of a cell to the dashboard *uid*, with the cell's text as *variable*.
+
+    The *others* keep their values.
+    """
     url = (
         f"/d/{uid}?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}"
         f"&var-{variable}=${{__value.raw:percentencode}}&${{__url_time_range}}"
@@ -31,7 +34,8 @@ def to(uid: str, variable: str) -> list[Json]:
     if variable == "target":
         url += "&var-server=${__data.fields.Server:percentencode}"
     else:
-        url += "&${target:queryparam}&${server:queryparam}"
+        kept = ("target", "server", *others)
+        url += "".join(f"&${{{other}:queryparam}}" for other in kept)
     return [{"title": "Look closer", "url": url, "targetBlank": False}]
 
 

@@ -22,6 +22,8 @@ def forever(text: str, colour: str, place: int = 0) -> Json:
 NONE_IN_SIGHT: Final = [forever("none in sight", GREEN)]
 LEFT_OF: Final = steps(RED, (3600, ORANGE), (259200, GREEN))
 """The time that is left, in seconds."""
+GROWTH: Final = steps("text", (0.5, ORANGE))
+"""Connections a minute."""
 SHARE_OF: Final = steps(GREEN, (0.9, ORANGE), (1, RED))
 """The share that is in use."""
 SHARE_BAR: Final = steps(BLUE, (0.9, ORANGE), (1, RED))

@@ -22,6 +22,7 @@ ONE: Final = 'target="$target", server="$server"'
 
 BLUE, GREEN, ORANGE, PURPLE, RED = "blue", "green", "orange", "purple", "red"
 GREY: Final = "rgba(140, 140, 140, 0.45)"
+SHADES_OF_GREY: Final = {"mode": "shades", "fixedColor": "#8c8c8c"}
 BY_NAME: Final = {"mode": "palette-classic-by-name"}
 """The same name has the same colour in every panel."""
 

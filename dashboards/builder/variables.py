@@ -58,6 +58,18 @@ def from_label(
     }
 
 
+def by_rank(variable: str, title: str, rank: str, label: str) -> Json:
+    """Return a variable of the values of *label*, those first whose *rank* is the highest."""
+    found = f"query_result(sort_desc({rank}))"
+    return {
+        **from_label(variable, title, "", label=label, many=False),
+        "definition": found,
+        "query": {"query": found, "refId": f"variable-{variable}"},
+        "regex": f'/^\\{{{label}="(.*)"\\}} /',
+        "sort": 0,
+    }
+
+
 JOB: Final = from_label("job", "Job", "pgheadroom_build_info")
 INSTANCE: Final = from_label("instance", "Instance", 'pgheadroom_build_info{job=~"$job"}')
 

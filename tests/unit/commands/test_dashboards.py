@@ -119,8 +119,10 @@ def test_lint_of_a_dashboard(dashboard: dict[str, Any]) -> None:
         if one["type"] == "query":
             assert one["datasource"]["uid"] == "${datasource}"
             assert one["refresh"] == 2  # template-on-time-change-reload
-            # template-label-promql
-            assert re.fullmatch(r"label_values\([\w]+(\{[^{}]*\})?, \w+\)", one["definition"])
+            # template-label-promql; what is ranked is left to a real Prometheus
+            assert re.fullmatch(
+                r"label_values\([\w]+(\{[^{}]*\})?, \w+\)|query_result\(.+\)", one["definition"]
+            )
     assert {"datasource", "job", "instance", "target", "server"} <= found.keys()
 
 
@@ -253,6 +255,24 @@ def test_targets_are_of_the_kind_that_the_dashboard_is_about(dashboard: dict[str
         [[kind]] if kind else []
     )
     assert ("allValue" in target) == (kind is None)
+
+
+def test_the_leak_hunt_opens_on_the_most_suspicious_application() -> None:
+    """Grafana takes the first value, and finds it in what Prometheus answers by the expression."""
+    (leak,) = (one for one in DASHBOARDS if one["uid"] == "pgheadroom-leak")
+    application = variables(leak)["application"]
+    assert application["definition"].startswith("query_result(sort_desc(")
+    assert (application["sort"], application["current"]) == (0, {})
+    found = re.compile(application["regex"].strip("/"))
+    for name in ("nest-api", 'odd "name"} 1', "billing-*"):
+        answer = found.search(f'{{application_name="{name}"}} 1024.8 1795824324000')
+        assert answer is not None
+        assert answer[1] == name
+    # The table of suspects is in the same order, and a click on one chooses it.
+    (suspects,) = (panel for panel in leak["panels"] if panel["title"] == "Suspects: click one")
+    rank = suspects["targets"][-1]
+    assert application["definition"] == f"query_result(sort_desc({rank['expr']}))"
+    assert "var-application=${__value.raw:percentencode}" in json.dumps(suspects["fieldConfig"])
 
 
 # ---- The command.

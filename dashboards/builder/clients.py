@@ -7,7 +7,6 @@ from typing import Final
 from dashboards.builder import common
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     DASHED,
     GREEN,
     GREY,
@@ -57,7 +56,6 @@ def by_application() -> Json:
         decimals=0,
         legend="right",
         stacked=True,
-        color=BY_NAME,
         overrides=[common.across(_LIMIT, "semi-dark-yellow", custom__lineWidth=2)],
     )
 
@@ -77,7 +75,6 @@ def share() -> Json:
         curve(f"max {BY} ({taken}) / max {BY} ({limit})", "{{target}}"),
         curve(_forecast(), "{{target}} forecast"),
         unit="percentunit",
-        color=BY_NAME,
         max=1,
         thresholds=steps("transparent", (1, RED)),
         custom={"thresholdsStyle": {"mode": "line"}, "lineWidth": 2},
@@ -140,7 +137,6 @@ def time_left() -> Json:
             "paging horizon",
             RED,
         ),
-        color=BY_NAME,
         custom={"scaleDistribution": {"type": "log", "log": 10}, "lineWidth": 2},
     )
 
@@ -163,7 +159,6 @@ def states() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         overrides=[
             name("idle", color=fixed(BLUE)),
             name("active", color=fixed(GREEN)),

@@ -17,7 +17,6 @@ from dashboards.builder.meaning import (
     SOME_IS_BAD,
 )
 from dashboards.builder.parts import (
-    BY_NAME,
     COLOURED,
     DASHED,
     GREEN,
@@ -186,7 +185,6 @@ def limits(title: str, description: str, *shares: Json, none: str) -> Json:
         *shares,
         unit="percentunit",
         noValue=none,
-        color=BY_NAME,
         max=1,
         thresholds=steps("transparent", (0.8, ORANGE), (1, RED)),
         custom={"thresholdsStyle": {"mode": "dashed"}, "lineWidth": 2},

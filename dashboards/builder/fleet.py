@@ -20,11 +20,10 @@ from dashboards.builder.fleet_table import (
     of_severity,
     worst_first,
 )
+from dashboards.builder.meaning import STATE_LINES
 from dashboards.builder.parts import (
     BLUE,
-    GREEN,
     ORANGE,
-    PURPLE,
     RED,
     Json,
     curve,
@@ -129,7 +128,6 @@ def nearest() -> Json:
         curve(f"{USED} / {LIMIT} and topk(10, {last})", "{{target}}"),
         unit="percentunit",
         legend="right",
-        color=parts.BY_NAME,
         max=1,
         thresholds=steps("transparent", (1, RED)),
         custom={"thresholdsStyle": {"mode": "line"}, "lineWidth": 2},
@@ -150,15 +148,8 @@ def states() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=parts.BY_NAME,
         custom={"lineInterpolation": "stepAfter"},
-        overrides=[
-            name("ok", color=parts.fixed(GREEN)),
-            name("full", color=parts.fixed(RED)),
-            name("reserved_only", color=parts.fixed(RED)),
-            name("unreachable", color=parts.fixed(ORANGE)),
-            name("timeout", color=parts.fixed(PURPLE)),
-        ],
+        overrides=STATE_LINES,
     )
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dashboards.builder import common
-from dashboards.builder.meaning import ORDINARY, PER_MINUTE
+from dashboards.builder.meaning import CONNECTION_LINES, ORDINARY, PER_MINUTE
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     DASHED,
-    GREEN,
     GREY,
     ORANGE,
     PURPLE,
@@ -51,14 +49,13 @@ def stacked() -> Json:
         "Connections by application",
         what_to_do(
             "Together they are the slots in use. The colour that widens is the application that"
-            " takes them; a name has the same colour in every panel.",
+            " takes them.",
             "PostgresApplicationLeaking",
         ),
         curve(by_application(recent("pgheadroom_connections")), "{{application_name}}"),
         unit="none",
         legend="right",
         stacked=True,
-        color=BY_NAME,
     )
 
 
@@ -78,7 +75,6 @@ def growth() -> Json:
         unit="none",
         decimals=1,
         legend="right",
-        color=BY_NAME,
         min=None,
     )
 
@@ -151,14 +147,7 @@ def states(*matchers: str) -> Json:
         ),
         unit="none",
         stacked=True,
-        color=BY_NAME,
-        overrides=[
-            name("idle", color=fixed(BLUE)),
-            name("active", color=fixed(GREEN)),
-            name("idle in transaction", color=fixed(ORANGE)),
-            name("idle in transaction (aborted)", color=fixed("dark-orange")),
-            name("starting", color=fixed(PURPLE)),
-        ],
+        overrides=CONNECTION_LINES,
     )
 
 
@@ -246,7 +235,6 @@ def oldest() -> Json:
             "{{application_name}}",
         ),
         unit="s",
-        color=BY_NAME,
     )
 
 
@@ -266,7 +254,6 @@ def idle_in_transaction() -> Json:
         ),
         unit="none",
         decimals=0,
-        color=BY_NAME,
         noValue="No connection is idle in transaction.",
     )
 

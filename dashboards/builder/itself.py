@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dashboards.builder import common, cost, frame, links, parts, variables
 from dashboards.builder.cost import DOWN
+from dashboards.builder.meaning import STATE_LINES
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     GREEN,
     ORANGE,
     RED,
@@ -133,7 +133,6 @@ def duration() -> Json:
         ),
         unit="s",
         legend="right",
-        color=BY_NAME,
     )
 
 
@@ -151,7 +150,6 @@ def age() -> Json:
         curve(f"{newest} and topk(10, {AGE.format(series, ' @ end()')})", "{{target}}"),
         unit="s",
         legend="right",
-        color=BY_NAME,
     )
 
 
@@ -164,7 +162,7 @@ def _rates(title: str, text: str, alert: str, counter: str) -> Json:
         unit="cps",
         legend="right",
         stacked=True,
-        color=BY_NAME,
+        overrides=STATE_LINES,
     )
 
 

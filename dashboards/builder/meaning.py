@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder.parts import BLUE, GREEN, ORANGE, RED, Json, steps, texts
+from dashboards.builder.parts import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Json,
+    painted,
+    steps,
+    texts,
+)
 
 ORDINARY: Final = 'tier="ordinary"'
 PER_MINUTE: Final = 60
@@ -44,6 +55,34 @@ STATES: Final = texts(
     timeout=("timeout", ORANGE),
     host_unknown=("host unknown", ORANGE),
     unreachable=("unreachable", ORANGE),
+)
+STATE_LINES: Final = painted(
+    ok=GREY,
+    full=RED,
+    reserved_only="dark-red",
+    role_limit="#e78ac3",
+    database_limit="#c15c9f",
+    pooler_full="semi-dark-red",
+    starting="light-blue",
+    shutting_down="dark-blue",
+    auth="yellow",
+    error="#8f6b4a",
+    timeout=PURPLE,
+    host_unknown="light-purple",
+    unreachable=ORANGE,
+)
+"""How readings end, where each outcome is a line."""
+CONNECTION_LINES: Final = painted(
+    **{
+        "idle": BLUE,
+        "active": GREEN,
+        "idle in transaction": ORANGE,
+        "idle in transaction (aborted)": "#e78ac3",
+        "starting": PURPLE,
+        "unknown": GREY,
+        "fastpath function call": "dark-green",
+        "disabled": "super-light-blue",
+    }
 )
 SEVERITIES: Final = texts(critical=("critical", RED), warning=("warning", ORANGE))
 VERDICTS: Final = texts(

@@ -23,8 +23,6 @@ ONE: Final = 'target="$target", server="$server"'
 BLUE, GREEN, ORANGE, PURPLE, RED = "blue", "green", "orange", "purple", "red"
 GREY: Final = "rgba(140, 140, 140, 0.45)"
 SHADES_OF_GREY: Final = {"mode": "shades", "fixedColor": "#8c8c8c"}
-BY_NAME: Final = {"mode": "palette-classic-by-name"}
-"""The same name has the same colour in every panel."""
 
 
 # ---- Queries.
@@ -81,6 +79,11 @@ def fixed(colour: str) -> Json:
 def name(field: str, **properties: object) -> Json:
     """Return an override for the field or series called *field*; a dot is written ``__``."""
     return _override("byName", field, properties)
+
+
+def painted(**colours: str) -> list[Json]:
+    """Return overrides that give each series its colour."""
+    return [name(series, color=fixed(colour)) for series, colour in colours.items()]
 
 
 def query(letter: str, **properties: object) -> Json:
@@ -226,6 +229,7 @@ def lines(
     }
     if stacked:
         drawn |= {"fillOpacity": 45, "stacking": {"mode": "normal", "group": "A"}}
+    # By order: a colour that follows from the name may be that of the neighbour, too.
     given: Json = {"color": {"mode": "palette-classic"}, "min": 0} | more
     return panel(
         "timeseries",

@@ -8,7 +8,6 @@ from dashboards.builder import common, links
 from dashboards.builder.history import while_scraped
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     COLOURED,
     DASHED,
     GAUGE,
@@ -74,7 +73,6 @@ def waiting_by_application() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="Nobody waits.",
     )
 
@@ -104,7 +102,6 @@ def waiting_by_pool() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         custom={"axisSoftMax": 4},
     )
 
@@ -125,7 +122,6 @@ def longest_wait() -> Json:
         curve(f"min({PATIENCE}){while_scraped(of=of_many)}", "pages"),
         curve(f"(min({TIMEOUT}) < Inf){while_scraped(of=of_many)}", "query_wait_timeout"),
         unit="s",
-        color=BY_NAME,
         overrides=[
             name("pages", color=fixed(RED), custom__lineStyle=DASHED),
             name("query_wait_timeout", color=fixed("semi-dark-red")),
@@ -146,7 +142,6 @@ def mean_waiters() -> Json:
         ),
         curve(f"sum by (database) (max by (target, server, database) ({rate}))", "{{database}}"),
         unit="none",
-        color=BY_NAME,
     )
 
 
@@ -180,7 +175,6 @@ def server_connections() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         overrides=[
             name("active", color=fixed(GREEN)),
             name("idle", color=fixed(BLUE)),
@@ -231,7 +225,6 @@ def fullest() -> Json:
             "{{database}}, {{role}}",
         ),
         unit="percentunit",
-        color=BY_NAME,
         max=1,
         thresholds=steps("transparent", (1, ORANGE)),
         custom={"thresholdsStyle": {"mode": "line"}, "lineWidth": 2},

@@ -8,7 +8,6 @@ from dashboards.builder import common
 from dashboards.builder.common import across
 from dashboards.builder.meaning import FOREVER, ORDINARY, forever
 from dashboards.builder.parts import (
-    BY_NAME,
     DASHED,
     GREEN,
     GREY,
@@ -46,7 +45,6 @@ def slots_by_pooler(of: Select) -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="No pooler of it is watched.",
         overrides=[name("direct", color=fixed(GREY)), _LIMIT],
     )
@@ -74,7 +72,6 @@ def commitments(of: Select) -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="No pooler of it is watched.",
         overrides=[
             name("direct", color=fixed(GREY)),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 from dashboards.builder import write
+from dashboards.builder.meaning import STATE_LINES
 
 from pgheadroom.commands.cli import main
 from pgheadroom.commands.dashboards import NAMES, text
@@ -15,6 +16,7 @@ from pgheadroom.metrics import own as selfmetrics
 from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.alert import ALERTS_OF, RUNBOOKS, SEVERITIES
 from pgheadroom.model.identity import TargetKind
+from pgheadroom.model.reading import Outcome
 
 ROOT: Final = Path(__file__).parents[3]
 DASHBOARDS: Final[list[dict[str, Any]]] = write.dashboards()
@@ -220,6 +222,17 @@ def test_variables_are_there_and_used(dashboard: dict[str, Any]) -> None:
     where = json.dumps([dashboard["panels"], dashboard["annotations"]])
     used = set(re.findall(r"\$\{?(\w+)", where)) - builtin
     assert used - {"datasource"} == variables(dashboard).keys() - {"datasource"}
+
+
+def test_colours_differ_where_bands_touch() -> None:
+    """By the order of the series, not by a hash of their names; how a reading ends has its own."""
+    assert "by-name" not in json.dumps(DASHBOARDS)
+    colours = {
+        override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
+        for override in STATE_LINES
+    }
+    assert colours.keys() == {str(outcome) for outcome in Outcome}
+    assert len(set(colours.values())) == len(colours)
 
 
 @of_each

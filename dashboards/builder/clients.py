@@ -106,18 +106,17 @@ def if_it_goes_on() -> Json:
 
     return common.if_it_goes_on(
         what_to_do(
-            "The forecast: the share of the places that will be taken at the present growth, of the"
-            " fullest pooler. If a bar is full, clients are refused by then.",
+            "The share of the places that will be taken at the fullest pooler, if it goes on"
+            " growing as it does now. If a bar is full, clients are refused by then.",
             "PoolerClientsExhaustionImminent",
         ),
+        f"min({LEFT})",
         share_after,
-        (
-            ("now", 0),
-            ("in 5 minutes", 300),
-            ("in an hour", 3600),
-            ("in 6 hours", 21600),
-            ("in a day", 86400),
-        ),
+        ("now", 0),
+        ("in 5 minutes", 300),
+        ("in an hour", 3600),
+        ("in 6 hours", 21600),
+        ("in a day", 86400),
     )
 
 
@@ -126,8 +125,8 @@ def time_left() -> Json:
     horizon = recent("pgheadroom_policy_seconds", name="paging_horizon")
     return common.time_left(
         what_to_do(
-            "The forecast at each moment; at the top (12 days) no end is in sight. Below the red"
-            " line it pages, if the pooler is nearly full.",
+            "The forecast at each moment; there is no line while a pooler does not fill up. Below"
+            " the red line it pages, if the pooler is nearly full.",
             "PoolerClientsExhaustionImminent",
         ),
         f"min {BY} ({recent('pgheadroom_pooler_exhaustion_seconds')})",
@@ -137,7 +136,6 @@ def time_left() -> Json:
             "paging horizon",
             RED,
         ),
-        custom={"scaleDistribution": {"type": "log", "log": 10}, "lineWidth": 2},
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from dashboards.builder import links
 from dashboards.builder.meaning import (
+    DURATION,
     FOREVER,
     LEFT_OF,
-    NONE_IN_SIGHT,
     NONE_IS_BAD,
+    NOT_FILLING,
+    NOTHING_AHEAD,
     SEVERITIES,
     SHARE_BAR,
     SHARE_OF,
@@ -35,8 +37,7 @@ from dashboards.builder.parts import (
     table,
 )
 
-TIME_LEFT: Final = "Time left, by the forecast"
-_LONGEST: Final = "12 * 86400"
+TIME_LEFT: Final = "Full in, over time"
 
 
 # ---- The one answer.
@@ -59,13 +60,15 @@ def left(title: str, description: str, free: str, share: str, share_name: str) -
 def full_in(description: str, seconds: str) -> Json:
     """Return in how many *seconds* nothing is left."""
     return stat(
-        "Until when?",
+        "Full in",
         description,
-        now(f"clamp_max({seconds}, {FOREVER:.0f})", "time left"),
-        unit="s",
+        now(f"clamp_max({seconds}, {FOREVER:.0f})", "full in"),
+        unit=DURATION,
         decimals=0,
-        mappings=NONE_IN_SIGHT,
+        mappings=NOT_FILLING,
+        noValue="unknown",
         thresholds=LEFT_OF,
+        size=32,
     )
 
 
@@ -128,16 +131,30 @@ def none_is_good(title: str, description: str, number: Json, colour: str, **more
 
 
 def if_it_goes_on(
-    description: str, share_after: Callable[[int], str], ahead: Sequence[tuple[str, int]]
+    description: str, seconds: str, share_after: Callable[[int], str], *ahead: tuple[str, int]
 ) -> Json:
-    """Return the share in use after the seconds that each of *ahead* calls by a name."""
+    """Return the share in use after the seconds that each of *ahead* calls by a name.
+
+    They end where it is full, in so many *seconds*, but are two at least: a bar alone has no name.
+    Without a forecast there is none.
+    """
+
+    def shown(place: int) -> str:
+        """Return what holds for the bar at this *place*: it was not full before."""
+        before = ahead[place - 1][1] if place > 1 else -1
+        return f"and on () (({seconds}) > {before} and ({seconds}) < Inf)"
+
     return bars(
-        "At the present growth",
+        "If it goes on",
         description,
-        *(now(share_after(seconds), text) for text, seconds in ahead),
+        *(
+            now(f"{share_after(later)} {shown(place)}", text)
+            for place, (text, later) in enumerate(ahead)
+        ),
         unit="percentunit",
         decimals=0,
         max=1,
+        mappings=[NOTHING_AHEAD],
         thresholds=SHARE_BAR,
     )
 
@@ -148,7 +165,6 @@ def time_left(
     legend: str,
     *horizons: tuple[str, str, str],
     overrides: Sequence[Json] = (),
-    **look: Any,
 ) -> Json:
     """Return the forecast of *seconds* over time; below a horizon an alert of a colour fires.
 
@@ -157,20 +173,31 @@ def time_left(
     return lines(
         TIME_LEFT,
         description,
-        curve(f"clamp({seconds}, 1, {_LONGEST})", legend),
+        curve(f"clamp_min({seconds}, 1) < Inf", legend),
         *(curve(expression, text) for expression, text, _ in horizons),
         unit="s",
         decimals=0,
         min=1,
-        max=12 * 86400,
+        # A forecast may be there for one scrape only.
+        custom={
+            "scaleDistribution": {"type": "log", "log": 10},
+            "lineWidth": 2,
+            "showPoints": "auto",
+            "pointSize": 4,
+        },
         overrides=[
             *overrides,
             *(
-                name(text, color=fixed(colour), custom__lineStyle=DASHED)
+                name(
+                    text,
+                    color=fixed(colour),
+                    custom__lineWidth=1,
+                    custom__lineStyle=DASHED,
+                    custom__showPoints="never",
+                )
                 for _, text, colour in horizons
             ),
         ],
-        **look,
     )
 
 

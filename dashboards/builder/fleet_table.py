@@ -6,10 +6,11 @@ from typing import Final
 
 from dashboards.builder import links, variables
 from dashboards.builder.meaning import (
+    DURATION,
     FOREVER,
     LEFT_OF,
-    NONE_IN_SIGHT,
     NONE_IS_BAD,
+    NOT_FILLING,
     ORDINARY,
     SHARE_BAR,
     SOME_IS_BAD,
@@ -119,7 +120,7 @@ def worst_first() -> Json:
             "Value #D": "Used",
             "Value #E": "Peak",
             "Value #F": "Limit",
-            "Value #G": "Time left",
+            "Value #G": "Full in",
             "Value #H": "Reserve",
             "Value #I": "Critical",
             "Value #J": "Warning",
@@ -151,10 +152,10 @@ def worst_first() -> Json:
                 custom__width=180,
             ),
             name(
-                "Time left",
-                unit="s",
+                "Full in",
+                unit=DURATION,
                 decimals=0,
-                mappings=NONE_IN_SIGHT,
+                mappings=NOT_FILLING,
                 thresholds=LEFT_OF,
                 custom__cellOptions=COLOURED,
                 custom__width=130,

@@ -60,16 +60,19 @@ def stacked() -> Json:
 
 
 def growth() -> Json:
-    """Return by how much each application grows."""
+    """Return by how much each application grows, except while its pool fills for the first time."""
+    grown = f"max by (application_name) ({recent('pgheadroom_application_growth')})"
+    known = of_one("pgheadroom_application_growth") + " offset 1m"
     return lines(
-        "Growth of each application, a minute",
+        "Growth a minute, by application",
         what_to_do(
-            "Connections that each application takes per minute, below 0 if it releases some. One"
-            " that stays above 0 leaks: compare it with its deploys in the leak hunt.",
+            "Connections that each application takes per minute, below 0 if it releases some. Its"
+            " first minute is left out. One that stays above 0 leaks: compare it with its deploys"
+            " in the leak hunt.",
             "PostgresApplicationLeaking",
         ),
         curve(
-            f"{PER_MINUTE} * max by (application_name) ({recent('pgheadroom_application_growth')})",
+            f"{PER_MINUTE} * {grown} and on (application_name) {known}",
             "{{application_name}}",
         ),
         unit="none",
@@ -88,16 +91,15 @@ def time_left() -> Json:
 
     return common.time_left(
         what_to_do(
-            "The forecast at each moment; at the top (12 days) no end is in sight. Below the orange"
-            " line it makes a ticket, below the red one it pages.",
+            "The forecast at each moment; there is no line while the server does not fill up. Below"
+            " the orange line it makes a ticket, below the red one it pages.",
             "PostgresConnectionsExhaustionExpected",
         ),
         f"min by (target) ({recent('pgheadroom_exhaustion_seconds', ORDINARY)})",
-        "time left",
+        "full in",
         (horizon("paging"), "paging horizon", RED),
         (horizon("forecast"), "forecast horizon", ORANGE),
-        custom={"scaleDistribution": {"type": "log", "log": 10}},
-        overrides=[name("time left", color=fixed(BLUE), custom__lineWidth=2)],
+        overrides=[name("full in", color=fixed(BLUE))],
     )
 
 
@@ -189,7 +191,7 @@ def churn() -> Json:
             "PostgresConnectionsLow",
         ),
         curve(f"sum by (end) (max by (database, end) (rate({ends}[$__rate_interval])))", "{{end}}"),
-        unit="cps",
+        unit="suffix:sessions/s",
         overrides=[
             name("open", color=fixed(BLUE)),
             name("abandoned", color=fixed(ORANGE)),

@@ -153,13 +153,13 @@ def age() -> Json:
     )
 
 
-def _rates(title: str, text: str, alert: str, counter: str) -> Json:
+def _rates(title: str, text: str, alert: str, counter: str, what: str) -> Json:
     """Return how often each second something failed, by how."""
     return lines(
         title,
         what_to_do(text, alert),
         curve(f"sum by (state) (rate({counter}[$__rate_interval]))", "{{state}}"),
-        unit="cps",
+        unit=f"suffix:{what}/s",
         legend="right",
         stacked=True,
         overrides=STATE_LINES,
@@ -174,6 +174,7 @@ def failures() -> Json:
         " made to detect; the other causes are problems to fix.",
         BLIND,
         of_many("pgheadroom_failures_total"),
+        "failures",
     )
 
 
@@ -185,16 +186,17 @@ def knock_failures() -> Json:
         " of all targets. These servers refuse new clients.",
         "PostgresConnectionsRefused",
         of_many("pgheadroom_knock_failures_total"),
+        "refusals",
     )
 
 
-def _outcomes(title: str, text: str, rate: str, legend: str, none: str) -> Json:
+def _outcomes(title: str, text: str, rate: str, legend: str, what: str, none: str) -> Json:
     """Return how often each second something succeeded and failed; *none* is said without any."""
     return lines(
         title,
         what_to_do(text, DOWN),
         curve(rate, legend),
-        unit="cps",
+        unit=f"suffix:{what}/s",
         noValue=none,
         overrides=[
             parts.ending("ok", color=fixed(GREEN)),
@@ -212,6 +214,7 @@ def sends() -> Json:
         " Prometheus rules still do.",
         f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
         "{{alertmanager}}: {{outcome}}",
+        "posts",
         "No Alertmanager is set.",
     )
 
@@ -225,6 +228,7 @@ def saves() -> Json:
         " history. Errors: the directory is full or not writable; the log says which.",
         f"sum by (outcome) (rate({saved}[$__rate_interval]))",
         "{{outcome}}",
+        "snapshots",
         "No state directory is set.",
     )
 

@@ -30,8 +30,22 @@ def forever(text: str, colour: str, place: int = 0) -> Json:
     return {"type": "range", "options": {"from": FOREVER, "to": None, "result": result}}
 
 
-NONE_IN_SIGHT: Final = [forever("none in sight", GREEN)]
-LEFT_OF: Final = steps(RED, (3600, ORANGE), (259200, GREEN))
+DURATION: Final = "dtdurations"
+"""Seconds, in words; without decimals one: "2 minutes"."""
+NOT_FILLING: Final = [
+    *texts(_0=("full", RED)),
+    forever("not filling up", "text", 1),
+]
+"""What a forecast says that is no time. Neither is good news: it is neutral."""
+NOTHING_AHEAD: Final[Json] = {
+    "type": "special",
+    "options": {
+        "match": "null+nan",
+        "result": {"text": "not filling up", "color": "text", "index": 0},
+    },
+}
+"""What no forecast at all says."""
+LEFT_OF: Final = steps(RED, (3600, ORANGE), (259200, "text"))
 """The time that is left, in seconds."""
 GROWTH: Final = steps("text", (0.5, ORANGE))
 """Connections a minute."""
@@ -41,21 +55,22 @@ SHARE_BAR: Final = steps(BLUE, (0.9, ORANGE), (1, RED))
 NONE_IS_BAD: Final = steps(RED, (1, "text"))
 SOME_IS_BAD: Final = steps("text", (1, ORANGE))
 
-STATES: Final = texts(
-    ok=("ok", "text"),
-    full=("full", RED),
-    reserved_only=("only the reserve is left", RED),
-    role_limit=("role limit", RED),
-    database_limit=("database limit", RED),
-    pooler_full=("pooler full", RED),
-    starting=("starting", ORANGE),
-    shutting_down=("shutting down", ORANGE),
-    auth=("login refused", ORANGE),
-    error=("error", ORANGE),
-    timeout=("timeout", ORANGE),
-    host_unknown=("host unknown", ORANGE),
-    unreachable=("unreachable", ORANGE),
-)
+_FAILED: Final = {
+    "full": ("full", RED),
+    "reserved_only": ("only the reserve is left", RED),
+    "role_limit": ("role limit", RED),
+    "database_limit": ("database limit", RED),
+    "pooler_full": ("pooler full", RED),
+    "starting": ("starting", ORANGE),
+    "shutting_down": ("shutting down", ORANGE),
+    "auth": ("login refused", ORANGE),
+    "error": ("error", ORANGE),
+    "timeout": ("timeout", ORANGE),
+    "host_unknown": ("host unknown", ORANGE),
+    "unreachable": ("unreachable", ORANGE),
+}
+STATES: Final = texts(ok=("readable", "text"), **_FAILED)
+"""`ok` says that the target could be read, and nothing of how full it is."""
 STATE_LINES: Final = painted(
     ok=GREY,
     full=RED,
@@ -84,6 +99,11 @@ CONNECTION_LINES: Final = painted(
         "disabled": "super-light-blue",
     }
 )
+READABLE: Final = texts(
+    ok=("yes", "text"),
+    **{state: (f"no: {words}", colour) for state, (words, colour) in _FAILED.items()},
+)
+"""How the newest reading ended, where the question is whether the figures are fresh."""
 SEVERITIES: Final = texts(critical=("critical", RED), warning=("warning", ORANGE))
 VERDICTS: Final = texts(
     stable=("stable", "text"),

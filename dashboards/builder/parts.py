@@ -156,11 +156,12 @@ def stat(
     unit: str,
     text: str = "auto",
     field: str = "",
+    size: int = 0,
     **more: Any,
 ) -> Json:
     """Return a panel of large figures, or of the words in the column *field*.
 
-    *text* says whether names stand beside them.
+    *text* says whether names stand beside them; without a *size* they are as large as fits.
     """
     fields = f"/^{field}$/" if field else ""
     options = {
@@ -172,6 +173,7 @@ def stat(
         "textMode": text,
         "wideLayout": True,
         "showPercentChange": False,
+        **({"text": {"valueSize": size}} if size else {}),
     }
     given: Json = {"color": {"mode": "thresholds"}, "thresholds": steps(GREEN)} | more
     return panel("stat", title, description, targets, unit=unit, options=options, **given)
@@ -186,11 +188,11 @@ def bars(title: str, description: str, *targets: Json, unit: str, **more: Any) -
         "namePlacement": "left",
         "orientation": "horizontal",
         "showUnfilled": True,
-        "sizing": "auto",
+        "sizing": "manual",
         "minVizWidth": 8,
         "minVizHeight": 16,
-        "maxVizHeight": 300,
-        "text": {"titleSize": 14, "valueSize": 24},
+        "maxVizHeight": 60,
+        "text": {"titleSize": 14, "valueSize": 20},
     }
     given: Json = {"color": {"mode": "thresholds"}, "min": 0} | more
     return panel("bargauge", title, description, targets, unit=unit, options=options, **given)

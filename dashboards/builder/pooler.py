@@ -125,8 +125,8 @@ def until_when() -> Json:
     """Return how long the places last."""
     return common.full_in(
         what_to_do(
-            "When the last place for a client goes at the present growth. Below an hour it pages:"
-            " find the application that grows.",
+            "When clients will be refused, if their number goes on growing as it does now. Below an"
+            " hour it pages: find the application that grows.",
             "PoolerClientsExhaustionImminent",
         ),
         f"min({LEFT})",
@@ -192,8 +192,9 @@ def poolers() -> Json:
     return table(
         "Poolers, worst first",
         what_to_do(
-            "Each process that is watched, the target it serves, and its newest reading. If that is"
-            " not ok, the figures are the last known ones. One may be full while another is not.",
+            "Each process that is watched, the target it serves, and its newest reading. If one is"
+            " not `readable`, its figures are the last known ones. One may be full while another is"
+            " not.",
             "PostgresHeadroomUnknown",
         ),
         rows(f"max by (target, server, state) ({state} == 1)"),

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.builder import common, frame, history, links, parts, through, variables
 from dashboards.builder.common import TIME_LEFT
 from dashboards.builder.history import by_application, recent, while_scraped
-from dashboards.builder.meaning import ORDINARY, PER_MINUTE, STATES, VERDICTS
+from dashboards.builder.meaning import ORDINARY, PER_MINUTE, READABLE, VERDICTS
 from dashboards.builder.parts import (
     BLUE,
     COLOURED,
@@ -76,8 +76,8 @@ def until_when() -> Json:
     """Return how long the slots last."""
     return common.full_in(
         what_to_do(
-            "When the last ordinary slot goes at the present growth. Below an hour it pages: find"
-            " the application that grows and stop it before this is 0.",
+            "When applications will be refused, if use goes on growing as it does now. Below an"
+            " hour it pages: find the application that grows, and stop it before then.",
             "PostgresConnectionsExhaustionImminent",
         ),
         LEFT,
@@ -87,16 +87,18 @@ def until_when() -> Json:
 def state() -> Json:
     """Return how the newest reading ended."""
     return stat(
-        "Newest reading",
+        "Readable",
         what_to_do(
-            "Outcome of the newest reading. If it is not ok, all figures here are the last known"
-            " ones; find out why the daemon cannot log in.",
+            "Whether the daemon could read the server just now, however full that is. If not, all"
+            " figures here are the last known ones: find out why it cannot log in.",
             "PostgresHeadroomUnknown",
         ),
         rows(f"max by (state) ({of_one('pgheadroom_target_state')} == 1)"),
         unit="none",
-        mappings=STATES,
+        mappings=READABLE,
+        thresholds=steps("text"),
         field="state",
+        size=32,
     )
 
 
@@ -242,22 +244,21 @@ def if_it_goes_on() -> Json:
     free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
     return common.if_it_goes_on(
         what_to_do(
-            "The forecast: the share of the ordinary slots that will be in use at the present"
-            " growth. If a bar is full, applications are refused by then.",
+            "The share of the ordinary slots that will be in use, if use goes on growing as it does"
+            " now. If a bar is full, applications are refused by then.",
             "PostgresConnectionsExhaustionExpected",
         ),
+        LEFT,
         lambda seconds: (
             f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)"
         ),
-        (
-            ("now", 0),
-            ("in 5 minutes", 300),
-            ("in 15 minutes", 900),
-            ("in an hour", 3600),
-            ("in 6 hours", 21600),
-            ("in a day", 86400),
-            ("in 3 days", 259200),
-        ),
+        ("now", 0),
+        ("in 5 minutes", 300),
+        ("in 15 minutes", 900),
+        ("in an hour", 3600),
+        ("in 6 hours", 21600),
+        ("in a day", 86400),
+        ("in 3 days", 259200),
     )
 
 

@@ -1,17 +1,14 @@
 """Tests every query of every dashboard in a real Prometheus, of a real incident."""
 
-import math
 import time
-import urllib.error
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import pytest
 import yaml
 from dashboards.builder.server import AGAINST_LIMITS
-from dashboards.builder.write import dashboards
 from tests.integration.conftest import MakeHeadroom
+from tests.support.dashboards import CULPRIT, TARGET, Query, queries
 from tests.support.fixtures.postgres import MakePostgres
 from tests.support.fixtures.programs import MakePgBouncer, MakePrometheus
 from tests.support.servers import http
@@ -20,101 +17,24 @@ from tests.support.servers.clients import Clients
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.postgres import Postgres
-from tests.support.servers.prometheus import Prometheus
 from tests.support.servers.wait import until
 
-TARGET: Final = "shop"
-CULPRIT: Final = "image-resizer"
 POOL: Final = "pool"
-VARIABLES: Final = {
-    '=~"$target"': '=~".+"',  # all that there are, where there may be many
-    '=~"$server"': '=~".+"',
-    '="$server"': '=~".+"',  # here each name is one server's
-    "$__rate_interval": "10s",
-    "$__range": "5m",
-    "$job": ".+",
-    "$instance": ".+",
-    "$target": TARGET,
-    "$application": CULPRIT,
-    "$ago": "10s",
-    "$behind": TARGET,
-    "$database": ".+",
-    "$role": ".+",
-}
-BACK_SECONDS: Final = 60
-AHEAD_SECONDS: Final = {"now": 0, "now+4m": 240}
+AHEAD: Final = "If it goes on"
+LATER: Final = ("in 15 minutes", "in an hour", "in 6 hours", "in a day", "in 3 days")
 MAY_BE_EMPTY: Final = {
     ("pgheadroom-leak", "mark", "All connections renewed"): "takes an application that was old",
+    ("pgheadroom-pooler", "Full in, over time", "{{target}}"): "takes a pooler that fills up",
+    **{("pgheadroom-server", AHEAD, later): "the server is full before" for later in LATER},
+    **{
+        ("pgheadroom-pooler", AHEAD, later): "takes a pooler that fills up"
+        for later in ("now", "in 5 minutes", *LATER)
+        if later not in {"in 15 minutes", "in 3 days"}
+    },
 }
 """Queries by dashboard, panel and legend that may find nothing here, and why."""
 NO_RULES: Final = "Alerts by rules"
 """The mark that would take rules in Prometheus; the dashboards do without them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One expression of a dashboard, as Grafana would ask it."""
-
-    uid: str
-    panel: str
-    legend: str
-    expression: str
-    path: str
-    ahead: int = 0
-    """Seconds from now to the range's end."""
-
-    @property
-    def where(self) -> tuple[str, str, str]:
-        """What it is called in MAY_BE_EMPTY."""
-        return self.uid, self.panel, self.legend
-
-    def finds_something(self, server: Prometheus) -> bool:
-        """Ask, and tell whether there is a figure in the answer; fail if it is an error."""
-        at = time.time()
-        when = (
-            {"time": f"{at + self.ahead}"}
-            if self.path == "query"
-            else {"start": f"{at - BACK_SECONDS}", "end": f"{at + self.ahead}", "step": "5"}
-        )
-        try:
-            answer = http.get_json(
-                f"{server.url}/api/v1/{self.path}", {"query": self.expression, **when}
-            )
-        except urllib.error.HTTPError as error:
-            pytest.fail(f"{self.where}: {self.expression}: {error.read().decode()}")
-        found: list[dict[str, Any]] = answer["data"]["result"]
-        figures = [v for one in found for _, v in one.get("values", [one.get("value")])]
-        return any(math.isfinite(float(figure)) for figure in figures)
-
-
-def filled_in(expression: str) -> str:
-    """Return *expression* with values in place of variables, the longest names first."""
-    for variable in sorted(VARIABLES, key=len, reverse=True):
-        expression = expression.replace(variable, VARIABLES[variable])
-    assert "$" not in expression
-    return expression
-
-
-def queries() -> Iterator[Query]:
-    """Yield all that the dashboards ask."""
-    for dashboard in dashboards():
-        uid, ahead = dashboard["uid"], AHEAD_SECONDS[dashboard["time"]["to"]]
-        for panel in dashboard["panels"]:
-            for target in panel.get("targets", ()):
-                path = "query" if target["instant"] else "query_range"
-                legend = target["legendFormat"] or target["refId"]
-                asked = filled_in(target["expr"])
-                yield Query(uid, panel["title"], legend, asked, path, ahead)
-        for mark in dashboard["annotations"]["list"]:
-            asked = filled_in(mark["expr"])
-            yield Query(uid, "mark", mark["name"], asked, "query_range", ahead)
-        for variable in dashboard["templating"]["list"]:
-            if variable["type"] == "query":
-                how, _, inside = variable["definition"].removesuffix(")").partition("(")
-                if how == "label_values":
-                    series, _, label = inside.rpartition(",")
-                    inside = f"count by ({label}) ({series}) > 0"
-                yield Query(uid, "variable", variable["name"], filled_in(inside), "query")
 
 
 def calm(server: Postgres, clients: Clients) -> None:
@@ -308,6 +228,58 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
     assert usage[-1] in (usage[0], 55)
     at, past = drawn("used")
     assert past[-1][0] < at + 11
+
+
+@pytest.mark.parametrize(
+    ("seconds", "later"),
+    [
+        ("0", {"now": 1, "in 5 minutes": 1}),
+        ("600", {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
+        ("6000", {"now": 0.5, "in 5 minutes": 0.525, "in 15 minutes": 0.575, "in an hour": 0.8}),
+        ("Inf", {}),
+    ],
+)
+def test_what_is_ahead_ends_when_it_is_full(
+    make_prometheus: MakePrometheus, seconds: str, later: dict[str, float]
+) -> None:
+    """Of a server and of a pooler; without a forecast nothing is ahead."""
+    used = "100" if seconds == "0" else "50"
+    figures = {
+        "pgheadroom_slots_used": used,
+        "pgheadroom_slots_free": f"100 - {used}",
+        "pgheadroom_slots_limit": "100",
+        "pgheadroom_exhaustion_seconds": seconds,
+        "pgheadroom_pooler_clients": used,
+        "pgheadroom_pooler_clients_free": f"100 - {used}",
+        "pgheadroom_pooler_client_limit": "100",
+        "pgheadroom_pooler_exhaustion_seconds": seconds,
+    }
+    labels = dict.fromkeys(("job", "instance", "server"), "any")
+    labels |= {"target": TARGET, "tier": "ordinary"}
+    rules = [
+        {"record": metric, "labels": labels, "expr": f"vector({figure})"}
+        for metric, figure in figures.items()
+    ]
+    prometheus = make_prometheus(
+        yaml.safe_dump({"global": {"evaluation_interval": "1s"}, "rule_files": ["rules.yml"]}),
+        rules=yaml.safe_dump({"groups": [{"name": "figures", "rules": rules}]}),
+    )
+    until(lambda: all(prometheus.query(metric) for metric in figures), 20, "all figures")
+    for uid in ("pgheadroom-server", "pgheadroom-pooler"):
+        asked = {one.legend: one for one in queries() if (one.uid, one.panel) == (uid, AHEAD)}
+        found = {
+            legend: float(answer[0]["value"][1])
+            for legend, one in asked.items()
+            if (answer := prometheus.query(one.expression))
+        }
+        expected = {legend: share for legend, share in later.items() if legend in asked}
+        # The bars end with the first that is full.
+        full = [legend for legend in asked if found.get(legend) == 1]
+        assert len(full) <= (2 if seconds == "0" else 1)
+        assert {legend: found[legend] for legend in expected} == pytest.approx(expected)
+        assert bool(found) == (seconds != "Inf")
+        if full:
+            assert list(found)[-1] == full[-1]
 
 
 def test_what_is_unknown_is_noticed(make_prometheus: MakePrometheus) -> None:

@@ -36,8 +36,10 @@ PANELS: Final[list[tuple[dict[str, Any], dict[str, Any]]]] = [
 TARGETS: Final = [
     (dashboard, panel, target) for dashboard, panel in PANELS for target in panel["targets"]
 ]
-UNITS: Final = {"none", "s", "percentunit", "cps", "bytes"}
+UNITS: Final = {"none", "s", "dtdurations", "percentunit", "bytes"}
 """Of the many that Grafana and its linter know, those that are used here."""
+RATES: Final = re.compile(r"suffix:\w+/s")
+"""Grafana knows them, too; its linter does not, but "c/s" tells nobody what is counted."""
 # What Prometheus says of a scrape, and what is exported of any process.
 NOT_OURS: Final = {
     "scrape_duration_seconds",
@@ -134,7 +136,8 @@ def test_lint_of_a_panel(dashboard: dict[str, Any], panel: dict[str, Any]) -> No
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
     assert panel["title"]
     assert panel["description"]
-    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    assert unit in UNITS or RATES.fullmatch(unit)
     assert panel["targets"]
     assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
 
@@ -222,6 +225,33 @@ def test_variables_are_there_and_used(dashboard: dict[str, Any]) -> None:
     where = json.dumps([dashboard["panels"], dashboard["annotations"]])
     used = set(re.findall(r"\$\{?(\w+)", where)) - builtin
     assert used - {"datasource"} == variables(dashboard).keys() - {"datasource"}
+
+
+def test_what_does_not_fill_up_is_no_good_news_and_no_number() -> None:
+    """Neither a huge green word, nor the weeks that stand for infinity, nor a bar for each time."""
+    for uid in ("pgheadroom-server", "pgheadroom-pooler"):
+        panels = {p["title"]: p for one, p in PANELS if one["uid"] == uid}
+        full_in = panels["Full in"]
+        defaults = full_in["fieldConfig"]["defaults"]
+        assert ["green" in json.dumps(defaults[key]) for key in ("mappings", "thresholds")] == [
+            False,
+            False,
+        ]
+        assert "not filling up" in json.dumps(defaults["mappings"])
+        assert full_in["options"]["text"]["valueSize"] < 40
+        (line, *_) = panels["Full in, over time"]["targets"]
+        assert line["expr"].endswith("< Inf")
+        bars = panels["If it goes on"]
+        assert all("< Inf)" in one["expr"] for one in bars["targets"])
+        assert "not filling up" in json.dumps(bars["fieldConfig"]["defaults"]["mappings"])
+
+
+def test_that_a_server_can_be_read_is_neutral() -> None:
+    """It may be full all the same."""
+    (readable,) = (p for one, p in PANELS if p["title"] == "Readable")
+    defaults = readable["fieldConfig"]["defaults"]
+    assert defaults["mappings"][0]["options"]["ok"] == {"text": "yes", "color": "text", "index": 0}
+    assert defaults["thresholds"]["steps"] == [{"color": "text", "value": None}]
 
 
 def test_colours_differ_where_bands_touch() -> None:

@@ -27,6 +27,7 @@ from dashboards.builder.parts import (
 
 BLIND = "PostgresHeadroomUnknown"
 FAILED = "Failed readings"
+NOBODY_IS_PAGED = "not configured: nobody is paged by this daemon"
 AGE = "time() - max by (target, server) ({}{})"
 """Of the newest sample, among daemons that watch the same target."""
 
@@ -57,28 +58,28 @@ def version() -> Json:
 def configuration() -> Json:
     """Return whether the newest configuration is in force."""
     return stat(
-        "Configuration",
+        "Config reload",
         what_to_do(
-            "Refused: the new configuration is invalid, and the old one stays in use; the log says"
-            " which key is wrong.",
+            "Whether the newest configuration is in use. Refused: it is invalid, and the old one"
+            " stays in use; the log says which key is wrong.",
             DOWN,
         ),
-        now(f"min({own('pgheadroom_config_last_reload_successful')})", "newest in force"),
+        now(f"min({own('pgheadroom_config_last_reload_successful')})", "newest reload"),
         unit="none",
-        mappings=texts(_1=("in force", GREEN), _0=("refused", ORANGE)),
+        mappings=texts(_1=("ok", "text"), _0=("refused", ORANGE)),
     )
 
 
 def bugs() -> Json:
     """Return exceptions that should not happen."""
     return common.none_is_good(
-        "Bugs",
+        "Internal errors",
         what_to_do(
             "Exceptions that should not happen, within this time range. Each is in the log with its"
             " traceback: please report it.",
             DOWN,
         ),
-        now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "bugs"),
+        now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "errors"),
         RED,
         decimals=0,
     )
@@ -90,20 +91,23 @@ def alertmanagers() -> Json:
         "Alertmanagers",
         what_to_do(
             "Whether each Alertmanager accepted the newest post. The daemon posts regularly even if"
-            " no alert fires, so a broken connection shows early. Check its address and the log.",
+            " no alert fires, so a broken connection shows early. Check its address and the log."
+            " Not configured: only Prometheus's rules page, if you use them.",
             DOWN,
         ),
         now(f"min({own('pgheadroom_alertmanager_up')})", "reached"),
         unit="none",
         mappings=texts(_1=("all reached", GREEN), _0=("not reached", RED)),
-        noValue="none is set",
+        noValue=NOBODY_IS_PAGED,
+        thresholds=steps("text"),
+        size=20,
     )
 
 
 def blind() -> Json:
     """Return how many targets are not read in full."""
     return common.none_is_good(
-        "Seen in part",
+        "Targets with limited visibility",
         what_to_do(
             "Targets whose role may not see every session, so that counts are estimates: grant it"
             " pg_monitor.",
@@ -215,7 +219,7 @@ def sends() -> Json:
         f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
         "{{alertmanager}}: {{outcome}}",
         "posts",
-        "No Alertmanager is set.",
+        NOBODY_IS_PAGED,
     )
 
 
@@ -229,7 +233,7 @@ def saves() -> Json:
         f"sum by (outcome) (rate({saved}[$__rate_interval]))",
         "{{outcome}}",
         "snapshots",
-        "No state directory is set.",
+        "not configured: a restart begins without history",
     )
 
 
@@ -271,12 +275,12 @@ def itself() -> Json:
             (
                 4,
                 [
-                    (4, daemons()),
-                    (4, version()),
-                    (4, configuration()),
-                    (4, bugs()),
-                    (4, alertmanagers()),
-                    (4, blind()),
+                    (3, daemons()),
+                    (3, version()),
+                    (3, configuration()),
+                    (3, bugs()),
+                    (7, alertmanagers()),
+                    (5, blind()),
                 ],
             ),
             "Does it sample in time?",

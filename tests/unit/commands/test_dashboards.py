@@ -246,6 +246,13 @@ def test_what_does_not_fill_up_is_no_good_news_and_no_number() -> None:
         assert "not filling up" in json.dumps(bars["fieldConfig"]["defaults"]["mappings"])
 
 
+def test_that_nobody_is_paged_is_not_green() -> None:
+    (panel,) = (p for one, p in PANELS if p["title"] == "Alertmanagers")
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["noValue"] == "not configured: nobody is paged by this daemon"
+    assert defaults["thresholds"]["steps"] == [{"color": "text", "value": None}]
+
+
 def test_that_a_server_can_be_read_is_neutral() -> None:
     """It may be full all the same."""
     (readable,) = (p for one, p in PANELS if p["title"] == "Readable")

@@ -56,7 +56,7 @@ def by_application() -> Json:
         decimals=0,
         legend="right",
         stacked=True,
-        overrides=[common.across(_LIMIT, "semi-dark-yellow", custom__lineWidth=2)],
+        overrides=[common.across(_LIMIT, "text", custom__lineWidth=2)],
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from dashboards.builder import links
 from dashboards.builder.meaning import (
     DURATION,
-    FOREVER,
     LEFT_OF,
     NONE_IS_BAD,
     NOT_FILLING,
@@ -25,6 +24,7 @@ from dashboards.builder.parts import (
     ORANGE,
     RED,
     Json,
+    Select,
     bars,
     curve,
     fixed,
@@ -35,6 +35,8 @@ from dashboards.builder.parts import (
     stat,
     steps,
     table,
+    texts,
+    timeline,
 )
 
 TIME_LEFT: Final = "Full in, over time"
@@ -58,11 +60,11 @@ def left(title: str, description: str, free: str, share: str, share_name: str) -
 
 
 def full_in(description: str, seconds: str) -> Json:
-    """Return in how many *seconds* nothing is left."""
+    """Return in how many *seconds* nothing is left; they are of `full_after`."""
     return stat(
         "Full in",
         description,
-        now(f"clamp_max({seconds}, {FOREVER:.0f})", "full in"),
+        now(seconds, "full in"),
         unit=DURATION,
         decimals=0,
         mappings=NOT_FILLING,
@@ -75,7 +77,7 @@ def full_in(description: str, seconds: str) -> Json:
 def firing(description: str, critical: str, warning: str) -> Json:
     """Return how many alerts fire; *critical* and *warning* are those of each severity."""
     return stat(
-        "Alerts",
+        "Alerts firing",
         description,
         now(f"sum({critical})", "critical"),
         now(f"sum({warning})", "warning"),
@@ -83,6 +85,21 @@ def firing(description: str, critical: str, warning: str) -> Json:
         text="value_and_name",
         thresholds=SOME_IS_BAD,
         overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+    )
+
+
+def fired(description: str, recent: Select) -> Json:
+    """Return when each alert fired; *recent* selects what a curve shows."""
+    critical, warning = (
+        f"max by (alertname) ({recent('pgheadroom_alert', severity=severity)})"
+        for severity in ("critical", "warning")
+    )
+    return timeline(
+        "Alerts that fired",
+        description,
+        curve(f"2 * {critical} > 0 or {warning} > 0", "{{alertname}}"),
+        noValue="no alert fired",
+        mappings=texts(_1=("warning", ORANGE), _2=("critical", RED)),
     )
 
 

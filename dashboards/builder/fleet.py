@@ -74,7 +74,7 @@ def without_a_sample() -> Json:
 def without_a_slot() -> Json:
     """Return on how many targets no slot is left."""
     return common.none_is_good(
-        "No slot or place left",
+        "Full",
         what_to_do(
             "Targets on which an ordinary role is refused now, or by which a client is. Open the"
             " first of the table, see which application took the slots, and stop it.",
@@ -88,7 +88,7 @@ def without_a_slot() -> Json:
 def soon_without() -> Json:
     """Return on how many targets the last slot goes soon."""
     return common.none_is_good(
-        "Last one goes soon",
+        "Full soon",
         what_to_do(
             "Targets on which the last slot, or place for a client, goes within the paging horizon"
             " if growth goes on. Some are left to log in with: act before they are gone.",
@@ -138,10 +138,10 @@ def states() -> Json:
     """Return in which states targets were."""
     state = of_many("pgheadroom_target_state")
     return lines(
-        "Targets by state",
+        "Readings by outcome",
         what_to_do(
-            "Outcome of the newest readings. Anything but `ok` is a server that refuses the daemon,"
-            " or cannot be reached.",
+            "How the newest readings ended. Anything but `readable` is a server that refuses the"
+            " daemon, or cannot be reached.",
             "PostgresHeadroomUnknown",
         ),
         curve(f"count by (state) (max by (target, server, state) ({state}) == 1)", "{{state}}"),
@@ -156,7 +156,7 @@ def states() -> Json:
 def alerts_over_time() -> Json:
     """Return how many alerts fired."""
     return lines(
-        "Alerts firing",
+        "Alerts firing, over time",
         what_to_do(
             "Alerts of all these targets, by the daemons' verdicts. Red is a page, orange is a"
             " ticket.",

@@ -7,7 +7,6 @@ from typing import Final
 from dashboards.builder import links, variables
 from dashboards.builder.meaning import (
     DURATION,
-    FOREVER,
     LEFT_OF,
     NONE_IS_BAD,
     NOT_FILLING,
@@ -15,6 +14,7 @@ from dashboards.builder.meaning import (
     SHARE_BAR,
     SOME_IS_BAD,
     STATES,
+    full_after,
 )
 from dashboards.builder.parts import (
     COLOURED,
@@ -93,8 +93,8 @@ def worst_first() -> Json:
         "Targets, worst first",
         what_to_do(
             "Critical alerts come first, then warnings, then the fullest. `Left` is for ordinary"
-            " roles, of a pooler for clients; `Peak` the most in use within 5 minutes; `Reserve`"
-            " the reserved slots in use. Open the target at the top.",
+            " roles, of a pooler for clients; `5-min peak` is the most in use within 5 minutes;"
+            " `Reserve` is the reserved slots in use. Open the target at the top.",
             "PostgresConnectionsLow",
         ),
         rows(state),
@@ -103,7 +103,7 @@ def worst_first() -> Json:
         rows(USED),
         rows(peak),
         rows(LIMIT),
-        rows(f"clamp_max({LEFT}, {FOREVER:.0f})"),
+        rows(full_after(LEFT, "by (target, server)", FREE, LIMIT, of_many)),
         rows(reserve),
         rows(of_severity("critical")),
         rows(of_severity("warning")),
@@ -114,11 +114,11 @@ def worst_first() -> Json:
             "target": "Target",
             "server": "Server",
             "kind": "Kind",
-            "state": "State",
+            "state": "Reading",
             "Value #B": "Left",
             "Value #C": "In use",
             "Value #D": "Used",
-            "Value #E": "Peak",
+            "Value #E": "5-min peak",
             "Value #F": "Limit",
             "Value #G": "Full in",
             "Value #H": "Reserve",
@@ -132,14 +132,15 @@ def worst_first() -> Json:
             name("Target", links=links.to(links.OF_KIND, "target"), custom__minWidth=140),
             name("Server", custom__width=110),
             name("Kind", custom__width=80),
-            name("State", mappings=STATES, custom__cellOptions=COLOURED, custom__width=170),
+            name("Reading", mappings=STATES, custom__cellOptions=COLOURED, custom__width=150),
             name(
                 "Left",
                 thresholds=NONE_IS_BAD,
                 custom__cellOptions=COLOURED,
                 custom__width=75,
             ),
-            *(name(column, custom__width=75) for column in ("Used", "Peak", "Limit")),
+            *(name(column, custom__width=75) for column in ("Used", "Limit")),
+            name("5-min peak", custom__width=110),
             *(name(column, custom__width=95) for column in ("Reserve", "Critical", "Warning")),
             name(
                 "In use",

@@ -110,20 +110,20 @@ def peaks() -> Json:
         return f"max by (target) ({recent('pgheadroom_slots_used_peak', window=window)})"
 
     return lines(
-        "Peaks between scrapes",
+        "5-min peak, and what a scrape sees",
         what_to_do(
             "What a scrape sees, and the highest of the samples in between, one a second. A wide"
             " gap means many short connections: they need a pool.",
             "PostgresConnectionsLow",
         ),
-        curve(peak("5m"), "peak of 5 minutes"),
-        curve(peak("15s"), "peak of 15 s"),
+        curve(peak("5m"), "5-min peak"),
+        curve(peak("15s"), "15-s peak"),
         curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "as scraped"),
         unit="none",
         overrides=[
-            name("peak of 5 minutes", color=fixed(GREY)),
+            name("5-min peak", color=fixed(GREY)),
             name(
-                "peak of 15 s",
+                "15-s peak",
                 color=fixed("light-blue"),
                 custom__fillBelowTo="as scraped",
                 custom__fillOpacity=30,

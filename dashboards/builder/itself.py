@@ -162,10 +162,15 @@ def _rates(title: str, text: str, alert: str, counter: str, what: str) -> Json:
     return lines(
         title,
         what_to_do(text, alert),
-        curve(f"sum by (state) (rate({counter}[$__rate_interval]))", "{{state}}"),
+        curve(
+            f"sum by (state) (rate({counter}[$__rate_interval]))"
+            f" and on (state) sum by (state) (increase({counter}[$__range] @ end())) > 0",
+            "{{state}}",
+        ),
         unit=f"suffix:{what}/s",
         legend="right",
         stacked=True,
+        noValue=f"no {what}",
         overrides=STATE_LINES,
     )
 
@@ -283,10 +288,10 @@ def itself() -> Json:
                     (5, blind()),
                 ],
             ),
-            "Does it sample in time?",
+            "Sampling",
             (8, [(12, duration()), (12, age())]),
             (8, [(12, failures()), (12, knock_failures())]),
-            "What does it cost?",
+            "Cost",
             (
                 8,
                 [
@@ -296,7 +301,7 @@ def itself() -> Json:
                     (6, cost.scrape()),
                 ],
             ),
-            "Delivery of alerts, and saved snapshots",
+            "Alerts sent, snapshots saved",
             (7, [(8, sends()), (8, saves()), (8, names())]),
         ],
     )

@@ -12,6 +12,9 @@ from dashboards.builder.parts import (
     PURPLE,
     RED,
     Json,
+    Select,
+    fixed,
+    name,
     painted,
     steps,
     texts,
@@ -22,26 +25,48 @@ PER_MINUTE: Final = 60
 
 FOREVER: Final = 1e9
 """Seconds that stand for +Inf, which is neither sorted nor shown well."""
+UNSURE: Final = 2 * FOREVER
+"""Seconds that stand for +Inf where that says only that there is no forecast yet."""
+FEW: Final = 0.1
+"""With this share left, or less, nobody should read that it does not fill up."""
 
 
-def forever(text: str, colour: str, place: int = 0) -> Json:
-    """Return the mapping of FOREVER to a *text*."""
+def blamed(of: Select) -> str:
+    """Return the verdicts that blame an application; *of* selects the targets."""
+    return of("pgheadroom_application_verdict", 'verdict=~"climbing|storm"')
+
+
+def full_after(seconds: str, by: str, free: str, limit: str, of: Select) -> str:
+    """Return *seconds*, or what stands for no forecast, *by* labels that all of these have.
+
+    Without a forecast a target does not fill up, unless an application is blamed, or few are left.
+    """
+    unsure = f"max {by} ({blamed(of)} == 1) or 1 + 0 * ({free} / {limit} <= {FEW})"
+    return (
+        f"{seconds} < Inf or {UNSURE:.0f} * ({unsure}) and {by.replace('by', 'on')} {seconds}"
+        f" or clamp_max({seconds}, {FOREVER:.0f})"
+    )
+
+
+def forever(text: str, colour: str, place: int = 0, *, since: float = FOREVER) -> Json:
+    """Return the mapping of *since* and more to a *text*."""
     result = {"text": text, "color": colour, "index": place}
-    return {"type": "range", "options": {"from": FOREVER, "to": None, "result": result}}
+    return {"type": "range", "options": {"from": since, "to": None, "result": result}}
 
 
 DURATION: Final = "dtdurations"
 """Seconds, in words; without decimals one: "2 minutes"."""
 NOT_FILLING: Final = [
     *texts(_0=("full", RED)),
-    forever("not filling up", "text", 1),
+    forever("no forecast", "text", 1, since=UNSURE),
+    forever("not filling up", "text", 2),
 ]
-"""What a forecast says that is no time. Neither is good news: it is neutral."""
+"""What a forecast says that is no time. None of it is good news: it is neutral."""
 NOTHING_AHEAD: Final[Json] = {
     "type": "special",
     "options": {
         "match": "null+nan",
-        "result": {"text": "not filling up", "color": "text", "index": 0},
+        "result": {"text": "no forecast", "color": "text", "index": 0},
     },
 }
 """What no forecast at all says."""
@@ -71,21 +96,23 @@ _FAILED: Final = {
 }
 STATES: Final = texts(ok=("readable", "text"), **_FAILED)
 """`ok` says that the target could be read, and nothing of how full it is."""
-STATE_LINES: Final = painted(
-    ok=GREY,
-    full=RED,
-    reserved_only="dark-red",
-    role_limit="#e78ac3",
-    database_limit="#c15c9f",
-    pooler_full="semi-dark-red",
-    starting="light-blue",
-    shutting_down="dark-blue",
-    auth="yellow",
-    error="#8f6b4a",
-    timeout=PURPLE,
-    host_unknown="light-purple",
-    unreachable=ORANGE,
-)
+STATE_LINES: Final = [
+    name("ok", color=fixed(GREY), displayName="readable"),
+    *painted(
+        full=RED,
+        reserved_only="dark-red",
+        role_limit="#e78ac3",
+        database_limit="#c15c9f",
+        pooler_full="semi-dark-red",
+        starting="light-blue",
+        shutting_down="dark-blue",
+        auth="yellow",
+        error="#8f6b4a",
+        timeout=PURPLE,
+        host_unknown="light-purple",
+        unreachable=ORANGE,
+    ),
+]
 """How readings end, where each outcome is a line."""
 CONNECTION_LINES: Final = painted(
     **{

@@ -245,6 +245,30 @@ def lines(
     )
 
 
+def timeline(title: str, description: str, *targets: Json, **more: Any) -> Json:
+    """Return a row for each series, in the colours that its values are mapped to."""
+    options = {
+        "showValue": "auto",
+        "rowHeight": 0.85,
+        "mergeValues": True,
+        "alignValue": "left",
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    custom = {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}
+    given: Json = {"color": {"mode": "thresholds"}, "thresholds": steps("transparent")} | more
+    return panel(
+        "state-timeline",
+        title,
+        description,
+        targets,
+        unit="none",
+        options=options,
+        custom=custom,
+        **given,
+    )
+
+
 def table(  # noqa: PLR0913 - what is not the same in all of them
     title: str,
     description: str,

@@ -11,7 +11,14 @@ from typing import Final
 from dashboards.builder import clients, common, frame, links, parts, pools, through, variables
 from dashboards.builder.clients import BY_APPLICATION, FREE, LEFT, LIMIT, SHARE, TAKEN
 from dashboards.builder.history import while_scraped
-from dashboards.builder.meaning import FOREVER, NONE_IS_BAD, SOME_IS_BAD, STATES, forever
+from dashboards.builder.meaning import (
+    FOREVER,
+    NONE_IS_BAD,
+    SOME_IS_BAD,
+    STATES,
+    forever,
+    full_after,
+)
 from dashboards.builder.parts import (
     COLOURED,
     ORANGE,
@@ -58,7 +65,7 @@ def recent_behind(metric: str, *matchers: str, **labels: str) -> str:
 def places() -> Json:
     """Return how many more clients get in."""
     return common.left(
-        "How many more clients get in?",
+        "Client connections left",
         what_to_do(
             "Places that are left of max_client_conn, and the share that is taken; of several"
             " poolers those of the fullest. At 0 clients are refused: raise max_client_conn.",
@@ -74,7 +81,7 @@ def waiting() -> Json:
     """Return how many clients wait."""
     in_queue = of_many("pgheadroom_pooler_waiting")
     return stat(
-        "Who waits?",
+        "Clients waiting",
         what_to_do(
             "Clients that wait for a server connection now, and in how many pools. A moment's wait"
             " is fine. If the number grows, see the queues below.",
@@ -96,7 +103,7 @@ def longest_wait() -> Json:
     """Return for how long the oldest waits, and when it is thrown out."""
     pages = f"({WAIT} >= {PATIENCE})"
     return stat(
-        "For how long?",
+        "Longest wait",
         what_to_do(
             "How long the oldest client waits, red from when it pages, and query_wait_timeout,"
             " after which it is thrown out; `never`: it hangs. Find out what holds the pool's"
@@ -126,10 +133,11 @@ def until_when() -> Json:
     return common.full_in(
         what_to_do(
             "When clients will be refused, if their number goes on growing as it does now. Below an"
-            " hour it pages: find the application that grows.",
+            " hour it pages: find the application that grows. `no forecast`: it is nearly full, or"
+            " an application grows, for too short a time to say.",
             "PoolerClientsExhaustionImminent",
         ),
-        f"min({LEFT})",
+        f"min({full_after(LEFT, BY, FREE, LIMIT, of_many)})",
     )
 
 
@@ -208,7 +216,7 @@ def poolers() -> Json:
             "target": "Pooler",
             "serves": "Serves",
             "version": "Version",
-            "state": "State",
+            "state": "Reading",
             "Value #C": "Left",
             "Value #D": "Waiting",
             "Value #E": "Longest",
@@ -220,7 +228,7 @@ def poolers() -> Json:
         # Without filters, for which there is no room.
         custom={"align": "auto", "minWidth": 60},
         overrides=[
-            name("State", mappings=STATES, custom__cellOptions=COLOURED),
+            name("Reading", mappings=STATES, custom__cellOptions=COLOURED),
             name("Version", custom__width=75),
             name(
                 "Left",
@@ -298,7 +306,7 @@ def pooler() -> Json:
                 ],
             ),
             (8, [(8, clients.states()), (8, clients.limits()), (8, clients.time_left())]),
-            "The queue",
+            "Queues",
             (
                 8,
                 [
@@ -308,10 +316,10 @@ def pooler() -> Json:
                     (6, pools.mean_waiters()),
                 ],
             ),
-            "Its pools",
+            "Pools",
             (8, [(12, pools.server_connections()), (12, pools.fullest())]),
             (10, [(24, pools.pools())]),
-            "Through whom: the server behind",
+            "The server behind",
             (
                 8,
                 [

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.builder import common, frame, history, links, parts, through, variables
 from dashboards.builder.common import TIME_LEFT
 from dashboards.builder.history import by_application, recent, while_scraped
-from dashboards.builder.meaning import ORDINARY, PER_MINUTE, READABLE, VERDICTS
+from dashboards.builder.meaning import ORDINARY, PER_MINUTE, READABLE, VERDICTS, full_after
 from dashboards.builder.parts import (
     BLUE,
     COLOURED,
@@ -28,13 +28,15 @@ from dashboards.builder.parts import (
     table,
     what_to_do,
 )
+from dashboards.builder.suspects import SUSPICION
 
 from pgheadroom.model.identity import TargetKind
 
-AGAINST_LIMITS: Final = "Slots in use against the limits"
+HISTORY: Final = "History"
 
 USED: Final = f"max by (target) ({of_one('pgheadroom_slots_used')})"
 LIMIT: Final = f"max by (target) ({of_one('pgheadroom_slots_limit', ORDINARY)})"
+FREE: Final = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
 LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})"
 
 
@@ -43,15 +45,14 @@ LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINA
 
 def how_many() -> Json:
     """Return how many slots are left."""
-    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
     return common.left(
-        "How many slots are left?",
+        "Slots left",
         what_to_do(
             "Slots that ordinary roles can still take, and the share that is in use. At 0"
             " applications are refused: stop the application at the right.",
             "PostgresConnectionsLow",
         ),
-        free,
+        FREE,
         f"{USED} / {LIMIT}",
         "in use",
     )
@@ -60,7 +61,7 @@ def how_many() -> Json:
 def for_whom() -> Json:
     """Return how many slots are left for each tier."""
     return bars(
-        "For whom?",
+        "Slots left for each kind of role",
         what_to_do(
             "Slots left for ordinary roles, for members of pg_use_reserved_connections, and for"
             " superusers. If ordinary is 0 and superuser is not, you can still log in: do it now.",
@@ -77,10 +78,11 @@ def until_when() -> Json:
     return common.full_in(
         what_to_do(
             "When applications will be refused, if use goes on growing as it does now. Below an"
-            " hour it pages: find the application that grows, and stop it before then.",
+            " hour it pages: stop what grows before then. `no forecast`: it is nearly full, or an"
+            " application grows, for too short a time to say.",
             "PostgresConnectionsExhaustionImminent",
         ),
-        LEFT,
+        full_after(LEFT, "by (target)", FREE, LIMIT, of_one),
     )
 
 
@@ -118,6 +120,18 @@ def firing() -> Json:
     )
 
 
+def fired() -> Json:
+    """Return which alerts fired, and when."""
+    return common.fired(
+        what_to_do(
+            "Which alerts fired about this server, from when to when. A page is red, a ticket is"
+            " orange. What was deployed when the first began?",
+            "PostgresConnectionsExhausted",
+        ),
+        recent,
+    )
+
+
 def who() -> Json:
     """Return the applications that hold most, and those that an alert may speak of."""
     connections = by_application(of_one("pgheadroom_connections"))
@@ -131,23 +145,24 @@ def who() -> Json:
         f" (topk(6, {connections}) or topk(3, {growth} > 0) or topk(3, {climbing} > 0))"
     )
     return table(
-        "Who takes them?",
+        "Biggest change",
         what_to_do(
-            "The applications with most connections, and those that grow or climb most: their"
-            " growth per minute, and the shape of their curve. Open the one that climbs or storms.",
+            "First the application that a verdict blames, then those that grow most; listed are"
+            " also those with most connections. Open the first in the leak hunt.",
             "PostgresApplicationLeaking",
         ),
         rows(most),
         rows(f"{PER_MINUTE} * {growth} and on (application_name) ({most})"),
         rows(f"{verdict} and on (application_name) ({most})"),
+        {**rows(f"{SUSPICION} and on (application_name) ({most})"), "refId": "Z"},
         columns={
             "application_name": "Application",
             "Value #A": "Connections",
             "Value #B": "Growth a minute",
             "verdict": "Verdict",
         },
-        sort="Value #A",
-        hidden=("Value #C",),
+        sort="Value #Z",
+        hidden=("Value #C", "Value #Z"),
         paged=False,
         overrides=[
             name("Application", links=links.to(links.LEAK, "application")),
@@ -198,21 +213,21 @@ def used_against_limits() -> Json:
     """Return use over time, below the three limits, and where it goes from now on."""
     peak = recent("pgheadroom_slots_used_peak", window="15s")
     return lines(
-        AGAINST_LIMITS,
+        HISTORY,
         what_to_do(
-            "Slots in use, and faint the peaks between scrapes. The band is the reserve: in it,"
+            "Slots in use, and faint the 15-s peak. The band is the reserve: in it,"
             " ordinary roles are refused. Dashed is the forecast: straight to the limit at the"
             " forecast time, flat without a forecast. If it meets the limit, find who grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
         *_limits(),
-        curve(f"max by (target) ({peak})", "peak"),
+        curve(f"max by (target) ({peak})", "15-s peak"),
         curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "used"),
         curve(_forecast(), "forecast"),
         unit="none",
         overrides=[
             *_band(),
-            name("peak", color=fixed("super-light-blue"), custom__lineWidth=1),
+            name("15-s peak", color=fixed("super-light-blue"), custom__lineWidth=1),
             name("used", color=fixed(BLUE), custom__lineWidth=2, custom__fillOpacity=10),
             name("forecast", color=fixed(BLUE), custom__lineWidth=2, custom__lineStyle=DASHED),
         ],
@@ -241,7 +256,6 @@ def _forecast() -> str:
 
 def if_it_goes_on() -> Json:
     """Return how full it will be, by the forecast."""
-    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
     return common.if_it_goes_on(
         what_to_do(
             "The share of the ordinary slots that will be in use, if use goes on growing as it does"
@@ -250,7 +264,7 @@ def if_it_goes_on() -> Json:
         ),
         LEFT,
         lambda seconds: (
-            f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)"
+            f"clamp_max(({USED} + {FREE} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)"
         ),
         ("now", 0),
         ("in 5 minutes", 300),
@@ -274,9 +288,7 @@ def server() -> Json:
             variables.INSTANCE,
             *variables.which(many=False, kind=TargetKind.POSTGRES),
         ],
-        annotations=frame.alerts(
-            parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
-        ),
+        annotations=frame.alerts(parts.ONE, panels=[HISTORY, TIME_LEFT], only=while_scraped("1m")),
         # A little of the future, for the forecast. Not more: Prometheus repeats a value for five
         # minutes, so current values still show at the end of the range.
         time=("now-1h", "now+4m"),
@@ -296,12 +308,13 @@ def server() -> Json:
             ),
             (11, [(18, used_against_limits()), (6, if_it_goes_on())]),
             (9, [(12, history.stacked()), (12, history.growth())]),
-            "Since when, and how",
+            "What happened",
+            (5, [(24, fired())]),
             (8, [(8, history.time_left()), (8, history.peaks()), (8, history.states())]),
             (8, [(8, history.idle_in_transaction()), (8, history.oldest()), (8, history.churn())]),
-            "Other ways to be refused",
+            "Other limits, and logins",
             (8, [(8, history.limits()), (8, history.hidden_logins()), (8, history.knock())]),
-            "Through whom",
+            "Poolers",
             (8, [(12, through.slots_by_pooler(recent)), (12, through.commitments(recent))]),
         ],
     )

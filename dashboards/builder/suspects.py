@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards.builder import links
 from dashboards.builder.history import by_application
-from dashboards.builder.meaning import PER_MINUTE, VERDICTS
+from dashboards.builder.meaning import PER_MINUTE, VERDICTS, blamed
 from dashboards.builder.parts import (
     BLUE,
     COLOURED,
@@ -27,7 +27,7 @@ def _each(how: str, series: str) -> str:
     return f"{how} by (application_name) ({series})"
 
 
-_BLAMED: Final = of_one("pgheadroom_application_verdict", 'verdict=~"climbing|storm"')
+_BLAMED: Final = blamed(of_one)
 _EVER_BLAMED: Final = _each("max", f"max_over_time({_BLAMED}[$__range])")
 """Has a value for each application of the time range: 1 if it had such a verdict, else 0."""
 _CONNECTIONS: Final = by_application(of_one("pgheadroom_connections"))

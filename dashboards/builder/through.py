@@ -26,7 +26,7 @@ from dashboards.builder.parts import (
 
 LIMIT: Final = "limit of ordinary roles"
 _CEILING: Final = "if every pool existed"
-_LIMIT: Final = across(LIMIT, "semi-dark-yellow", custom__lineWidth=2)
+_LIMIT: Final = across(LIMIT, "text", custom__lineWidth=2)
 _RUNBOOK: Final = "PostgresSlotsOvercommitted"
 
 
@@ -58,7 +58,7 @@ def commitments(of: Select) -> Json:
     ceiling = f"sum(max by (pooler) ({of('pgheadroom_slots_ceiling')})) < Inf"
     direct = f"max({of('pgheadroom_slots_direct')})"
     return lines(
-        "What the poolers may open",
+        "Connections that the poolers may open",
         what_to_do(
             "Connections that the pools may open, those that exist, upon the direct use. Above the"
             " limit they do not fit: make pools smaller. Dashed: with a pool for every role and"
@@ -85,7 +85,7 @@ def will_it_fit(of: Select) -> Json:
     """Return by how much poolers and direct use may exceed the slots."""
     fits = {"text": "it fits", "color": GREEN, "index": 0}
     return stat(
-        "Will it fit?",
+        "Over-committed by",
         what_to_do(
             "By how much all pools and the highest direct use of the last day exceed the ordinary"
             " slots. Above 0 the slots run out when all pools are busy: make pools smaller.",

@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 import yaml
-from dashboards.builder.server import AGAINST_LIMITS
+from dashboards.builder.meaning import FOREVER, UNSURE
+from dashboards.builder.server import HISTORY
 from tests.integration.conftest import MakeHeadroom
 from tests.support.dashboards import CULPRIT, TARGET, Query, queries
 from tests.support.fixtures.postgres import MakePostgres
@@ -21,6 +22,7 @@ from tests.support.servers.wait import until
 
 POOL: Final = "pool"
 AHEAD: Final = "If it goes on"
+NOT_OF_POOLERS: Final = {"in 15 minutes", "in 3 days"}
 LATER: Final = ("in 15 minutes", "in an hour", "in 6 hours", "in a day", "in 3 days")
 MAY_BE_EMPTY: Final = {
     ("pgheadroom-leak", "mark", "All connections renewed"): "takes an application that was old",
@@ -29,7 +31,7 @@ MAY_BE_EMPTY: Final = {
     **{
         ("pgheadroom-pooler", AHEAD, later): "takes a pooler that fills up"
         for later in ("now", "in 5 minutes", *LATER)
-        if later not in {"in 15 minutes", "in 3 days"}
+        if later not in NOT_OF_POOLERS
     },
 }
 """Queries by dashboard, panel and legend that may find nothing here, and why."""
@@ -168,18 +170,18 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
         return sorted(float(one["value"][1]) for one in found)
 
     # The console's session of the daemon takes a place, too.
-    first = ("How many more clients get in?", "left")
+    first = ("Client connections left", "left")
     until(lambda: figures(*first) == [20 - 8 - 1], 20, "the places that are left at the fuller one")
-    waiting = ("Who waits?", "clients")
+    waiting = ("Clients waiting", "clients")
     until(lambda: figures(*waiting) == [2 + 7], 20, "all that wait")
-    assert figures("Who waits?", "pools") == [2]
-    assert figures("How many more clients get in?", "taken") == [9 / 20]
+    assert figures("Clients waiting", "pools") == [2]
+    assert figures("Client connections left", "taken") == [9 / 20]
     assert figures("Clients by application", "max_client_conn") == [40]
     assert figures("Share of the places that is taken", "{{target}}") == [4 / 20, 9 / 20]
     assert figures("Server connections by state", "pool_size") == [2]
     pooled = ("Slots by pooler", "{{pooler}}")
     until(lambda: figures(*pooled) == [1, 1], 20, "whose the slots are")
-    assert figures("What the poolers may open", "{{pooler}}") == [1, 1]
+    assert figures("Connections that the poolers may open", "{{pooler}}") == [1, 1]
     chosen = prometheus.query(asked["pgheadroom-pooler", "variable", "target"])
     assert sorted(one["metric"]["target"] for one in chosen) == sorted(named)
     # In the fleet a pooler stands by its own figures. The server uses less than a fifth.
@@ -207,7 +209,7 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
     prometheus = make_prometheus(scrape(daemon.port))
     used = "pgheadroom_slots_used > 30"
     until(lambda: prometheus.query(used), 20, "scrape of what is in use")
-    asked = {one.legend: one.expression for one in queries() if one.panel == AGAINST_LIMITS}
+    asked = {one.legend: one.expression for one in queries() if one.panel == HISTORY}
 
     def drawn(legend: str) -> tuple[float, list[tuple[float, float]]]:
         at = time.time()
@@ -231,31 +233,38 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "later"),
+    ("used", "seconds", "blamed", "full_in", "later"),
     [
-        ("0", {"now": 1, "in 5 minutes": 1}),
-        ("600", {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
-        ("6000", {"now": 0.5, "in 5 minutes": 0.525, "in 15 minutes": 0.575, "in an hour": 0.8}),
-        ("Inf", {}),
+        (100, "0", "1", 0, {"now": 1, "in 5 minutes": 1}),
+        (50, "600", "1", 600, {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
+        (50, "6000", "0", 6000, {"now": 0.5, "in 5 minutes": 0.525, "in an hour": 0.8}),
+        (50, "Inf", "0", FOREVER, {}),
+        (50, "Inf", "1", UNSURE, {}),
+        (90, "Inf", "0", UNSURE, {}),
     ],
 )
-def test_what_is_ahead_ends_when_it_is_full(
-    make_prometheus: MakePrometheus, seconds: str, later: dict[str, float]
+def test_what_is_ahead(
+    make_prometheus: MakePrometheus,
+    used: int,
+    seconds: str,
+    blamed: str,
+    full_in: float,
+    later: dict[str, float],
 ) -> None:
-    """Of a server and of a pooler; without a forecast nothing is ahead."""
-    used = "100" if seconds == "0" else "50"
+    """The bars end when it is full. Nobody reads `not filling up` while somebody is blamed."""
     figures = {
-        "pgheadroom_slots_used": used,
-        "pgheadroom_slots_free": f"100 - {used}",
+        "pgheadroom_slots_used": f"{used}",
+        "pgheadroom_slots_free": f"{100 - used}",
         "pgheadroom_slots_limit": "100",
         "pgheadroom_exhaustion_seconds": seconds,
-        "pgheadroom_pooler_clients": used,
-        "pgheadroom_pooler_clients_free": f"100 - {used}",
+        "pgheadroom_pooler_clients": f"{used}",
+        "pgheadroom_pooler_clients_free": f"{100 - used}",
         "pgheadroom_pooler_client_limit": "100",
         "pgheadroom_pooler_exhaustion_seconds": seconds,
+        "pgheadroom_application_verdict": blamed,
     }
-    labels = dict.fromkeys(("job", "instance", "server"), "any")
-    labels |= {"target": TARGET, "tier": "ordinary"}
+    labels = dict.fromkeys(("job", "instance", "server", "application_name"), "any")
+    labels |= {"target": TARGET, "tier": "ordinary", "verdict": "climbing"}
     rules = [
         {"record": metric, "labels": labels, "expr": f"vector({figure})"}
         for metric, figure in figures.items()
@@ -265,21 +274,23 @@ def test_what_is_ahead_ends_when_it_is_full(
         rules=yaml.safe_dump({"groups": [{"name": "figures", "rules": rules}]}),
     )
     until(lambda: all(prometheus.query(metric) for metric in figures), 20, "all figures")
+    every = list(queries())
     for uid in ("pgheadroom-server", "pgheadroom-pooler"):
-        asked = {one.legend: one for one in queries() if (one.uid, one.panel) == (uid, AHEAD)}
+        (figure,) = (one for one in every if one.where == (uid, "Full in", "full in"))
+        assert [float(one["value"][1]) for one in prometheus.query(figure.expression)] == [full_in]
         found = {
-            legend: float(answer[0]["value"][1])
-            for legend, one in asked.items()
+            one.legend: float(answer[0]["value"][1])
+            for one in every
+            if (one.uid, one.panel) == (uid, AHEAD)
             if (answer := prometheus.query(one.expression))
         }
-        expected = {legend: share for legend, share in later.items() if legend in asked}
+        assert found.keys() >= later.keys() - NOT_OF_POOLERS
+        assert {text: found[text] for text in found.keys() & later} == pytest.approx(
+            {text: later[text] for text in found.keys() & later}
+        )
         # The bars end with the first that is full.
-        full = [legend for legend in asked if found.get(legend) == 1]
-        assert len(full) <= (2 if seconds == "0" else 1)
-        assert {legend: found[legend] for legend in expected} == pytest.approx(expected)
         assert bool(found) == (seconds != "Inf")
-        if full:
-            assert list(found)[-1] == full[-1]
+        assert all(share < 1 for share in list(found.values())[: -2 if seconds == "0" else -1])
 
 
 def test_what_is_unknown_is_noticed(make_prometheus: MakePrometheus) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 from dashboards.builder import write
-from dashboards.builder.meaning import STATE_LINES
 
 from pgheadroom.commands.cli import main
 from pgheadroom.commands.dashboards import NAMES, text
@@ -16,7 +15,6 @@ from pgheadroom.metrics import own as selfmetrics
 from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.alert import ALERTS_OF, RUNBOOKS, SEVERITIES
 from pgheadroom.model.identity import TargetKind
-from pgheadroom.model.reading import Outcome
 
 ROOT: Final = Path(__file__).parents[3]
 DASHBOARDS: Final[list[dict[str, Any]]] = write.dashboards()
@@ -227,51 +225,6 @@ def test_variables_are_there_and_used(dashboard: dict[str, Any]) -> None:
     assert used - {"datasource"} == variables(dashboard).keys() - {"datasource"}
 
 
-def test_what_does_not_fill_up_is_no_good_news_and_no_number() -> None:
-    """Neither a huge green word, nor the weeks that stand for infinity, nor a bar for each time."""
-    for uid in ("pgheadroom-server", "pgheadroom-pooler"):
-        panels = {p["title"]: p for one, p in PANELS if one["uid"] == uid}
-        full_in = panels["Full in"]
-        defaults = full_in["fieldConfig"]["defaults"]
-        assert ["green" in json.dumps(defaults[key]) for key in ("mappings", "thresholds")] == [
-            False,
-            False,
-        ]
-        assert "not filling up" in json.dumps(defaults["mappings"])
-        assert full_in["options"]["text"]["valueSize"] < 40
-        (line, *_) = panels["Full in, over time"]["targets"]
-        assert line["expr"].endswith("< Inf")
-        bars = panels["If it goes on"]
-        assert all("< Inf)" in one["expr"] for one in bars["targets"])
-        assert "not filling up" in json.dumps(bars["fieldConfig"]["defaults"]["mappings"])
-
-
-def test_that_nobody_is_paged_is_not_green() -> None:
-    (panel,) = (p for one, p in PANELS if p["title"] == "Alertmanagers")
-    defaults = panel["fieldConfig"]["defaults"]
-    assert defaults["noValue"] == "not configured: nobody is paged by this daemon"
-    assert defaults["thresholds"]["steps"] == [{"color": "text", "value": None}]
-
-
-def test_that_a_server_can_be_read_is_neutral() -> None:
-    """It may be full all the same."""
-    (readable,) = (p for one, p in PANELS if p["title"] == "Readable")
-    defaults = readable["fieldConfig"]["defaults"]
-    assert defaults["mappings"][0]["options"]["ok"] == {"text": "yes", "color": "text", "index": 0}
-    assert defaults["thresholds"]["steps"] == [{"color": "text", "value": None}]
-
-
-def test_colours_differ_where_bands_touch() -> None:
-    """By the order of the series, not by a hash of their names; how a reading ends has its own."""
-    assert "by-name" not in json.dumps(DASHBOARDS)
-    colours = {
-        override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
-        for override in STATE_LINES
-    }
-    assert colours.keys() == {str(outcome) for outcome in Outcome}
-    assert len(set(colours.values())) == len(colours)
-
-
 @of_each
 def test_alerts_are_marked(dashboard: dict[str, Any]) -> None:
     """By what the daemon says, and for who prefers them by the rules."""
@@ -305,24 +258,6 @@ def test_targets_are_of_the_kind_that_the_dashboard_is_about(dashboard: dict[str
         [[kind]] if kind else []
     )
     assert ("allValue" in target) == (kind is None)
-
-
-def test_the_leak_hunt_opens_on_the_most_suspicious_application() -> None:
-    """Grafana takes the first value, and finds it in what Prometheus answers by the expression."""
-    (leak,) = (one for one in DASHBOARDS if one["uid"] == "pgheadroom-leak")
-    application = variables(leak)["application"]
-    assert application["definition"].startswith("query_result(sort_desc(")
-    assert (application["sort"], application["current"]) == (0, {})
-    found = re.compile(application["regex"].strip("/"))
-    for name in ("nest-api", 'odd "name"} 1', "billing-*"):
-        answer = found.search(f'{{application_name="{name}"}} 1024.8 1795824324000')
-        assert answer is not None
-        assert answer[1] == name
-    # The table of suspects is in the same order, and a click on one chooses it.
-    (suspects,) = (panel for panel in leak["panels"] if panel["title"] == "Suspects: click one")
-    rank = suspects["targets"][-1]
-    assert application["definition"] == f"query_result(sort_desc({rank['expr']}))"
-    assert "var-application=${__value.raw:percentencode}" in json.dumps(suspects["fieldConfig"])
 
 
 # ---- The command.

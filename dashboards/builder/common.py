@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dashboards.builder import links
 from dashboards.builder.meaning import (
+    CONDITIONS,
     DURATION,
     LEFT_OF,
     NONE_IS_BAD,
@@ -85,6 +86,16 @@ def firing(description: str, critical: str, warning: str) -> Json:
         text="value_and_name",
         thresholds=SOME_IS_BAD,
         overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+    )
+
+
+def conditions(title: str, description: str, numbers: str, legend: str) -> Json:
+    """Return in which condition targets were; the *numbers* are of `condition`."""
+    return timeline(
+        title,
+        description,
+        curve(numbers, legend),
+        mappings=texts(**{f"_{number}": pair for number, pair in enumerate(CONDITIONS.items())}),
     )
 
 

@@ -20,7 +20,7 @@ from dashboards.builder.fleet_table import (
     of_severity,
     worst_first,
 )
-from dashboards.builder.meaning import STATE_LINES
+from dashboards.builder.meaning import STATE_LINES, condition
 from dashboards.builder.parts import (
     BLUE,
     ORANGE,
@@ -153,6 +153,26 @@ def states() -> Json:
     )
 
 
+def conditions() -> Json:
+    """Return in which condition the targets were whose condition was the worst."""
+    by = "by (target, server)"
+
+    def selector(word: str) -> str:
+        return of_many("pgheadroom_condition", condition=word)
+
+    worst = condition(by, lambda word: f"max_over_time({selector(word)}[$__range] @ end())")
+    return common.conditions(
+        "Condition: the ten worst",
+        what_to_do(
+            "What page, `top` and alerts say of a target at each moment, in one word, of those for"
+            " which it was the worst. Open the one that is critical in the server's dashboard.",
+            "PostgresConnectionsLow",
+        ),
+        f"({condition(by, selector)}) and bottomk(10, {worst})",
+        "{{target}}",
+    )
+
+
 def alerts_over_time() -> Json:
     """Return how many alerts fired."""
     return lines(
@@ -223,6 +243,7 @@ def fleet() -> Json:
                 ],
             ),
             (11, [(24, worst_first())]),
+            (7, [(24, conditions())]),
             (9, [(14, nearest()), (10, firing_now())]),
             (7, [(12, states()), (12, alerts_over_time())]),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from dashboards.builder.parts import (
@@ -96,6 +97,24 @@ _FAILED: Final = {
 }
 STATES: Final = texts(ok=("readable", "text"), **_FAILED)
 """`ok` says that the target could be read, and nothing of how full it is."""
+CONDITIONS: Final = {
+    "critical": RED,
+    "warning": "yellow",
+    "recovering": ORANGE,
+    "rising": BLUE,
+    "steady": GREEN,
+    "unknown": PURPLE,
+}
+"""Where several daemons watch a target, the first of these that one of them tells holds."""
+
+
+def condition(by: str, of: Callable[[str], str]) -> str:
+    """Return the number of the condition that holds; *of* selects that of a name."""
+    return " or ".join(
+        f"{number} * max {by} (({of(word)}) == 1)" for number, word in enumerate(CONDITIONS)
+    )
+
+
 STATE_LINES: Final = [
     name("ok", color=fixed(GREY), displayName="readable"),
     *painted(

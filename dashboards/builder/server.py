@@ -7,7 +7,14 @@ from typing import Final
 from dashboards.builder import common, frame, history, links, parts, through, variables
 from dashboards.builder.common import TIME_LEFT
 from dashboards.builder.history import by_application, recent, while_scraped
-from dashboards.builder.meaning import ORDINARY, PER_MINUTE, READABLE, VERDICTS, full_after
+from dashboards.builder.meaning import (
+    ORDINARY,
+    PER_MINUTE,
+    READABLE,
+    VERDICTS,
+    condition,
+    full_after,
+)
 from dashboards.builder.parts import (
     BLUE,
     COLOURED,
@@ -117,6 +124,21 @@ def firing() -> Json:
         ),
         critical,
         warning,
+    )
+
+
+def conditions() -> Json:
+    """Return in which condition the server was."""
+    return common.conditions(
+        "Condition",
+        what_to_do(
+            "What page, `top` and alerts say of the server at each moment, in one word. Rising: it"
+            " grows, too early to page. Recovering: the cause of an alert is gone, and it will"
+            " resolve.",
+            "PostgresConnectionsLow",
+        ),
+        condition("by (target)", lambda word: recent("pgheadroom_condition", condition=word)),
+        "{{target}}",
     )
 
 
@@ -297,6 +319,7 @@ def server() -> Json:
             links.ahead("A week ahead", links.SERVER, "now-7d", "now+7d"),
         ],
         content=[
+            (3, [(24, conditions())]),
             (
                 8,
                 [

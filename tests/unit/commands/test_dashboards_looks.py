@@ -74,3 +74,27 @@ def test_that_a_server_can_be_read_is_neutral() -> None:
     defaults = panels("pgheadroom-server")["Readable"]["fieldConfig"]["defaults"]
     assert defaults["mappings"][0]["options"]["ok"] == {"text": "yes", "color": "text", "index": 0}
     assert defaults["thresholds"]["steps"] == [{"color": "text", "value": None}]
+
+
+def test_a_condition_has_its_colour() -> None:
+    """The same on both dashboards, in this order: where daemons differ, the first is believed."""
+    colours = {
+        "critical": "red",
+        "warning": "yellow",
+        "recovering": "orange",
+        "rising": "blue",
+        "steady": "green",
+        "unknown": "purple",
+    }
+    for uid, title in (
+        ("pgheadroom-server", "Condition"),
+        ("pgheadroom-fleet", "Condition: the ten worst"),
+    ):
+        panel = panels(uid)[title]
+        (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+        assert {one["text"]: one["color"] for one in mapping["options"].values()} == colours
+        (asked,) = panel["targets"]
+        numbers = re.findall(
+            r'(\d) \* max by [^"]*?pgheadroom_condition\{.*?condition="(\w+)"', asked["expr"]
+        )
+        assert dict(numbers) == {str(number): word for number, word in enumerate(colours)}

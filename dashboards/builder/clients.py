@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.builder import common
+from dashboards.builder.meaning import at_this_rate
 from dashboards.builder.parts import (
     BLUE,
     DASHED,
@@ -31,7 +32,9 @@ _LIMIT: Final = "max_client_conn"
 FREE: Final = f"min {BY} ({of_many('pgheadroom_pooler_clients_free')})"
 TAKEN: Final = f"max {BY} ({of_many('pgheadroom_pooler_clients')})"
 LIMIT: Final = f"max {BY} ({of_many('pgheadroom_pooler_client_limit')})"
-LEFT: Final = f"min {BY} ({of_many('pgheadroom_pooler_exhaustion_seconds')})"
+LEFT: Final = at_this_rate(
+    f"min {BY} ({of_many('pgheadroom_pooler_exhaustion_seconds')})", BY, FREE, of_many
+)
 
 
 def by_application() -> Json:
@@ -67,8 +70,8 @@ def share() -> Json:
     return lines(
         SHARE,
         what_to_do(
-            "Each pooler's own share. Dashed is the forecast: straight to the limit at the forecast"
-            " time, flat without a forecast. If one climbs and the others do not, clients are not"
+            "Each pooler's own share. Dashed is the forecast, if there is one: straight to the"
+            " limit at the forecast time. If one climbs and the others do not, clients are not"
             " spread evenly.",
             "PoolerClientsExhaustionImminent",
         ),
@@ -94,7 +97,7 @@ def _forecast() -> str:
     left = newest("min", "pgheadroom_pooler_exhaustion_seconds")
     at = newest("max", "pgheadroom_sample_timestamp_seconds")
     line = f"({taken} + {free} / clamp_min({left}, 1) * (time() - {at})) / {limit}"
-    return f"clamp_max({line}, 1) and {at} <= time()"
+    return f"clamp_max({line}, 1) and {at} <= time() and {left} < Inf"
 
 
 def if_it_goes_on() -> Json:

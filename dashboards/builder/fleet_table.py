@@ -14,6 +14,7 @@ from dashboards.builder.meaning import (
     SHARE_BAR,
     SOME_IS_BAD,
     STATES,
+    at_this_rate,
     full_after,
 )
 from dashboards.builder.parts import (
@@ -53,6 +54,7 @@ def either(what: str, at: str = "") -> str:
     return f"({slots} or {places})"
 
 
+BY: Final = "by (target, server)"
 FREE: Final = either("free")
 LIMIT: Final = either("limit")
 USED: Final = either("used")
@@ -103,7 +105,7 @@ def worst_first() -> Json:
         rows(USED),
         rows(peak),
         rows(LIMIT),
-        rows(full_after(LEFT, "by (target, server)", FREE, LIMIT, of_many)),
+        rows(full_after(at_this_rate(LEFT, BY, FREE, of_many), BY, FREE, LIMIT, of_many)),
         rows(reserve),
         rows(of_severity("critical")),
         rows(of_severity("warning")),

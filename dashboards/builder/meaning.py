@@ -37,8 +37,15 @@ def blamed(of: Select) -> str:
     return of("pgheadroom_application_verdict", 'verdict=~"climbing|storm"')
 
 
+def at_this_rate(seconds: str, by: str, free: str, of: Select) -> str:
+    """Return *seconds*; without a forecast until *free* is used up by whom a verdict blames."""
+    growth = of("pgheadroom_application_growth")
+    rate = f"max {by} ({growth} and ignoring (verdict) {blamed(of)} == 1)"
+    return f"({seconds} < Inf or {free} / ({rate} > 0) or {seconds})"
+
+
 def full_after(seconds: str, by: str, free: str, limit: str, of: Select) -> str:
-    """Return *seconds*, or what stands for no forecast, *by* labels that all of these have.
+    """Return the *seconds* of `at_this_rate`, or what stands for no forecast, *by* labels of all.
 
     Without a forecast a target does not fill up, unless an application is blamed, or few are left.
     """

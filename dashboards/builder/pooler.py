@@ -134,7 +134,7 @@ def until_when() -> Json:
         what_to_do(
             "When clients will be refused, if their number goes on growing as it does now. Below an"
             " hour it pages: find the application that grows. `no forecast`: it is nearly full, or"
-            " an application grows, for too short a time to say.",
+            " an application is blamed that no longer grows.",
             "PoolerClientsExhaustionImminent",
         ),
         f"min({full_after(LEFT, BY, FREE, LIMIT, of_many)})",

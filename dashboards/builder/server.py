@@ -12,6 +12,7 @@ from dashboards.builder.meaning import (
     PER_MINUTE,
     READABLE,
     VERDICTS,
+    at_this_rate,
     condition,
     full_after,
 )
@@ -44,7 +45,12 @@ HISTORY: Final = "History"
 USED: Final = f"max by (target) ({of_one('pgheadroom_slots_used')})"
 LIMIT: Final = f"max by (target) ({of_one('pgheadroom_slots_limit', ORDINARY)})"
 FREE: Final = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
-LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})"
+LEFT: Final = at_this_rate(
+    f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})",
+    "by (target)",
+    FREE,
+    of_one,
+)
 
 
 # ---- The four questions.
@@ -86,7 +92,7 @@ def until_when() -> Json:
         what_to_do(
             "When applications will be refused, if use goes on growing as it does now. Below an"
             " hour it pages: stop what grows before then. `no forecast`: it is nearly full, or an"
-            " application grows, for too short a time to say.",
+            " application is blamed that no longer grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
         full_after(LEFT, "by (target)", FREE, LIMIT, of_one),
@@ -238,8 +244,8 @@ def used_against_limits() -> Json:
         HISTORY,
         what_to_do(
             "Slots in use, and faint the 15-s peak. The band is the reserve: in it,"
-            " ordinary roles are refused. Dashed is the forecast: straight to the limit at the"
-            " forecast time, flat without a forecast. If it meets the limit, find who grows.",
+            " ordinary roles are refused. Dashed is the forecast, if there is one: straight to the"
+            " limit at the forecast time. If it meets the limit, find who grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
         *_limits(),
@@ -273,7 +279,7 @@ def _forecast() -> str:
     at = newest("max", "pgheadroom_sample_timestamp_seconds")
     line = f"{used} + {free} / clamp_min({left}, 1) * (time() - {at})"
     # Up to the limit, along it from there on; where use is above it already, it stays there.
-    return f"({line} <= {limit} or {used} > {limit} or {limit}) and {at} <= time()"
+    return f"({line} <= {limit} or {used} > {limit} or {limit}) and {at} <= time() and {left} < Inf"
 
 
 def if_it_goes_on() -> Json:

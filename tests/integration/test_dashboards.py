@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import pytest
 import yaml
+from dashboards.builder.clients import SHARE
 from dashboards.builder.meaning import FOREVER, UNSURE
 from dashboards.builder.server import HISTORY
 from tests.integration.conftest import MakeHeadroom
@@ -18,6 +19,7 @@ from tests.support.servers.clients import Clients
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.postgres import Postgres
+from tests.support.servers.prometheus import Prometheus
 from tests.support.servers.wait import until
 
 POOL: Final = "pool"
@@ -27,6 +29,7 @@ LATER: Final = ("in 15 minutes", "in an hour", "in 6 hours", "in a day", "in 3 d
 MAY_BE_EMPTY: Final = {
     ("pgheadroom-leak", "mark", "All connections renewed"): "takes an application that was old",
     ("pgheadroom-pooler", "Full in, over time", "{{target}}"): "takes a pooler that fills up",
+    ("pgheadroom-pooler", SHARE, "{{target}} forecast"): "takes a pooler that fills up",
     **{("pgheadroom-server", AHEAD, later): "the server is full before" for later in LATER},
     **{
         ("pgheadroom-pooler", AHEAD, later): "takes a pooler that fills up"
@@ -195,20 +198,60 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
     }
 
 
-def test_the_forecast_is_drawn_ahead_and_only_ahead(
-    make_postgres: MakePostgres,
-    make_headroom: MakeHeadroom,
-    make_prometheus: MakePrometheus,
-    clients: Clients,
-) -> None:
-    """From what is in use to the limit, where the daemon sees the end; nothing else is there."""
-    server = make_postgres(max_connections=60)
-    daemon = make_headroom(yaml.safe_dump({"targets": {TARGET: server.dsn()}}))
-    daemon.ready()
-    clients.fill(server.tcp, 30, application_name=CULPRIT)
-    prometheus = make_prometheus(scrape(daemon.port))
-    used = "pgheadroom_slots_used > 30"
-    until(lambda: prometheus.query(used), 20, "scrape of what is in use")
+class Figures(Protocol):
+    """Starts a Prometheus that has these figures of one target, each second anew."""
+
+    def __call__(self, used: int, seconds: str, blamed: str = "0", rate: str = "0") -> Prometheus:
+        """Return it when it has all of them."""
+        ...
+
+
+@pytest.fixture
+def make_figures(make_prometheus: MakePrometheus) -> Figures:
+    """Return a function that makes up a server and a pooler with a limit of 100 each."""
+
+    def make(used: int, seconds: str, blamed: str = "0", rate: str = "0") -> Prometheus:
+        figures = {
+            "pgheadroom_up": "1",
+            "pgheadroom_sample_timestamp_seconds": "time()",
+            "pgheadroom_slots_used": f"{used}",
+            "pgheadroom_slots_free": f"{100 - used}",
+            "pgheadroom_slots_limit": "100",
+            "pgheadroom_exhaustion_seconds": seconds,
+            "pgheadroom_pooler_clients": f"{used}",
+            "pgheadroom_pooler_clients_free": f"{100 - used}",
+            "pgheadroom_pooler_client_limit": "100",
+            "pgheadroom_pooler_exhaustion_seconds": seconds,
+            "pgheadroom_application_growth": rate,
+            "pgheadroom_application_verdict": blamed,
+        }
+        same = {"target": TARGET, **dict.fromkeys(("job", "instance", "server"), "any")}
+        own = {
+            "pgheadroom_application_growth": {"application_name": CULPRIT},
+            "pgheadroom_application_verdict": {"application_name": CULPRIT, "verdict": "climbing"},
+        }
+        rules = [
+            {
+                "record": metric,
+                "labels": same | own.get(metric, {"tier": "ordinary"}),
+                "expr": f"vector({figure})",
+            }
+            for metric, figure in figures.items()
+        ]
+        prometheus = make_prometheus(
+            yaml.safe_dump({"global": {"evaluation_interval": "1s"}, "rule_files": ["rules.yml"]}),
+            rules=yaml.safe_dump({"groups": [{"name": "figures", "rules": rules}]}),
+        )
+        until(lambda: all(prometheus.query(metric) for metric in figures), 20, "all figures")
+        return prometheus
+
+    return make
+
+
+@pytest.mark.parametrize("seconds", ["200", "Inf"])
+def test_the_forecast_is_drawn_ahead_and_only_ahead(make_figures: Figures, seconds: str) -> None:
+    """From what is in use straight to the limit; without a forecast nothing is drawn."""
+    prometheus = make_figures(50, seconds)
     asked = {one.legend: one.expression for one in queries() if one.panel == HISTORY}
 
     def drawn(legend: str) -> tuple[float, list[tuple[float, float]]]:
@@ -217,63 +260,45 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
         answer = http.get_json(
             f"{prometheus.url}/api/v1/query_range", {"query": asked[legend], **span}
         )
-        (series,) = answer["data"]["result"]
-        return at, [(float(when), float(value)) for when, value in series["values"]]
+        return at, [
+            (float(when), float(value))
+            for series in answer["data"]["result"]
+            for when, value in series["values"]
+        ]
 
-    at, forecast = drawn("forecast")
-    assert forecast[0][0] > at - 3
-    assert forecast[-1][0] > at + 238
-    usage = [value for _, value in forecast]
-    assert usage == sorted(usage)
-    assert 31 <= usage[0] < 55
-    # Flat while the daemon sees no end; else it has come to the limit by then, and stays.
-    assert usage[-1] in (usage[0], 55)
     at, past = drawn("used")
     assert past[-1][0] < at + 11
+    at, forecast = drawn("forecast")
+    if seconds == "Inf":
+        assert not forecast
+        return
+    assert forecast[0][0] > at - 3
+    usage = dict(forecast)
+    assert usage[forecast[0][0]] == pytest.approx(50, abs=0.5)
+    assert usage[forecast[0][0] + 100] == pytest.approx(75, abs=0.5)
+    assert usage[forecast[-1][0]] == 100
 
 
 @pytest.mark.parametrize(
-    ("used", "seconds", "blamed", "full_in", "later"),
+    ("figures", "full_in", "later"),
     [
-        (100, "0", "1", 0, {"now": 1, "in 5 minutes": 1}),
-        (50, "600", "1", 600, {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
-        (50, "6000", "0", 6000, {"now": 0.5, "in 5 minutes": 0.525, "in an hour": 0.8}),
-        (50, "Inf", "0", FOREVER, {}),
-        (50, "Inf", "1", UNSURE, {}),
-        (90, "Inf", "0", UNSURE, {}),
+        ((100, "0", "1"), 0, {"now": 1, "in 5 minutes": 1}),
+        ((50, "600", "1", "9"), 600, {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
+        ((50, "6000"), 6000, {"now": 0.5, "in 5 minutes": 0.525, "in an hour": 0.8}),
+        ((50, "Inf", "0", "0.1"), FOREVER, {}),
+        ((50, "Inf", "1", "0.1"), 500, {"now": 0.5, "in 5 minutes": 0.8, "in 15 minutes": 1}),
+        ((50, "Inf", "1", "-0.1"), UNSURE, {}),
+        ((90, "Inf"), UNSURE, {}),
     ],
 )
 def test_what_is_ahead(
-    make_prometheus: MakePrometheus,
-    used: int,
-    seconds: str,
-    blamed: str,
+    make_figures: Figures,
+    figures: tuple[int, str],
     full_in: float,
     later: dict[str, float],
 ) -> None:
     """The bars end when it is full. Nobody reads `not filling up` while somebody is blamed."""
-    figures = {
-        "pgheadroom_slots_used": f"{used}",
-        "pgheadroom_slots_free": f"{100 - used}",
-        "pgheadroom_slots_limit": "100",
-        "pgheadroom_exhaustion_seconds": seconds,
-        "pgheadroom_pooler_clients": f"{used}",
-        "pgheadroom_pooler_clients_free": f"{100 - used}",
-        "pgheadroom_pooler_client_limit": "100",
-        "pgheadroom_pooler_exhaustion_seconds": seconds,
-        "pgheadroom_application_verdict": blamed,
-    }
-    labels = dict.fromkeys(("job", "instance", "server", "application_name"), "any")
-    labels |= {"target": TARGET, "tier": "ordinary", "verdict": "climbing"}
-    rules = [
-        {"record": metric, "labels": labels, "expr": f"vector({figure})"}
-        for metric, figure in figures.items()
-    ]
-    prometheus = make_prometheus(
-        yaml.safe_dump({"global": {"evaluation_interval": "1s"}, "rule_files": ["rules.yml"]}),
-        rules=yaml.safe_dump({"groups": [{"name": "figures", "rules": rules}]}),
-    )
-    until(lambda: all(prometheus.query(metric) for metric in figures), 20, "all figures")
+    prometheus = make_figures(*figures)
     every = list(queries())
     for uid in ("pgheadroom-server", "pgheadroom-pooler"):
         (figure,) = (one for one in every if one.where == (uid, "Full in", "full in"))
@@ -289,8 +314,8 @@ def test_what_is_ahead(
             {text: later[text] for text in found.keys() & later}
         )
         # The bars end with the first that is full.
-        assert bool(found) == (seconds != "Inf")
-        assert all(share < 1 for share in list(found.values())[: -2 if seconds == "0" else -1])
+        assert bool(found) == bool(later)
+        assert all(share < 1 for share in list(found.values())[: -1 if full_in else -2])
 
 
 def test_what_is_unknown_is_noticed(make_prometheus: MakePrometheus) -> None:

@@ -90,6 +90,6 @@ def connections() -> Json:
         overrides=[
             name("most on one server", color=fixed(BLUE), custom__lineWidth=2),
             name("on all servers", color=fixed(GREEN)),
-            parts.query("C", color=fixed(PURPLE)),
+            parts.query("C", color={"mode": "shades", "fixedColor": PURPLE}),
         ],
     )

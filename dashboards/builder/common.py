@@ -99,18 +99,23 @@ def conditions(title: str, description: str, numbers: str, legend: str) -> Json:
     )
 
 
-def fired(description: str, recent: Select) -> Json:
-    """Return when each alert fired; *recent* selects what a curve shows."""
+def fired(description: str, of: Select, recent: Select) -> Json:
+    """Return when each alert fired; *recent* selects what a curve shows of what *of* does."""
     critical, warning = (
         f"max by (alertname) ({recent('pgheadroom_alert', severity=severity)})"
         for severity in ("critical", "warning")
     )
+    ever = f"max by (alertname) (max_over_time({of('pgheadroom_alert')}[$__range] @ end())) > 0"
+    # Zeros end a bar: without a value the last one may be drawn on.
     return timeline(
         "Alerts that fired",
         description,
-        curve(f"2 * {critical} > 0 or {warning} > 0", "{{alertname}}"),
+        curve(
+            f"(2 * {critical} > 0 or {warning} or 0 * {critical}) and on (alertname) ({ever})",
+            "{{alertname}}",
+        ),
         noValue="no alert fired",
-        mappings=texts(_1=("warning", ORANGE), _2=("critical", RED)),
+        mappings=texts(_0=(" ", "#7f7f7f"), _1=("warning", ORANGE), _2=("critical", RED)),
     )
 
 

@@ -156,6 +156,7 @@ def fired() -> Json:
             " orange. What was deployed when the first began?",
             "PostgresConnectionsExhausted",
         ),
+        of_one,
         recent,
     )
 

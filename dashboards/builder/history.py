@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from dashboards.builder.fleet import ORDINARY
+from dashboards.builder import common
+from dashboards.builder.meaning import CONNECTION_LINES, ORDINARY, PER_MINUTE
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     DASHED,
-    GREEN,
     GREY,
     ORANGE,
     PURPLE,
@@ -21,12 +18,8 @@ from dashboards.builder.parts import (
     lines,
     name,
     of_one,
-    steps,
     what_to_do,
 )
-
-PER_MINUTE: Final = 60
-TIME_LEFT: Final = "Time left, by the forecast"
 
 
 def while_scraped(span: str = "$__rate_interval", of: Select = of_one) -> str:
@@ -56,66 +49,57 @@ def stacked() -> Json:
         "Connections by application",
         what_to_do(
             "Together they are the slots in use. The colour that widens is the application that"
-            " takes them; a name has the same colour in every panel.",
+            " takes them.",
             "PostgresApplicationLeaking",
         ),
         curve(by_application(recent("pgheadroom_connections")), "{{application_name}}"),
         unit="none",
         legend="right",
         stacked=True,
-        color=BY_NAME,
     )
 
 
 def growth() -> Json:
-    """Return by how much each application grows."""
+    """Return by how much each application grows, except while its pool fills for the first time."""
+    grown = f"max by (application_name) ({recent('pgheadroom_application_growth')})"
+    known = of_one("pgheadroom_application_growth") + " offset 1m"
     return lines(
-        "Growth of each application, a minute",
+        "Growth a minute, by application",
         what_to_do(
-            "Connections that each application takes per minute, below 0 if it releases some. One"
-            " that stays above 0 leaks: compare it with its deploys in the leak hunt.",
+            "Connections that each application takes per minute, below 0 if it releases some. Its"
+            " first minute is left out. One that stays above 0 leaks: compare it with its deploys"
+            " in the leak hunt.",
             "PostgresApplicationLeaking",
         ),
         curve(
-            f"{PER_MINUTE} * max by (application_name) ({recent('pgheadroom_application_growth')})",
+            f"{PER_MINUTE} * {grown} and on (application_name) {known}",
             "{{application_name}}",
         ),
         unit="none",
         decimals=1,
         legend="right",
-        color=BY_NAME,
         min=None,
     )
 
 
 def time_left() -> Json:
     """Return the forecast over time."""
-    left = recent("pgheadroom_exhaustion_seconds", ORDINARY)
 
     def horizon(which: str) -> str:
         policy = recent("pgheadroom_policy_seconds", name=f"{which}_horizon")
         return f"max({policy})"
 
-    return lines(
-        TIME_LEFT,
+    return common.time_left(
         what_to_do(
-            "The forecast at each moment; at the top (12 days) no end is in sight. Below the orange"
-            " line it makes a ticket, below the red one it pages.",
+            "The forecast at each moment; there is no line while the server does not fill up. Below"
+            " the orange line it makes a ticket, below the red one it pages.",
             "PostgresConnectionsExhaustionExpected",
         ),
-        curve(f"clamp(min by (target) ({left}), 1, 12 * 86400)", "time left"),
-        curve(horizon("paging"), "paging horizon"),
-        curve(horizon("forecast"), "forecast horizon"),
-        unit="s",
-        decimals=0,
-        min=1,
-        max=12 * 86400,
-        custom={"scaleDistribution": {"type": "log", "log": 10}},
-        overrides=[
-            name("time left", color=fixed(BLUE), custom__lineWidth=2),
-            name("paging horizon", color=fixed(RED), custom__lineStyle=DASHED),
-            name("forecast horizon", color=fixed(ORANGE), custom__lineStyle=DASHED),
-        ],
+        f"min by (target) ({recent('pgheadroom_exhaustion_seconds', ORDINARY)})",
+        "full in",
+        (horizon("paging"), "paging horizon", RED),
+        (horizon("forecast"), "forecast horizon", ORANGE),
+        overrides=[name("full in", color=fixed(BLUE))],
     )
 
 
@@ -126,20 +110,20 @@ def peaks() -> Json:
         return f"max by (target) ({recent('pgheadroom_slots_used_peak', window=window)})"
 
     return lines(
-        "Peaks between scrapes",
+        "5-min peak, and what a scrape sees",
         what_to_do(
             "What a scrape sees, and the highest of the samples in between, one a second. A wide"
             " gap means many short connections: they need a pool.",
             "PostgresConnectionsLow",
         ),
-        curve(peak("5m"), "peak of 5 minutes"),
-        curve(peak("15s"), "peak of 15 s"),
+        curve(peak("5m"), "5-min peak"),
+        curve(peak("15s"), "15-s peak"),
         curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "as scraped"),
         unit="none",
         overrides=[
-            name("peak of 5 minutes", color=fixed(GREY)),
+            name("5-min peak", color=fixed(GREY)),
             name(
-                "peak of 15 s",
+                "15-s peak",
                 color=fixed("light-blue"),
                 custom__fillBelowTo="as scraped",
                 custom__fillOpacity=30,
@@ -165,14 +149,7 @@ def states(*matchers: str) -> Json:
         ),
         unit="none",
         stacked=True,
-        color=BY_NAME,
-        overrides=[
-            name("idle", color=fixed(BLUE)),
-            name("active", color=fixed(GREEN)),
-            name("idle in transaction", color=fixed(ORANGE)),
-            name("idle in transaction (aborted)", color=fixed("dark-orange")),
-            name("starting", color=fixed(PURPLE)),
-        ],
+        overrides=CONNECTION_LINES,
     )
 
 
@@ -214,7 +191,7 @@ def churn() -> Json:
             "PostgresConnectionsLow",
         ),
         curve(f"sum by (end) (max by (database, end) (rate({ends}[$__rate_interval])))", "{{end}}"),
-        unit="cps",
+        unit="suffix:sessions/s",
         overrides=[
             name("open", color=fixed(BLUE)),
             name("abandoned", color=fixed(ORANGE)),
@@ -232,7 +209,7 @@ def limits() -> Json:
         limit = recent(f"pgheadroom_{of}_connection_limit")
         return f"max by ({of}) ({used}) / (max by ({of}) ({limit}) > 0)"
 
-    return lines(
+    return common.limits(
         "Limits of roles and databases",
         what_to_do(
             "Share of each CONNECTION LIMIT in use. At 100 % that role is refused, even if slots"
@@ -241,12 +218,7 @@ def limits() -> Json:
         ),
         curve(share("role"), "role {{role}}"),
         curve(share("database"), "database {{database}}"),
-        unit="percentunit",
-        noValue="No role or database has a CONNECTION LIMIT.",
-        color=BY_NAME,
-        max=1,
-        thresholds=steps("transparent", (0.8, ORANGE), (1, RED)),
-        custom={"thresholdsStyle": {"mode": "dashed"}, "lineWidth": 2},
+        none="No role or database has a CONNECTION LIMIT.",
     )
 
 
@@ -265,7 +237,6 @@ def oldest() -> Json:
             "{{application_name}}",
         ),
         unit="s",
-        color=BY_NAME,
     )
 
 
@@ -285,7 +256,6 @@ def idle_in_transaction() -> Json:
         ),
         unit="none",
         decimals=0,
-        color=BY_NAME,
         noValue="No connection is idle in transaction.",
     )
 

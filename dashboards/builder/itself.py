@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.builder import frame, parts
+from dashboards.builder import common, cost, frame, links, parts, variables
+from dashboards.builder.cost import DOWN
+from dashboards.builder.meaning import STATE_LINES
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     GREEN,
     ORANGE,
-    PURPLE,
     RED,
     Json,
     curve,
@@ -25,9 +25,9 @@ from dashboards.builder.parts import (
     what_to_do,
 )
 
-DOWN = "PgheadroomDown"
 BLIND = "PostgresHeadroomUnknown"
 FAILED = "Failed readings"
+NOBODY_IS_PAGED = "not configured: nobody is paged by this daemon"
 AGE = "time() - max by (target, server) ({}{})"
 """Of the newest sample, among daemons that watch the same target."""
 
@@ -58,31 +58,30 @@ def version() -> Json:
 def configuration() -> Json:
     """Return whether the newest configuration is in force."""
     return stat(
-        "Configuration",
+        "Config reload",
         what_to_do(
-            "Refused: the new configuration is invalid, and the old one stays in use; the log says"
-            " which key is wrong.",
+            "Whether the newest configuration is in use. Refused: it is invalid, and the old one"
+            " stays in use; the log says which key is wrong.",
             DOWN,
         ),
-        now(f"min({own('pgheadroom_config_last_reload_successful')})", "newest in force"),
+        now(f"min({own('pgheadroom_config_last_reload_successful')})", "newest reload"),
         unit="none",
-        mappings=texts(_1=("in force", GREEN), _0=("refused", ORANGE)),
+        mappings=texts(_1=("ok", "text"), _0=("refused", ORANGE)),
     )
 
 
 def bugs() -> Json:
     """Return exceptions that should not happen."""
-    return stat(
-        "Bugs",
+    return common.none_is_good(
+        "Internal errors",
         what_to_do(
             "Exceptions that should not happen, within this time range. Each is in the log with its"
             " traceback: please report it.",
             DOWN,
         ),
-        now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "bugs"),
-        unit="none",
+        now(f"sum(increase({own('pgheadroom_bugs_total')}[$__range]))", "errors"),
+        RED,
         decimals=0,
-        thresholds=steps(GREEN, (1, RED)),
     )
 
 
@@ -92,20 +91,23 @@ def alertmanagers() -> Json:
         "Alertmanagers",
         what_to_do(
             "Whether each Alertmanager accepted the newest post. The daemon posts regularly even if"
-            " no alert fires, so a broken connection shows early. Check its address and the log.",
+            " no alert fires, so a broken connection shows early. Check its address and the log."
+            " Not configured: only Prometheus's rules page, if you use them.",
             DOWN,
         ),
         now(f"min({own('pgheadroom_alertmanager_up')})", "reached"),
         unit="none",
         mappings=texts(_1=("all reached", GREEN), _0=("not reached", RED)),
-        noValue="none is set",
+        noValue=NOBODY_IS_PAGED,
+        thresholds=steps("text"),
+        size=20,
     )
 
 
 def blind() -> Json:
     """Return how many targets are not read in full."""
-    return stat(
-        "Seen in part",
+    return common.none_is_good(
+        "Targets with limited visibility",
         what_to_do(
             "Targets whose role may not see every session, so that counts are estimates: grant it"
             " pg_monitor.",
@@ -114,8 +116,7 @@ def blind() -> Json:
         now(
             f"count(max by (target, server) ({of_many('pgheadroom_visibility')}) == 0) or vector(0)"
         ),
-        unit="none",
-        thresholds=steps(GREEN, (1, ORANGE)),
+        ORANGE,
     )
 
 
@@ -136,7 +137,6 @@ def duration() -> Json:
         ),
         unit="s",
         legend="right",
-        color=BY_NAME,
     )
 
 
@@ -154,117 +154,62 @@ def age() -> Json:
         curve(f"{newest} and topk(10, {AGE.format(series, ' @ end()')})", "{{target}}"),
         unit="s",
         legend="right",
-        color=BY_NAME,
+    )
+
+
+def _rates(title: str, text: str, alert: str, counter: str, what: str) -> Json:
+    """Return how often each second something failed, by how."""
+    return lines(
+        title,
+        what_to_do(text, alert),
+        curve(
+            f"sum by (state) (rate({counter}[$__rate_interval]))"
+            f" and on (state) sum by (state) (increase({counter}[$__range] @ end())) > 0",
+            "{{state}}",
+        ),
+        unit=f"suffix:{what}/s",
+        legend="right",
+        stacked=True,
+        noValue=f"no {what}",
+        overrides=STATE_LINES,
     )
 
 
 def failures() -> Json:
     """Return how readings failed."""
-    return lines(
+    return _rates(
         FAILED,
-        what_to_do(
-            "Failed readings per second, by cause, of all targets. `full` is what the daemon is"
-            " made to detect; the other causes are problems to fix.",
-            BLIND,
-        ),
-        curve(
-            f"sum by (state) (rate({of_many('pgheadroom_failures_total')}[$__rate_interval]))",
-            "{{state}}",
-        ),
-        unit="cps",
-        legend="right",
-        stacked=True,
-        color=BY_NAME,
+        "Failed readings per second, by cause, of all targets. `full` is what the daemon is"
+        " made to detect; the other causes are problems to fix.",
+        BLIND,
+        of_many("pgheadroom_failures_total"),
+        "failures",
     )
 
 
 def knock_failures() -> Json:
     """Return how knocks failed."""
-    knocks = of_many("pgheadroom_knock_failures_total")
-    return lines(
+    return _rates(
         "Refused knocks",
-        what_to_do(
-            "Logins that stop at the server's first answer and were refused, per second, by cause,"
-            " of all targets. These servers refuse new clients.",
-            "PostgresConnectionsRefused",
-        ),
-        curve(f"sum by (state) (rate({knocks}[$__rate_interval]))", "{{state}}"),
-        unit="cps",
-        legend="right",
-        stacked=True,
-        color=BY_NAME,
+        "Logins that stop at the server's first answer and were refused, per second, by cause,"
+        " of all targets. These servers refuse new clients.",
+        "PostgresConnectionsRefused",
+        of_many("pgheadroom_knock_failures_total"),
+        "refusals",
     )
 
 
-def scrape() -> Json:
-    """Return what a scrape costs."""
+def _outcomes(title: str, text: str, rate: str, legend: str, what: str, none: str) -> Json:
+    """Return how often each second something succeeded and failed; *none* is said without any."""
     return lines(
-        "Cost of a scrape",
-        what_to_do(
-            "How long Prometheus waits for the page, and how many series it has. Fewer application"
-            " names (max_applications, fold_rules) make it smaller.",
-            DOWN,
-        ),
-        curve(f"max by (instance) ({own('scrape_duration_seconds')})", "{{instance}}: time"),
-        curve(f"max by (instance) ({own('scrape_samples_scraped')})", "{{instance}}: series"),
-        unit="s",
-        overrides=[parts.query("B", unit="none", custom__axisPlacement="right")],
-    )
-
-
-def processor() -> Json:
-    """Return the CPU time that it takes."""
-    seconds = own("process_cpu_seconds_total")
-    return lines(
-        "Processor",
-        what_to_do(
-            "Share of one core. It grows with the number of targets and with how often they are"
-            " sampled: set a longer interval, or run another daemon.",
-            DOWN,
-        ),
-        curve(f"sum by (instance) (rate({seconds}[$__rate_interval]))", "{{instance}}"),
-        unit="percentunit",
-        custom={"fillOpacity": 10},
-    )
-
-
-def memory() -> Json:
-    """Return the memory that it takes."""
-    return lines(
-        "Memory",
-        what_to_do(
-            "Resident memory. It grows with the number of targets and then stays level, because"
-            " history is bounded. A line that climbs for days is a bug; please report it.",
-            DOWN,
-        ),
-        curve(f"max by (instance) ({own('process_resident_memory_bytes')})", "{{instance}}"),
-        unit="bytes",
-        custom={"fillOpacity": 10},
-    )
-
-
-def connections() -> Json:
-    """Return how many connections it holds."""
-    mine = of_many("pgheadroom_connections", application_name="pgheadroom")
-    return lines(
-        "Connections held",
-        what_to_do(
-            "Its own sessions on the server where it has most (normally one for each daemon), and"
-            " on all servers. More for a long time is a bug; please report it.",
-            "PostgresConnectionsLow",
-        ),
-        curve(
-            f"max(sum by (target, server) (max by (target, server, state) ({mine})))",
-            "most on one server",
-        ),
-        curve(f"sum(max by (target, server, state) ({mine}))", "on all servers"),
-        curve(f"max by (instance) ({own('process_open_fds')})", "{{instance}}: open files"),
-        unit="none",
-        decimals=0,
+        title,
+        what_to_do(text, DOWN),
+        curve(rate, legend),
+        unit=f"suffix:{what}/s",
+        noValue=none,
         overrides=[
-            name("most on one server", color=fixed(BLUE), custom__lineWidth=2),
-            name("on all servers", color=fixed(GREEN)),
-            parts.query("C", color=fixed(PURPLE)),
+            parts.ending("ok", color=fixed(GREEN)),
+            parts.ending("error", color=fixed(RED)),
         ],
     )
 
@@ -272,40 +217,28 @@ def connections() -> Json:
 def sends() -> Json:
     """Return how alerts are sent."""
     posts = own("pgheadroom_alertmanager_posts_total")
-    return lines(
+    return _outcomes(
         "Posts to Alertmanagers",
-        what_to_do(
-            "Posts per second, by outcome. Errors: the daemon's alerts do not arrive; those of the"
-            " Prometheus rules still do.",
-            DOWN,
-        ),
-        curve(
-            f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
-            "{{alertmanager}}: {{outcome}}",
-        ),
-        unit="cps",
-        noValue="No Alertmanager is set.",
-        overrides=[
-            parts.ending(": ok", color=fixed(GREEN)),
-            parts.ending(": error", color=fixed(RED)),
-        ],
+        "Posts per second, by outcome. Errors: the daemon's alerts do not arrive; those of the"
+        " Prometheus rules still do.",
+        f"sum by (alertmanager, outcome) (rate({posts}[$__rate_interval]))",
+        "{{alertmanager}}: {{outcome}}",
+        "posts",
+        NOBODY_IS_PAGED,
     )
 
 
 def saves() -> Json:
     """Return how snapshots are saved."""
     saved = own("pgheadroom_state_saves_total")
-    return lines(
+    return _outcomes(
         "State saved",
-        what_to_do(
-            "Snapshots written per second, by outcome. They let a restart continue with the"
-            " history. Errors: the directory is full or not writable; the log says which.",
-            DOWN,
-        ),
-        curve(f"sum by (outcome) (rate({saved}[$__rate_interval]))", "{{outcome}}"),
-        unit="cps",
-        noValue="No state directory is set.",
-        overrides=[name("ok", color=fixed(GREEN)), name("error", color=fixed(RED))],
+        "Snapshots written per second, by outcome. They let a restart continue with the"
+        " history. Errors: the directory is full or not writable; the log says which.",
+        f"sum by (outcome) (rate({saved}[$__rate_interval]))",
+        "{{outcome}}",
+        "snapshots",
+        "not configured: a restart begins without history",
     )
 
 
@@ -333,34 +266,42 @@ def names() -> Json:
 def itself() -> Json:
     """Return the dashboard of the daemon."""
     return frame.dashboard(
-        frame.SELF,
+        links.SELF,
         "pgheadroom / pgheadroom itself",
         "Does the daemon sample in time, what does it cost, do its alerts arrive?",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=True),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=True),
         ],
         annotations=frame.alerts(parts.MANY, f'alertname="{BLIND}"', on=False, panels=[FAILED]),
         content=[
             (
                 4,
                 [
-                    (4, daemons()),
-                    (4, version()),
-                    (4, configuration()),
-                    (4, bugs()),
-                    (4, alertmanagers()),
-                    (4, blind()),
+                    (3, daemons()),
+                    (3, version()),
+                    (3, configuration()),
+                    (3, bugs()),
+                    (7, alertmanagers()),
+                    (5, blind()),
                 ],
             ),
-            "Does it sample in time?",
+            "Sampling",
             (8, [(12, duration()), (12, age())]),
             (8, [(12, failures()), (12, knock_failures())]),
-            "What does it cost?",
-            (8, [(6, processor()), (6, memory()), (6, connections()), (6, scrape())]),
-            "Delivery of alerts, and saved snapshots",
+            "Cost",
+            (
+                8,
+                [
+                    (6, cost.processor()),
+                    (6, cost.memory()),
+                    (6, cost.connections()),
+                    (6, cost.scrape()),
+                ],
+            ),
+            "Alerts sent, snapshots saved",
             (7, [(8, sends()), (8, saves()), (8, names())]),
         ],
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame, parts
-from dashboards.builder.history import PER_MINUTE, states
+from dashboards.builder import frame, links, parts, variables
+from dashboards.builder.history import by_application, states
+from dashboards.builder.meaning import GROWTH, PER_MINUTE, VERDICTS
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
     DASHED,
-    GREEN,
-    GREY,
+    GAUGE,
     ORANGE,
     PURPLE,
     RED,
+    SHADES_OF_GREY,
     Json,
     curve,
     fixed,
@@ -29,7 +29,8 @@ from dashboards.builder.parts import (
     table,
     what_to_do,
 )
-from dashboards.builder.server import LIMIT, VERDICTS
+from dashboards.builder.server import LIMIT
+from dashboards.builder.suspects import RUNBOOK, SUSPICION, suspects
 
 from pgheadroom.model.identity import TargetKind
 
@@ -38,7 +39,6 @@ OF_OTHERS: Final = 'application_name!="$application"'
 AMONG_OTHERS: Final = "$application, and the others behind it"
 BEFORE_AND_AFTER: Final = "Before and after"
 AGE: Final = "Age of its oldest connection"
-RUNBOOK: Final = "PostgresApplicationLeaking"
 
 
 def _count(matchers: str, by: str = "") -> str:
@@ -55,6 +55,19 @@ def _growth(matchers: str = ITS, offset: str = "") -> str:
     return f"{PER_MINUTE} * max by (application_name) ({series}{offset})"
 
 
+def hunted() -> Json:
+    """Return which application it is."""
+    seen = of_one("pgheadroom_connections", ITS)
+    return stat(
+        "Application",
+        what_to_do("The application that is hunted here. Choose another in the table.", RUNBOOK),
+        rows(f"max by (application_name) (last_over_time({seen}[$__range]))"),
+        unit="none",
+        field="application_name",
+        color=fixed("text"),
+    )
+
+
 def connections() -> Json:
     """Return how many connections it has."""
     return stat(
@@ -69,6 +82,7 @@ def connections() -> Json:
         unit="none",
         text="value_and_name",
         thresholds=steps("text"),
+        noValue="gone",
         overrides=[name("of the slots", unit="percentunit", decimals=0, thresholds=steps(BLUE))],
     )
 
@@ -85,7 +99,8 @@ def growing() -> Json:
         now(_growth(), "a minute"),
         unit="none",
         decimals=1,
-        thresholds=steps(GREEN, (0.5, ORANGE)),
+        noValue="-",
+        thresholds=GROWTH,
     )
 
 
@@ -101,7 +116,9 @@ def verdict() -> Json:
         rows(f"max by (verdict) ({of_one('pgheadroom_application_verdict', ITS)} == 1)"),
         unit="none",
         field="verdict",
+        noValue="-",
         mappings=VERDICTS,
+        thresholds=steps("text"),
     )
 
 
@@ -118,8 +135,9 @@ def climbing() -> Json:
         now(f"max({seconds})", "climbing"),
         unit="s",
         decimals=0,
-        mappings=parts.texts(_0=("under an hour", BLUE)),
-        thresholds=steps(ORANGE, (7200, RED)),
+        noValue="-",
+        mappings=parts.texts(_0=("under an hour", "text")),
+        thresholds=steps("text", (1, ORANGE), (7200, RED)),
     )
 
 
@@ -136,27 +154,40 @@ def oldest_now() -> Json:
         now(f"max({seconds})", "oldest"),
         unit="s",
         decimals=0,
-        thresholds=steps(BLUE),
+        noValue="-",
+        thresholds=steps("text"),
     )
 
 
 def among_others() -> Json:
-    """Return its count, the others faint behind it."""
+    """Return its count, and in grey those of the others that have most."""
+    others = _count(OF_OTHERS, "application_name")
+    last = f"last_over_time({of_one('pgheadroom_connections', OF_OTHERS)}[$__range] @ end())"
     return lines(
         AMONG_OTHERS,
         what_to_do(
-            "Its connections, bold, in front of those of every other application. If all climb"
+            "Its connections, bold, and in grey the nine other applications with most. If all climb"
             " together it is load or a slow server; if only this one climbs it is a leak.",
             RUNBOOK,
         ),
-        curve(_count(OF_OTHERS, "application_name"), "{{application_name}}"),
+        curve(
+            f"{others} and on (application_name) topk(9, {by_application(last)})",
+            "{{application_name}}",
+        ),
         curve(_count(ITS, "application_name"), "{{application_name}}"),
         unit="none",
+        legend="right",
         overrides=[
-            query("A", color=fixed(GREY), custom__lineWidth=1),
-            query("B", color=BY_NAME, custom__lineWidth=3, custom__fillOpacity=15),
+            query("A", color=SHADES_OF_GREY, custom__lineWidth=1),
+            query("B", color=fixed(BLUE), custom__lineWidth=4, custom__fillOpacity=15),
         ],
     )
+
+
+_NOW_AND_AGO: Final = [
+    query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
+    query("B", color=fixed(BLUE), custom__lineWidth=2),
+]
 
 
 def before_and_after() -> Json:
@@ -173,10 +204,7 @@ def before_and_after() -> Json:
         curve(ago, "$ago before"),
         curve(_count(ITS), "now"),
         unit="none",
-        overrides=[
-            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
-            query("B", color=fixed(BLUE), custom__lineWidth=2),
-        ],
+        overrides=_NOW_AND_AGO,
     )
 
 
@@ -194,10 +222,7 @@ def growth_compared() -> Json:
         unit="none",
         decimals=1,
         min=None,
-        overrides=[
-            query("A", color=fixed(PURPLE), custom__lineStyle=DASHED, custom__lineWidth=2),
-            query("B", color=fixed(BLUE), custom__lineWidth=2),
-        ],
+        overrides=_NOW_AND_AGO,
     )
 
 
@@ -216,7 +241,6 @@ def pools() -> Json:
         curve(f"max by (database, role) ({_POOLS})", "{{database}}, {{role}}"),
         unit="none",
         stacked=True,
-        color=BY_NAME,
     )
 
 
@@ -246,7 +270,7 @@ def pool_arithmetic() -> Json:
                 "Now",
                 min=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
             )
         ],
     )
@@ -292,33 +316,26 @@ def leak() -> Json:
         panels=[AMONG_OTHERS, BEFORE_AND_AFTER, AGE],
     )
     return frame.dashboard(
-        frame.LEAK,
+        links.LEAK,
         "pgheadroom / Leak hunt",
         "One application: does it leak, since when, and from which of its pools?",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=False, kind=TargetKind.POSTGRES),
-            frame.from_label(
-                "application",
-                "Application",
-                of_one("pgheadroom_connections"),
-                label="application_name",
-                many=False,
-            ),
-            frame.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=False, kind=TargetKind.POSTGRES),
+            variables.by_rank("application", "Application", SUSPICION, "application_name"),
+            variables.choice("ago", "Before", ("5m", "15m", "1h", "6h", "1d", "7d"), "1h"),
         ],
         annotations=[*frame.alerts(parts.ONE, panels=[AMONG_OTHERS]), renewed],
         content=[
             (
-                5,
+                8,
                 [
-                    (7, connections()),
-                    (4, growing()),
-                    (4, verdict()),
-                    (5, climbing()),
-                    (4, oldest_now()),
+                    (12, suspects()),
+                    (4, [hunted(), verdict()]),
+                    (4, [connections(), growing()]),
+                    (4, [climbing(), oldest_now()]),
                 ],
             ),
             (11, [(24, among_others())]),

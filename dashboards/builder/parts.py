@@ -22,8 +22,7 @@ ONE: Final = 'target="$target", server="$server"'
 
 BLUE, GREEN, ORANGE, PURPLE, RED = "blue", "green", "orange", "purple", "red"
 GREY: Final = "rgba(140, 140, 140, 0.45)"
-BY_NAME: Final = {"mode": "palette-classic-by-name"}
-"""The same name has the same colour in every panel."""
+SHADES_OF_GREY: Final = {"mode": "shades", "fixedColor": "#8c8c8c"}
 
 
 # ---- Queries.
@@ -82,6 +81,11 @@ def name(field: str, **properties: object) -> Json:
     return _override("byName", field, properties)
 
 
+def painted(**colours: str) -> list[Json]:
+    """Return overrides that give each series its colour."""
+    return [name(series, color=fixed(colour)) for series, colour in colours.items()]
+
+
 def query(letter: str, **properties: object) -> Json:
     """Return an override for whatever the query *letter* brings."""
     return _override("byFrameRefID", letter, properties)
@@ -107,6 +111,10 @@ def texts(**words: tuple[str, str]) -> list[Json]:
 
 
 DASHED: Final = {"fill": "dash", "dash": [8, 6]}
+COLOURED: Final = {"type": "color-text"}
+"""A cell of a table whose text is coloured."""
+GAUGE: Final = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+"""A cell with a bar."""
 
 
 # ---- Panels.
@@ -148,11 +156,12 @@ def stat(
     unit: str,
     text: str = "auto",
     field: str = "",
+    size: int = 0,
     **more: Any,
 ) -> Json:
     """Return a panel of large figures, or of the words in the column *field*.
 
-    *text* says whether names stand beside them.
+    *text* says whether names stand beside them; without a *size* they are as large as fits.
     """
     fields = f"/^{field}$/" if field else ""
     options = {
@@ -164,6 +173,7 @@ def stat(
         "textMode": text,
         "wideLayout": True,
         "showPercentChange": False,
+        **({"text": {"valueSize": size}} if size else {}),
     }
     given: Json = {"color": {"mode": "thresholds"}, "thresholds": steps(GREEN)} | more
     return panel("stat", title, description, targets, unit=unit, options=options, **given)
@@ -178,11 +188,11 @@ def bars(title: str, description: str, *targets: Json, unit: str, **more: Any) -
         "namePlacement": "left",
         "orientation": "horizontal",
         "showUnfilled": True,
-        "sizing": "auto",
+        "sizing": "manual",
         "minVizWidth": 8,
         "minVizHeight": 16,
-        "maxVizHeight": 300,
-        "text": {"titleSize": 14, "valueSize": 24},
+        "maxVizHeight": 60,
+        "text": {"titleSize": 14, "valueSize": 20},
     }
     given: Json = {"color": {"mode": "thresholds"}, "min": 0} | more
     return panel("bargauge", title, description, targets, unit=unit, options=options, **given)
@@ -221,6 +231,7 @@ def lines(
     }
     if stacked:
         drawn |= {"fillOpacity": 45, "stacking": {"mode": "normal", "group": "A"}}
+    # By order: a colour that follows from the name may be that of the neighbour, too.
     given: Json = {"color": {"mode": "palette-classic"}, "min": 0} | more
     return panel(
         "timeseries",
@@ -230,6 +241,30 @@ def lines(
         unit=unit,
         options=options,
         custom=drawn | (custom or {}),
+        **given,
+    )
+
+
+def timeline(title: str, description: str, *targets: Json, **more: Any) -> Json:
+    """Return a row for each series, in the colours that its values are mapped to."""
+    options = {
+        "showValue": "auto",
+        "rowHeight": 0.85,
+        "mergeValues": True,
+        "alignValue": "left",
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    custom = {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}
+    given: Json = {"color": {"mode": "thresholds"}, "thresholds": steps("transparent")} | more
+    return panel(
+        "state-timeline",
+        title,
+        description,
+        targets,
+        unit="none",
+        options=options,
+        custom=custom,
         **given,
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame
+from dashboards.builder import common, links
 from dashboards.builder.history import while_scraped
 from dashboards.builder.parts import (
     BLUE,
-    BY_NAME,
+    COLOURED,
     DASHED,
+    GAUGE,
     GREEN,
     ORANGE,
     PURPLE,
@@ -72,7 +73,6 @@ def waiting_by_application() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="Nobody waits.",
     )
 
@@ -102,7 +102,6 @@ def waiting_by_pool() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         custom={"axisSoftMax": 4},
     )
 
@@ -123,7 +122,6 @@ def longest_wait() -> Json:
         curve(f"min({PATIENCE}){while_scraped(of=of_many)}", "pages"),
         curve(f"(min({TIMEOUT}) < Inf){while_scraped(of=of_many)}", "query_wait_timeout"),
         unit="s",
-        color=BY_NAME,
         overrides=[
             name("pages", color=fixed(RED), custom__lineStyle=DASHED),
             name("query_wait_timeout", color=fixed("semi-dark-red")),
@@ -144,7 +142,6 @@ def mean_waiters() -> Json:
         ),
         curve(f"sum by (database) (max by (target, server, database) ({rate}))", "{{database}}"),
         unit="none",
-        color=BY_NAME,
     )
 
 
@@ -178,7 +175,6 @@ def server_connections() -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         overrides=[
             name("active", color=fixed(GREEN)),
             name("idle", color=fixed(BLUE)),
@@ -186,19 +182,9 @@ def server_connections() -> Json:
             name("used", color=fixed("super-light-blue")),
             name("tested", color=fixed("light-purple")),
             name("cancel", color=fixed("dark-orange")),
-            *(
-                name(
-                    line,
-                    color=fixed(colour),
-                    custom__stacking={"mode": "none", "group": "A"},
-                    custom__fillOpacity=0,
-                    custom__lineWidth=2,
-                    **style,
-                )
-                for line, colour, style in (
-                    (lines_[0], "semi-dark-yellow", {}),
-                    (lines_[1], "semi-dark-orange", {"custom__lineStyle": DASHED}),
-                )
+            common.across(lines_[0], "semi-dark-yellow", custom__lineWidth=2),
+            common.across(
+                lines_[1], "semi-dark-orange", custom__lineWidth=2, custom__lineStyle=DASHED
             ),
         ],
     )
@@ -239,7 +225,6 @@ def fullest() -> Json:
             "{{database}}, {{role}}",
         ),
         unit="percentunit",
-        color=BY_NAME,
         max=1,
         thresholds=steps("transparent", (1, ORANGE)),
         custom={"thresholdsStyle": {"mode": "line"}, "lineWidth": 2},
@@ -266,8 +251,7 @@ def pools() -> Json:
         return f"max {_BY_POOL} ({of_many(connections, *CHOSEN, state=state)})"
 
     paused = f"max by (target, server, database) ({of_many('pgheadroom_pooler_paused')})"
-    coloured = {"type": "color-text"}
-    link = frame.pool_link()
+    link = links.to_pool()
     return table(
         "Pools, worst first",
         what_to_do(
@@ -309,7 +293,7 @@ def pools() -> Json:
             name(
                 "Waiting",
                 thresholds=steps("text", (1, ORANGE)),
-                custom__cellOptions=coloured,
+                custom__cellOptions=COLOURED,
                 custom__width=95,
             ),
             name("Longest wait", unit="s", decimals=1, custom__width=125),
@@ -320,7 +304,7 @@ def pools() -> Json:
                 max=1,
                 decimals=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
                 custom__width=230,
             ),
             name("Connections", custom__width=120),
@@ -328,7 +312,7 @@ def pools() -> Json:
             name(
                 "Paused",
                 mappings=texts(_0=("no", "text"), _1=("paused", ORANGE)),
-                custom__cellOptions=coloured,
+                custom__cellOptions=COLOURED,
                 custom__width=95,
             ),
         ],

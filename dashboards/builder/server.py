@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder import frame, history, parts, through
-from dashboards.builder.fleet import FOREVER, NONE_IN_SIGHT, ORDINARY, STATES
-from dashboards.builder.history import PER_MINUTE, TIME_LEFT, by_application, recent, while_scraped
+from dashboards.builder import common, frame, history, links, parts, through, variables
+from dashboards.builder.common import TIME_LEFT
+from dashboards.builder.history import by_application, recent, while_scraped
+from dashboards.builder.meaning import (
+    ORDINARY,
+    PER_MINUTE,
+    READABLE,
+    VERDICTS,
+    at_this_rate,
+    condition,
+    full_after,
+)
 from dashboards.builder.parts import (
     BLUE,
+    COLOURED,
     DASHED,
-    GREEN,
-    ORANGE,
+    GAUGE,
     RED,
     Json,
     bars,
@@ -25,24 +34,23 @@ from dashboards.builder.parts import (
     stat,
     steps,
     table,
-    texts,
     what_to_do,
 )
+from dashboards.builder.suspects import SUSPICION
 
 from pgheadroom.model.identity import TargetKind
 
-VERDICTS: Final = texts(
-    stable=("stable", "text"),
-    climbing=("climbing", RED),
-    storm=("storm", RED),
-    sawtooth=("sawtooth", BLUE),
-    shrinking=("shrinking", BLUE),
-)
-AGAINST_LIMITS: Final = "Slots in use against the limits"
+HISTORY: Final = "History"
 
 USED: Final = f"max by (target) ({of_one('pgheadroom_slots_used')})"
 LIMIT: Final = f"max by (target) ({of_one('pgheadroom_slots_limit', ORDINARY)})"
-LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})"
+FREE: Final = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
+LEFT: Final = at_this_rate(
+    f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINARY)})",
+    "by (target)",
+    FREE,
+    of_one,
+)
 
 
 # ---- The four questions.
@@ -50,34 +58,23 @@ LEFT: Final = f"min by (target) ({of_one('pgheadroom_exhaustion_seconds', ORDINA
 
 def how_many() -> Json:
     """Return how many slots are left."""
-    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
-    return stat(
-        "How many slots are left?",
+    return common.left(
+        "Slots left",
         what_to_do(
             "Slots that ordinary roles can still take, and the share that is in use. At 0"
             " applications are refused: stop the application at the right.",
             "PostgresConnectionsLow",
         ),
-        now(free, "left"),
-        now(f"{USED} / {LIMIT}", "in use"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps(RED, (1, "text")),
-        overrides=[
-            name(
-                "in use",
-                unit="percentunit",
-                decimals=0,
-                thresholds=steps(GREEN, (0.9, ORANGE), (1, RED)),
-            )
-        ],
+        FREE,
+        f"{USED} / {LIMIT}",
+        "in use",
     )
 
 
 def for_whom() -> Json:
     """Return how many slots are left for each tier."""
     return bars(
-        "For whom?",
+        "Slots left for each kind of role",
         what_to_do(
             "Slots left for ordinary roles, for members of pg_use_reserved_connections, and for"
             " superusers. If ordinary is 0 and superuser is not, you can still log in: do it now.",
@@ -91,54 +88,76 @@ def for_whom() -> Json:
 
 def until_when() -> Json:
     """Return how long the slots last."""
-    return stat(
-        "Until when?",
+    return common.full_in(
         what_to_do(
-            "When the last ordinary slot goes at the present growth. Below an hour it pages: find"
-            " the application that grows and stop it before this is 0.",
+            "When applications will be refused, if use goes on growing as it does now. Below an"
+            " hour it pages: stop what grows before then. `no forecast`: it is nearly full, or an"
+            " application is blamed that no longer grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
-        now(f"clamp_max({LEFT}, {FOREVER:.0f})", "time left"),
-        unit="s",
-        decimals=0,
-        mappings=NONE_IN_SIGHT,
-        thresholds=steps(RED, (3600, ORANGE), (259200, GREEN)),
+        full_after(LEFT, "by (target)", FREE, LIMIT, of_one),
     )
 
 
 def state() -> Json:
     """Return how the newest reading ended."""
     return stat(
-        "Newest reading",
+        "Readable",
         what_to_do(
-            "Outcome of the newest reading. If it is not ok, all figures here are the last known"
-            " ones; find out why the daemon cannot log in.",
+            "Whether the daemon could read the server just now, however full that is. If not, all"
+            " figures here are the last known ones: find out why it cannot log in.",
             "PostgresHeadroomUnknown",
         ),
         rows(f"max by (state) ({of_one('pgheadroom_target_state')} == 1)"),
         unit="none",
-        mappings=STATES,
+        mappings=READABLE,
+        thresholds=steps("text"),
         field="state",
+        size=32,
     )
 
 
 def firing() -> Json:
     """Return how many alerts fire."""
     critical, warning = (
-        of_one("pgheadroom_alert", severity=severity) for severity in ("critical", "warning")
+        f"max by (alertname) ({of_one('pgheadroom_alert', severity=severity)})"
+        for severity in ("critical", "warning")
     )
-    return stat(
-        "Alerts",
+    return common.firing(
         what_to_do(
             "Alerts that fire about this server. Marks in the graph say which; each has a runbook.",
             "PostgresConnectionsExhausted",
         ),
-        now(f"sum(max by (alertname) ({critical}))", "critical"),
-        now(f"sum(max by (alertname) ({warning}))", "warning"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps("text", (1, ORANGE)),
-        overrides=[name("critical", thresholds=steps("text", (1, RED)))],
+        critical,
+        warning,
+    )
+
+
+def conditions() -> Json:
+    """Return in which condition the server was."""
+    return common.conditions(
+        "Condition",
+        what_to_do(
+            "What page, `top` and alerts say of the server at each moment, in one word. Rising: it"
+            " grows, too early to page. Recovering: the cause of an alert is gone, and it will"
+            " resolve.",
+            "PostgresConnectionsLow",
+        ),
+        condition("by (target)", lambda word: recent("pgheadroom_condition", condition=word)),
+        "{{target}}",
+    )
+
+
+def fired() -> Json:
+    """Return which alerts fired, and when."""
+    return common.fired(
+        what_to_do(
+            "Which alerts fired about this server, from when to when. A page is red, a ticket is"
+            " orange. What was deployed when the first began?",
+            "PostgresConnectionsExhausted",
+        ),
+        of_one,
+        recent,
     )
 
 
@@ -154,36 +173,36 @@ def who() -> Json:
         f"{connections} and on (application_name)"
         f" (topk(6, {connections}) or topk(3, {growth} > 0) or topk(3, {climbing} > 0))"
     )
-    coloured = {"type": "color-text"}
     return table(
-        "Who takes them?",
+        "Biggest change",
         what_to_do(
-            "The applications with most connections, and those that grow or climb most: their"
-            " growth per minute, and the shape of their curve. Open the one that climbs or storms.",
+            "First the application that a verdict blames, then those that grow most; listed are"
+            " also those with most connections. Open the first in the leak hunt.",
             "PostgresApplicationLeaking",
         ),
         rows(most),
         rows(f"{PER_MINUTE} * {growth} and on (application_name) ({most})"),
         rows(f"{verdict} and on (application_name) ({most})"),
+        {**rows(f"{SUSPICION} and on (application_name) ({most})"), "refId": "Z"},
         columns={
             "application_name": "Application",
             "Value #A": "Connections",
             "Value #B": "Growth a minute",
             "verdict": "Verdict",
         },
-        sort="Value #A",
-        hidden=("Value #C",),
+        sort="Value #Z",
+        hidden=("Value #C", "Value #Z"),
         paged=False,
         overrides=[
-            name("Application", links=frame.link(frame.LEAK, "application")),
+            name("Application", links=links.to(links.LEAK, "application")),
             name(
                 "Connections",
                 min=0,
                 thresholds=steps(BLUE),
-                custom__cellOptions={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
+                custom__cellOptions=GAUGE,
             ),
             name("Growth a minute", decimals=1, custom__width=150),
-            name("Verdict", mappings=VERDICTS, custom__cellOptions=coloured, custom__width=110),
+            name("Verdict", mappings=VERDICTS, custom__cellOptions=COLOURED, custom__width=110),
         ],
     )
 
@@ -223,21 +242,21 @@ def used_against_limits() -> Json:
     """Return use over time, below the three limits, and where it goes from now on."""
     peak = recent("pgheadroom_slots_used_peak", window="15s")
     return lines(
-        AGAINST_LIMITS,
+        HISTORY,
         what_to_do(
-            "Slots in use, and faint the peaks between scrapes. The band is the reserve: in it,"
-            " ordinary roles are refused. Dashed is the forecast: straight to the limit at the"
-            " forecast time, flat without a forecast. If it meets the limit, find who grows.",
+            "Slots in use, and faint the 15-s peak. The band is the reserve: in it,"
+            " ordinary roles are refused. Dashed is the forecast, if there is one: straight to the"
+            " limit at the forecast time. If it meets the limit, find who grows.",
             "PostgresConnectionsExhaustionImminent",
         ),
         *_limits(),
-        curve(f"max by (target) ({peak})", "peak"),
+        curve(f"max by (target) ({peak})", "15-s peak"),
         curve(f"max by (target) ({recent('pgheadroom_slots_used')})", "used"),
         curve(_forecast(), "forecast"),
         unit="none",
         overrides=[
             *_band(),
-            name("peak", color=fixed("super-light-blue"), custom__lineWidth=1),
+            name("15-s peak", color=fixed("super-light-blue"), custom__lineWidth=1),
             name("used", color=fixed(BLUE), custom__lineWidth=2, custom__fillOpacity=10),
             name("forecast", color=fixed(BLUE), custom__lineWidth=2, custom__lineStyle=DASHED),
         ],
@@ -261,13 +280,21 @@ def _forecast() -> str:
     at = newest("max", "pgheadroom_sample_timestamp_seconds")
     line = f"{used} + {free} / clamp_min({left}, 1) * (time() - {at})"
     # Up to the limit, along it from there on; where use is above it already, it stays there.
-    return f"({line} <= {limit} or {used} > {limit} or {limit}) and {at} <= time()"
+    return f"({line} <= {limit} or {used} > {limit} or {limit}) and {at} <= time() and {left} < Inf"
 
 
 def if_it_goes_on() -> Json:
     """Return how full it will be, by the forecast."""
-    free = f"min by (target) ({of_one('pgheadroom_slots_free', ORDINARY)})"
-    ahead = (
+    return common.if_it_goes_on(
+        what_to_do(
+            "The share of the ordinary slots that will be in use, if use goes on growing as it does"
+            " now. If a bar is full, applications are refused by then.",
+            "PostgresConnectionsExhaustionExpected",
+        ),
+        LEFT,
+        lambda seconds: (
+            f"clamp_max(({USED} + {FREE} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)"
+        ),
         ("now", 0),
         ("in 5 minutes", 300),
         ("in 15 minutes", 900),
@@ -276,50 +303,30 @@ def if_it_goes_on() -> Json:
         ("in a day", 86400),
         ("in 3 days", 259200),
     )
-    return bars(
-        "At the present growth",
-        what_to_do(
-            "The forecast: the share of the ordinary slots that will be in use at the present"
-            " growth. If a bar is full, applications are refused by then.",
-            "PostgresConnectionsExhaustionExpected",
-        ),
-        *(
-            now(
-                f"clamp_max(({USED} + {free} / clamp_min({LEFT}, 1) * {seconds}) / {LIMIT}, 1)",
-                text,
-            )
-            for text, seconds in ahead
-        ),
-        unit="percentunit",
-        decimals=0,
-        max=1,
-        thresholds=steps(BLUE, (0.9, ORANGE), (1, RED)),
-    )
 
 
 def server() -> Json:
     """Return the dashboard of one server."""
     return frame.dashboard(
-        frame.SERVER,
+        links.SERVER,
         "pgheadroom / Server",
         "One PostgreSQL server: how many slots are left, for whom, until when, who takes them.",
         variables=[
-            frame.DATASOURCE,
-            frame.JOB,
-            frame.INSTANCE,
-            *frame.which(many=False, kind=TargetKind.POSTGRES),
+            variables.DATASOURCE,
+            variables.JOB,
+            variables.INSTANCE,
+            *variables.which(many=False, kind=TargetKind.POSTGRES),
         ],
-        annotations=frame.alerts(
-            parts.ONE, panels=[AGAINST_LIMITS, TIME_LEFT], only=while_scraped("1m")
-        ),
+        annotations=frame.alerts(parts.ONE, panels=[HISTORY, TIME_LEFT], only=while_scraped("1m")),
         # A little of the future, for the forecast. Not more: Prometheus repeats a value for five
         # minutes, so current values still show at the end of the range.
         time=("now-1h", "now+4m"),
         links=[
-            frame.ahead("A day ahead", frame.SERVER, "now-1d", "now+1d"),
-            frame.ahead("A week ahead", frame.SERVER, "now-7d", "now+7d"),
+            links.ahead("A day ahead", links.SERVER, "now-1d", "now+1d"),
+            links.ahead("A week ahead", links.SERVER, "now-7d", "now+7d"),
         ],
         content=[
+            (3, [(24, conditions())]),
             (
                 8,
                 [
@@ -331,12 +338,13 @@ def server() -> Json:
             ),
             (11, [(18, used_against_limits()), (6, if_it_goes_on())]),
             (9, [(12, history.stacked()), (12, history.growth())]),
-            "Since when, and how",
+            "What happened",
+            (5, [(24, fired())]),
             (8, [(8, history.time_left()), (8, history.peaks()), (8, history.states())]),
             (8, [(8, history.idle_in_transaction()), (8, history.oldest()), (8, history.churn())]),
-            "Other ways to be refused",
+            "Other limits, and logins",
             (8, [(8, history.limits()), (8, history.hidden_logins()), (8, history.knock())]),
-            "Through whom",
+            "Poolers",
             (8, [(12, through.slots_by_pooler(recent)), (12, through.commitments(recent))]),
         ],
     )

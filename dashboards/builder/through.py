@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.builder.fleet import FOREVER, ORDINARY
+from dashboards.builder import common
+from dashboards.builder.common import across
+from dashboards.builder.meaning import FOREVER, ORDINARY, forever
 from dashboards.builder.parts import (
-    BY_NAME,
     DASHED,
     GREEN,
     GREY,
     ORANGE,
-    RED,
     Json,
     Select,
     curve,
@@ -26,22 +26,8 @@ from dashboards.builder.parts import (
 
 LIMIT: Final = "limit of ordinary roles"
 _CEILING: Final = "if every pool existed"
+_LIMIT: Final = across(LIMIT, "text", custom__lineWidth=2)
 _RUNBOOK: Final = "PostgresSlotsOvercommitted"
-
-
-def _limit() -> Json:
-    """Return how the line of the limit looks among what is stacked."""
-    return _line(LIMIT, "semi-dark-yellow", custom__lineWidth=2)
-
-
-def _line(series: str, colour: str, **properties: object) -> Json:
-    return name(
-        series,
-        color=fixed(colour),
-        custom__stacking={"mode": "none", "group": "A"},
-        custom__fillOpacity=0,
-        **properties,
-    )
 
 
 def slots_by_pooler(of: Select) -> Json:
@@ -59,9 +45,8 @@ def slots_by_pooler(of: Select) -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="No pooler of it is watched.",
-        overrides=[name("direct", color=fixed(GREY)), _limit()],
+        overrides=[name("direct", color=fixed(GREY)), _LIMIT],
     )
 
 
@@ -73,7 +58,7 @@ def commitments(of: Select) -> Json:
     ceiling = f"sum(max by (pooler) ({of('pgheadroom_slots_ceiling')})) < Inf"
     direct = f"max({of('pgheadroom_slots_direct')})"
     return lines(
-        "What the poolers may open",
+        "Connections that the poolers may open",
         what_to_do(
             "Connections that the pools may open, those that exist, upon the direct use. Above the"
             " limit they do not fit: make pools smaller. Dashed: with a pool for every role and"
@@ -87,12 +72,11 @@ def commitments(of: Select) -> Json:
         unit="none",
         decimals=0,
         stacked=True,
-        color=BY_NAME,
         noValue="No pooler of it is watched.",
         overrides=[
             name("direct", color=fixed(GREY)),
-            _line(_CEILING, "text", custom__lineStyle=DASHED),
-            _limit(),
+            across(_CEILING, "text", custom__lineStyle=DASHED),
+            _LIMIT,
         ],
     )
 
@@ -100,9 +84,8 @@ def commitments(of: Select) -> Json:
 def will_it_fit(of: Select) -> Json:
     """Return by how much poolers and direct use may exceed the slots."""
     fits = {"text": "it fits", "color": GREEN, "index": 0}
-    boundless = {"text": "nothing bounds it", "color": ORANGE, "index": 1}
     return stat(
-        "Will it fit?",
+        "Over-committed by",
         what_to_do(
             "By how much all pools and the highest direct use of the last day exceed the ordinary"
             " slots. Above 0 the slots run out when all pools are busy: make pools smaller.",
@@ -114,7 +97,7 @@ def will_it_fit(of: Select) -> Json:
         text="value",
         mappings=[
             {"type": "value", "options": {"0": fits}},
-            {"type": "range", "options": {"from": FOREVER, "to": None, "result": boundless}},
+            forever("nothing bounds it", ORANGE, 1),
         ],
         thresholds=steps(GREEN, (1, ORANGE)),
     )
@@ -124,24 +107,14 @@ def slots_left(of: Select) -> Json:
     """Return how many slots are left on the server that *of* selects."""
     used = f"max by (target) ({of('pgheadroom_slots_used')})"
     limit = f"max by (target) ({of('pgheadroom_slots_limit', ORDINARY)})"
-    return stat(
+    return common.left(
         "Slots left on $behind",
         what_to_do(
             "Slots of the server that ordinary roles can still take, and the share in use. At 0 the"
             " pooler opens no more connections: look at the server's dashboard.",
             "PostgresConnectionsLow",
         ),
-        now(f"min by (target) ({of('pgheadroom_slots_free', ORDINARY)})", "left"),
-        now(f"{used} / {limit}", "in use"),
-        unit="none",
-        text="value_and_name",
-        thresholds=steps(RED, (1, "text")),
-        overrides=[
-            name(
-                "in use",
-                unit="percentunit",
-                decimals=0,
-                thresholds=steps(GREEN, (0.9, ORANGE), (1, RED)),
-            )
-        ],
+        f"min by (target) ({of('pgheadroom_slots_free', ORDINARY)})",
+        f"{used} / {limit}",
+        "in use",
     )

@@ -1,17 +1,16 @@
 """Tests every query of every dashboard in a real Prometheus, of a real incident."""
 
-import math
 import time
-import urllib.error
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 import pytest
 import yaml
-from dashboards.builder.server import AGAINST_LIMITS
-from dashboards.builder.write import dashboards
+from dashboards.builder.clients import SHARE
+from dashboards.builder.meaning import FOREVER, UNSURE
+from dashboards.builder.server import HISTORY
 from tests.integration.conftest import MakeHeadroom
+from tests.support.dashboards import CULPRIT, TARGET, Query, queries
 from tests.support.fixtures.postgres import MakePostgres
 from tests.support.fixtures.programs import MakePgBouncer, MakePrometheus
 from tests.support.servers import http
@@ -23,96 +22,24 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.prometheus import Prometheus
 from tests.support.servers.wait import until
 
-TARGET: Final = "shop"
-CULPRIT: Final = "image-resizer"
 POOL: Final = "pool"
-VARIABLES: Final = {
-    '=~"$target"': '=~".+"',  # all that there are, where there may be many
-    '=~"$server"': '=~".+"',
-    '="$server"': '=~".+"',  # here each name is one server's
-    "$__rate_interval": "10s",
-    "$__range": "5m",
-    "$job": ".+",
-    "$instance": ".+",
-    "$target": TARGET,
-    "$application": CULPRIT,
-    "$ago": "10s",
-    "$behind": TARGET,
-    "$database": ".+",
-    "$role": ".+",
-}
-BACK_SECONDS: Final = 60
-AHEAD_SECONDS: Final = {"now": 0, "now+4m": 240}
+AHEAD: Final = "If it goes on"
+NOT_OF_POOLERS: Final = {"in 15 minutes", "in 3 days"}
+LATER: Final = ("in 15 minutes", "in an hour", "in 6 hours", "in a day", "in 3 days")
 MAY_BE_EMPTY: Final = {
     ("pgheadroom-leak", "mark", "All connections renewed"): "takes an application that was old",
+    ("pgheadroom-pooler", "Full in, over time", "{{target}}"): "takes a pooler that fills up",
+    ("pgheadroom-pooler", SHARE, "{{target}} forecast"): "takes a pooler that fills up",
+    **{("pgheadroom-server", AHEAD, later): "the server is full before" for later in LATER},
+    **{
+        ("pgheadroom-pooler", AHEAD, later): "takes a pooler that fills up"
+        for later in ("now", "in 5 minutes", *LATER)
+        if later not in NOT_OF_POOLERS
+    },
 }
 """Queries by dashboard, panel and legend that may find nothing here, and why."""
 NO_RULES: Final = "Alerts by rules"
 """The mark that would take rules in Prometheus; the dashboards do without them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One expression of a dashboard, as Grafana would ask it."""
-
-    uid: str
-    panel: str
-    legend: str
-    expression: str
-    path: str
-    ahead: int = 0
-    """Seconds from now to the range's end."""
-
-    @property
-    def where(self) -> tuple[str, str, str]:
-        """What it is called in MAY_BE_EMPTY."""
-        return self.uid, self.panel, self.legend
-
-    def finds_something(self, server: Prometheus) -> bool:
-        """Ask, and tell whether there is a figure in the answer; fail if it is an error."""
-        at = time.time()
-        when = (
-            {"time": f"{at + self.ahead}"}
-            if self.path == "query"
-            else {"start": f"{at - BACK_SECONDS}", "end": f"{at + self.ahead}", "step": "5"}
-        )
-        try:
-            answer = http.get_json(
-                f"{server.url}/api/v1/{self.path}", {"query": self.expression, **when}
-            )
-        except urllib.error.HTTPError as error:
-            pytest.fail(f"{self.where}: {self.expression}: {error.read().decode()}")
-        found: list[dict[str, Any]] = answer["data"]["result"]
-        figures = [v for one in found for _, v in one.get("values", [one.get("value")])]
-        return any(math.isfinite(float(figure)) for figure in figures)
-
-
-def filled_in(expression: str) -> str:
-    """Return *expression* with values in place of variables, the longest names first."""
-    for variable in sorted(VARIABLES, key=len, reverse=True):
-        expression = expression.replace(variable, VARIABLES[variable])
-    assert "$" not in expression
-    return expression
-
-
-def queries() -> Iterator[Query]:
-    """Yield all that the dashboards ask."""
-    for dashboard in dashboards():
-        uid, ahead = dashboard["uid"], AHEAD_SECONDS[dashboard["time"]["to"]]
-        for panel in dashboard["panels"]:
-            for target in panel.get("targets", ()):
-                path = "query" if target["instant"] else "query_range"
-                legend = target["legendFormat"] or target["refId"]
-                asked = filled_in(target["expr"])
-                yield Query(uid, panel["title"], legend, asked, path, ahead)
-        for mark in dashboard["annotations"]["list"]:
-            asked = filled_in(mark["expr"])
-            yield Query(uid, "mark", mark["name"], asked, "query_range", ahead)
-        for variable in dashboard["templating"]["list"]:
-            if variable["type"] == "query":
-                series, _, label = variable["definition"][len("label_values(") : -1].rpartition(",")
-                asked = filled_in(f"count by ({label}) ({series}) > 0")
-                yield Query(uid, "variable", variable["name"], asked, "query")
 
 
 def calm(server: Postgres, clients: Clients) -> None:
@@ -209,6 +136,11 @@ def test_every_query_finds_something(
         until(all_found, 60, "answer to every query")
     except TimeoutError:
         pytest.fail("\n".join(f"{one.where}: {one.expression}" for one in open_))
+    # The leak hunt opens on the first, which is not the first by name.
+    (ranked,) = (o for o in asked if o.where == ("pgheadroom-leak", "variable", "application"))
+    suspects = [one["metric"]["application_name"] for one in prometheus.query(ranked.expression)]
+    assert suspects[0] == CULPRIT
+    assert suspects != sorted(suspects)
     # What may be empty must at least be no error; and the list names nothing that is gone.
     for one in asked:
         one.finds_something(prometheus)
@@ -241,18 +173,18 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
         return sorted(float(one["value"][1]) for one in found)
 
     # The console's session of the daemon takes a place, too.
-    first = ("How many more clients get in?", "left")
+    first = ("Client connections left", "left")
     until(lambda: figures(*first) == [20 - 8 - 1], 20, "the places that are left at the fuller one")
-    waiting = ("Who waits?", "clients")
+    waiting = ("Clients waiting", "clients")
     until(lambda: figures(*waiting) == [2 + 7], 20, "all that wait")
-    assert figures("Who waits?", "pools") == [2]
-    assert figures("How many more clients get in?", "taken") == [9 / 20]
+    assert figures("Clients waiting", "pools") == [2]
+    assert figures("Client connections left", "taken") == [9 / 20]
     assert figures("Clients by application", "max_client_conn") == [40]
     assert figures("Share of the places that is taken", "{{target}}") == [4 / 20, 9 / 20]
     assert figures("Server connections by state", "pool_size") == [2]
     pooled = ("Slots by pooler", "{{pooler}}")
     until(lambda: figures(*pooled) == [1, 1], 20, "whose the slots are")
-    assert figures("What the poolers may open", "{{pooler}}") == [1, 1]
+    assert figures("Connections that the poolers may open", "{{pooler}}") == [1, 1]
     chosen = prometheus.query(asked["pgheadroom-pooler", "variable", "target"])
     assert sorted(one["metric"]["target"] for one in chosen) == sorted(named)
     # In the fleet a pooler stands by its own figures. The server uses less than a fifth.
@@ -266,21 +198,61 @@ def test_of_several_poolers_the_worst_is_shown_and_counts_are_summed(
     }
 
 
-def test_the_forecast_is_drawn_ahead_and_only_ahead(
-    make_postgres: MakePostgres,
-    make_headroom: MakeHeadroom,
-    make_prometheus: MakePrometheus,
-    clients: Clients,
-) -> None:
-    """From what is in use to the limit, where the daemon sees the end; nothing else is there."""
-    server = make_postgres(max_connections=60)
-    daemon = make_headroom(yaml.safe_dump({"targets": {TARGET: server.dsn()}}))
-    daemon.ready()
-    clients.fill(server.tcp, 30, application_name=CULPRIT)
-    prometheus = make_prometheus(scrape(daemon.port))
-    used = "pgheadroom_slots_used > 30"
-    until(lambda: prometheus.query(used), 20, "scrape of what is in use")
-    asked = {one.legend: one.expression for one in queries() if one.panel == AGAINST_LIMITS}
+class Figures(Protocol):
+    """Starts a Prometheus that has these figures of one target, each second anew."""
+
+    def __call__(self, used: int, seconds: str, blamed: str = "0", rate: str = "0") -> Prometheus:
+        """Return it when it has all of them."""
+        ...
+
+
+@pytest.fixture
+def make_figures(make_prometheus: MakePrometheus) -> Figures:
+    """Return a function that makes up a server and a pooler with a limit of 100 each."""
+
+    def make(used: int, seconds: str, blamed: str = "0", rate: str = "0") -> Prometheus:
+        figures = {
+            "pgheadroom_up": "1",
+            "pgheadroom_sample_timestamp_seconds": "time()",
+            "pgheadroom_slots_used": f"{used}",
+            "pgheadroom_slots_free": f"{100 - used}",
+            "pgheadroom_slots_limit": "100",
+            "pgheadroom_exhaustion_seconds": seconds,
+            "pgheadroom_pooler_clients": f"{used}",
+            "pgheadroom_pooler_clients_free": f"{100 - used}",
+            "pgheadroom_pooler_client_limit": "100",
+            "pgheadroom_pooler_exhaustion_seconds": seconds,
+            "pgheadroom_application_growth": rate,
+            "pgheadroom_application_verdict": blamed,
+        }
+        same = {"target": TARGET, **dict.fromkeys(("job", "instance", "server"), "any")}
+        own = {
+            "pgheadroom_application_growth": {"application_name": CULPRIT},
+            "pgheadroom_application_verdict": {"application_name": CULPRIT, "verdict": "climbing"},
+        }
+        rules = [
+            {
+                "record": metric,
+                "labels": same | own.get(metric, {"tier": "ordinary"}),
+                "expr": f"vector({figure})",
+            }
+            for metric, figure in figures.items()
+        ]
+        prometheus = make_prometheus(
+            yaml.safe_dump({"global": {"evaluation_interval": "1s"}, "rule_files": ["rules.yml"]}),
+            rules=yaml.safe_dump({"groups": [{"name": "figures", "rules": rules}]}),
+        )
+        until(lambda: all(prometheus.query(metric) for metric in figures), 20, "all figures")
+        return prometheus
+
+    return make
+
+
+@pytest.mark.parametrize("seconds", ["200", "Inf"])
+def test_the_forecast_is_drawn_ahead_and_only_ahead(make_figures: Figures, seconds: str) -> None:
+    """From what is in use straight to the limit; without a forecast nothing is drawn."""
+    prometheus = make_figures(50, seconds)
+    asked = {one.legend: one.expression for one in queries() if one.panel == HISTORY}
 
     def drawn(legend: str) -> tuple[float, list[tuple[float, float]]]:
         at = time.time()
@@ -288,19 +260,62 @@ def test_the_forecast_is_drawn_ahead_and_only_ahead(
         answer = http.get_json(
             f"{prometheus.url}/api/v1/query_range", {"query": asked[legend], **span}
         )
-        (series,) = answer["data"]["result"]
-        return at, [(float(when), float(value)) for when, value in series["values"]]
+        return at, [
+            (float(when), float(value))
+            for series in answer["data"]["result"]
+            for when, value in series["values"]
+        ]
 
-    at, forecast = drawn("forecast")
-    assert forecast[0][0] > at - 3
-    assert forecast[-1][0] > at + 238
-    usage = [value for _, value in forecast]
-    assert usage == sorted(usage)
-    assert 31 <= usage[0] < 55
-    # Flat while the daemon sees no end; else it has come to the limit by then, and stays.
-    assert usage[-1] in (usage[0], 55)
     at, past = drawn("used")
     assert past[-1][0] < at + 11
+    at, forecast = drawn("forecast")
+    if seconds == "Inf":
+        assert not forecast
+        return
+    assert forecast[0][0] > at - 3
+    usage = dict(forecast)
+    assert usage[forecast[0][0]] == pytest.approx(50, abs=0.5)
+    assert usage[forecast[0][0] + 100] == pytest.approx(75, abs=0.5)
+    assert usage[forecast[-1][0]] == 100
+
+
+@pytest.mark.parametrize(
+    ("figures", "full_in", "later"),
+    [
+        ((100, "0", "1"), 0, {"now": 1, "in 5 minutes": 1}),
+        ((50, "600", "1", "9"), 600, {"now": 0.5, "in 5 minutes": 0.75, "in 15 minutes": 1}),
+        ((50, "6000"), 6000, {"now": 0.5, "in 5 minutes": 0.525, "in an hour": 0.8}),
+        ((50, "Inf", "0", "0.1"), FOREVER, {}),
+        ((50, "Inf", "1", "0.1"), 500, {"now": 0.5, "in 5 minutes": 0.8, "in 15 minutes": 1}),
+        ((50, "Inf", "1", "-0.1"), UNSURE, {}),
+        ((90, "Inf"), UNSURE, {}),
+    ],
+)
+def test_what_is_ahead(
+    make_figures: Figures,
+    figures: tuple[int, str],
+    full_in: float,
+    later: dict[str, float],
+) -> None:
+    """The bars end when it is full. Nobody reads `not filling up` while somebody is blamed."""
+    prometheus = make_figures(*figures)
+    every = list(queries())
+    for uid in ("pgheadroom-server", "pgheadroom-pooler"):
+        (figure,) = (one for one in every if one.where == (uid, "Full in", "full in"))
+        assert [float(one["value"][1]) for one in prometheus.query(figure.expression)] == [full_in]
+        found = {
+            one.legend: float(answer[0]["value"][1])
+            for one in every
+            if (one.uid, one.panel) == (uid, AHEAD)
+            if (answer := prometheus.query(one.expression))
+        }
+        assert found.keys() >= later.keys() - NOT_OF_POOLERS
+        assert {text: found[text] for text in found.keys() & later} == pytest.approx(
+            {text: later[text] for text in found.keys() & later}
+        )
+        # The bars end with the first that is full.
+        assert bool(found) == bool(later)
+        assert all(share < 1 for share in list(found.values())[: -1 if full_in else -2])
 
 
 def test_what_is_unknown_is_noticed(make_prometheus: MakePrometheus) -> None:

@@ -12,6 +12,7 @@ from pgheadroom.forecast.queues import Queues, followed
 from pgheadroom.judge.judge import judge
 from pgheadroom.judge.rules.forecasts import spoken_of
 from pgheadroom.model.applications import count
+from pgheadroom.model.blockers import FEWEST_WAITING, Blockers
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.postgres import PostgresFacts
@@ -45,6 +46,9 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 detail=detail,
                 failures=_one_more(state.failures, outcome),
             )
+        case Blockers(waiting=waiting, roots=roots):
+            told = bool(roots) and waiting >= FEWEST_WAITING
+            return state._replace(blockers=reading.folded(policy.fold) if told else None)
         case Pooling(at=at, direct=direct):
             before = () if state.pooling is None else state.pooling.uses
             same = {use.pooler for use in before} == {use.pooler for use in reading.uses}
@@ -93,7 +97,14 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         applications=applications,
         usage=usage,
         queues=_queues(state, sample),
+        blockers=state.blockers if _waits(sample) else None,
     )
+
+
+def _waits(sample: Sample) -> bool:
+    """Say whether so many wait for locks that it is asked for whom."""
+    facts = sample.facts
+    return isinstance(facts, PostgresFacts) and facts.waiting >= FEWEST_WAITING
 
 
 def _queues(state: State, sample: Sample) -> Queues:

@@ -59,3 +59,5 @@ class PostgresFacts(NamedTuple):
     """As of when the holders were read."""
     backends: tuple[Backend, ...] = ()
     """As of then, too; only where poolers are watched."""
+    waiting: int = 0
+    """Sessions that wait for a lock, as far as our role may see that; as of then."""

@@ -71,6 +71,11 @@ class Pace:
 
 DEFAULT_PACE = Pace()
 
+_BLOCKERS_SECONDS = 5.0
+"""It is asked at most this often who blocks whom: a person reads it, and acts on it, in minutes."""
+_BLOCKERS_SHARE = 0.002
+"""... and for no more than this share of the time, by the server's clock: its waiting included."""
+
 _HALF_A_BEAT = 0.5  # seconds; samples are taken on a beat, and late by milliseconds
 
 
@@ -140,6 +145,21 @@ class Lately(NamedTuple):
         """
         before = [count for at, count in self.counts if at <= until]
         return bool(before) and min(before) <= visible <= max(before)
+
+
+class BlockersPace(NamedTuple):
+    """When it may be asked again who blocks whom."""
+
+    not_before: float = -math.inf
+    """In seconds of a monotonic clock."""
+
+    def asked(self, now: float, took_seconds: float) -> BlockersPace:
+        """Return what is known after it was asked until *now*, which *took_seconds*."""
+        return BlockersPace(now + max(_BLOCKERS_SECONDS, took_seconds / _BLOCKERS_SHARE))
+
+    def allows(self, now: float) -> bool:
+        """Say whether it may be asked *now*."""
+        return now >= self.not_before
 
 
 def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_PACE) -> Depth:

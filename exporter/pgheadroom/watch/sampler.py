@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from pgheadroom.board import Board
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.pooling import Pooling
 from pgheadroom.model.reading import Reading, Recorded
 from pgheadroom.step import Policy, step
@@ -53,7 +54,7 @@ class Sampler:
             source.close()
 
     def _publish(self, reading: Reading, source: Source) -> None:
-        if self._on_reading is not None and not isinstance(reading, Pooling):
+        if self._on_reading is not None and not isinstance(reading, Pooling | Blockers):
             self._on_reading(self._name, reading)
         before = self._board.state(self._name)
         after = step(before, reading, self._policy)

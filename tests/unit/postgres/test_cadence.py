@@ -9,6 +9,7 @@ from pgheadroom.model.reading import Group
 from pgheadroom.model.slots import Limits
 from pgheadroom.postgres.cadence import (
     DEFAULT_PACE,
+    BlockersPace,
     Cost,
     Depth,
     Lately,
@@ -254,3 +255,19 @@ def test_the_worst_that_full_readings_may_cost_is_bounded() -> None:
     pace = DEFAULT_PACE
     assert pace.calm_share <= pace.moved_share <= 1 / 400
     assert pace.moved_share <= pace.far_share <= 1 / 50 <= pace.few_share
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 400)), min_size=1, max_size=40))
+def test_who_blocks_whom_is_asked_within_its_bounds(turns: list[tuple[float, float]]) -> None:
+    """Every five seconds at most, and for two thousandths of the time."""
+    pace, now = BlockersPace(), 0.0
+    assert pace.allows(now)
+    for took, pause in turns:
+        pace = pace.asked(now, took)
+        now += pause
+        if pace.allows(now):
+            assert pause >= 5.0
+            assert took / pause <= 0.002 * (1 + 1e-9)
+        else:
+            assert pause < max(5.0, 500 * took) * (1 + 1e-9)
+            now = pace.not_before

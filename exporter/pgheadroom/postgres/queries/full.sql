@@ -1,7 +1,7 @@
 /* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
    (part, name, detail, count, seconds, database, role). */
 WITH activity AS MATERIALIZED (
-    SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start
+    SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start, a.wait_event_type
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
 ),
 client AS MATERIALIZED (
@@ -101,6 +101,10 @@ FROM (
     ('rds.rds_superuser_reserved_connections'), ('server_version_num'), ('server_version'),
     ('is_superuser')
 ) AS s (name)
+UNION ALL
+SELECT 'waiting', NULL, NULL, pg_catalog.count(*), NULL, NULL, NULL
+FROM client AS c
+WHERE c.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
 UNION ALL
 SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL, NULL, NULL
 UNION ALL

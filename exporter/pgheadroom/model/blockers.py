@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 FEWEST_WAITING = 2
@@ -95,29 +96,31 @@ def blockers(
     *waiting* is how many processes wait in all. A session that is not among *lockers* has left.
     """
     blocking = {pid: found - {pid} for pid, found in edges.items()}
+    waits = {pid for pid, found in blocking.items() if found}
+    further = {pid: found & waits for pid, found in blocking.items()}
+    # One that waits, and was not looked at, is no root: it was not followed to the end.
+    ends = {
+        pid
+        for pid, one in lockers.items()
+        if pid not in waits and (pid in edges or one.wait_seconds is None)
+    }
     blocked: dict[int, list[Locker]] = {}
-    for pid in blocking.keys() & lockers.keys():
-        for end in _ends(pid, blocking):
-            # One that waits, and was not looked at, is no root: it was not followed to the end.
-            if end in lockers and (end in blocking or lockers[end].wait_seconds is None):
-                blocked.setdefault(end, []).append(lockers[pid])
+    for pid in waits & lockers.keys():
+        through = _reached(pid, further)
+        for end in set().union(*(blocking[one] for one in through)) & ends:
+            blocked.setdefault(end, []).append(lockers[pid])
     roots = [_blocker(lockers[pid], those) for pid, those in blocked.items()]
     roots.sort(key=lambda one: (-one.blocks, -(one.transaction_seconds or 0.0), one.pid))
     return Blockers(at, waiting, len(edges), tuple(roots[:_MOST_ROOTS]))
 
 
-def _ends(pid: int, blocking: Mapping[int, frozenset[int]]) -> set[int]:
-    """Return for whom *pid* waits, directly or through others, who wait for nobody."""
-    seen = {pid}
-    ends: set[int] = set()
-    following = [pid]
+def _reached(pid: int, further: Mapping[int, AbstractSet[int]]) -> set[int]:
+    """Return *pid* and for whom it waits, directly or through others, as far as those wait too."""
+    seen, following = {pid}, {pid}
     while following:
-        found = blocking[following.pop()]
-        further = {one for one in found if blocking.get(one)}
-        ends |= found - further
-        following += further - seen
-        seen |= further
-    return ends
+        following = set().union(*(further[one] for one in following)) - seen
+        seen |= following
+    return seen
 
 
 def _blocker(root: Locker, blocked: list[Locker]) -> Blocker:

@@ -51,13 +51,17 @@ _UNLISTED = """
     )
 """
 
-_BLOCKERS = {
-    # pg_blocking_pids holds every partition of the lock table for a moment, once for each.
-    "most": 50,
-    "spare": 10,
-    # A lock may be shared by everybody.
-    "each": 200,
-}
+# pg_blocking_pids holds every partition of the lock table for a moment, once for each who waits.
+_MOST_WAITING, _SPARE = 50, 10
+# A lock may be shared by everybody.
+_MOST_BLOCKERS = 200
+_EDGES = f"""pg_catalog.string_agg(
+            pg_catalog.array_to_string(
+                pg_catalog.array_prepend(
+                    n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{_MOST_BLOCKERS}]
+                ), ' '
+            ), ','
+        )"""
 BLOCKERS_TIMEOUT_SECONDS = 0.25
 """Who blocks whom takes milliseconds; a server that has no time for that has other troubles."""
 
@@ -109,7 +113,7 @@ class Plan:
         # Sent whole to everybody: where nobody waits, not even its preparation is paid for.
         least = min(milliseconds, round(BLOCKERS_TIMEOUT_SECONDS * 1000))
         sooner = f"SET LOCAL statement_timeout = {least}; SET LOCAL lock_timeout = {least}; "
-        self.blockers = f"{before}{sooner}{_text('blockers').format_map(_BLOCKERS)}".encode()
+        self.blockers = f"{before}{sooner}{_blockers()}".encode()
         again = _again(version)
         self.whole = Statements(
             **{name: f"{before}{text}".encode() for name, text in texts.items()},
@@ -155,6 +159,12 @@ def _again(version: int) -> str:
         return ""
     return _text("pulse_14").format(
         client=_CLIENT_BY_ADDRESS, starting=_starting(), earlier="{earlier}"
+    )
+
+
+def _blockers() -> str:
+    return _text("blockers").format(
+        most=_MOST_WAITING, spare=_SPARE, each=_MOST_BLOCKERS, edges=_EDGES
     )
 
 

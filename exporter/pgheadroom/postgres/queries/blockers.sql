@@ -9,40 +9,31 @@ WITH RECURSIVE waiter AS MATERIALIZED (
     WHERE NOT l.granted
     GROUP BY l.pid
 ),
-look (seen, edges) AS (
-    SELECT
-        pg_catalog.array_agg(n.pid),
-        pg_catalog.string_agg(
-            pg_catalog.array_to_string(
-                pg_catalog.array_prepend(n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{each}]), ' '
-            ), ','
-        )
+look (seen, edges, named) AS (
+    SELECT f.pids, f.edges, pg_catalog.regexp_split_to_array(f.edges, '[ ,]')::pg_catalog.int4[]
     FROM (
-        SELECT w.pid
-        FROM waiter AS w
-        ORDER BY w.since, w.pid
-        LIMIT (
-            SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) {most} THEN {most} - {spare} ELSE {most} END
-            FROM waiter
-        )
-    ) AS n
+        SELECT pg_catalog.array_agg(n.pid) AS pids, {edges} AS edges
+        FROM (
+            SELECT w.pid
+            FROM waiter AS w
+            ORDER BY w.since, w.pid
+            LIMIT (
+                SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) {most} THEN {most} - {spare} ELSE {most} END
+                FROM waiter
+            )
+        ) AS n
+    ) AS f
     UNION ALL
-    SELECT l.seen OPERATOR(pg_catalog.||) f.pids, f.edges
+    SELECT
+        l.seen OPERATOR(pg_catalog.||) f.pids, f.edges,
+        pg_catalog.regexp_split_to_array(f.edges, '[ ,]')::pg_catalog.int4[]
     FROM look AS l,
         LATERAL (
-            SELECT
-                pg_catalog.array_agg(n.pid) AS pids,
-                pg_catalog.string_agg(
-                    pg_catalog.array_to_string(
-                        pg_catalog.array_prepend(n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{each}]), ' '
-                    ), ','
-                ) AS edges
+            SELECT pg_catalog.array_agg(n.pid) AS pids, {edges} AS edges
             FROM (
                 SELECT w.pid
                 FROM waiter AS w
-                WHERE w.pid OPERATOR(pg_catalog.=) ANY (
-                        pg_catalog.regexp_split_to_array(l.edges, '[ ,]')::pg_catalog.int4[]
-                    )
+                WHERE w.pid OPERATOR(pg_catalog.=) ANY (l.named)
                     AND NOT w.pid OPERATOR(pg_catalog.=) ANY (l.seen)
                 ORDER BY w.since, w.pid
                 LIMIT {most} - pg_catalog.cardinality(l.seen)
@@ -51,8 +42,8 @@ look (seen, edges) AS (
     WHERE f.pids IS NOT NULL
 ),
 named AS MATERIALIZED (
-    SELECT DISTINCT p.pid::pg_catalog.int4 AS pid
-    FROM look AS l, pg_catalog.regexp_split_to_table(l.edges, '[ ,]') AS p (pid)
+    SELECT DISTINCT p.pid
+    FROM look AS l, pg_catalog.unnest(l.named) AS p (pid)
 )
 SELECT
     'session' AS part, a.pid::pg_catalog.int8 AS pid, a.application_name AS name, a.backend_type AS kind, a.state,

@@ -1,12 +1,14 @@
 /* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
    (part, name, detail, count, seconds, database, role). */
 WITH activity AS MATERIALIZED (
-    SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start, a.wait_event_type
+    SELECT
+        a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start,
+        a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' AS waits
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
 ),
 client AS MATERIALIZED (
     /* backend_type is NULL where our role may not see it. */
-    SELECT a.*
+    SELECT a.datid, a.usesysid, a.application_name, a.state, a.backend_start, a.waits
     FROM activity AS a
     WHERE a.datid IS NOT NULL
         AND (
@@ -104,7 +106,7 @@ FROM (
 UNION ALL
 SELECT 'waiting', NULL, NULL, pg_catalog.count(*), NULL, NULL, NULL
 FROM client AS c
-WHERE c.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
+WHERE c.waits
 UNION ALL
 SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL, NULL, NULL
 UNION ALL

@@ -46,9 +46,8 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 detail=detail,
                 failures=_one_more(state.failures, outcome),
             )
-        case Blockers(waiting=waiting, roots=roots):
-            told = bool(roots) and waiting >= FEWEST_WAITING
-            return state._replace(blockers=reading.folded(policy.fold) if told else None)
+        case Blockers():
+            return state._replace(blockers=_told(reading, policy))
         case Pooling(at=at, direct=direct):
             before = () if state.pooling is None else state.pooling.uses
             same = {use.pooler for use in before} == {use.pooler for use in reading.uses}
@@ -97,14 +96,21 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         applications=applications,
         usage=usage,
         queues=_queues(state, sample),
-        blockers=state.blockers if _waits(sample) else None,
+        blockers=_blockers(state, sample, policy),
     )
 
 
-def _waits(sample: Sample) -> bool:
-    """Say whether so many wait for locks that it is asked for whom."""
+def _blockers(state: State, sample: Sample, policy: Policy) -> Blockers | None:
     facts = sample.facts
-    return isinstance(facts, PostgresFacts) and facts.waiting >= FEWEST_WAITING
+    if not isinstance(facts, PostgresFacts) or facts.waiting < FEWEST_WAITING:
+        return None
+    return state.blockers if facts.blockers is None else _told(facts.blockers, policy)
+
+
+def _told(blockers: Blockers, policy: Policy) -> Blockers | None:
+    if blockers.waiting < FEWEST_WAITING or not blockers.roots:
+        return None
+    return blockers.folded(policy.fold)
 
 
 def _queues(state: State, sample: Sample) -> Queues:

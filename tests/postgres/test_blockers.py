@@ -12,6 +12,11 @@ from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.blockers import Blocker, Blockers
+from pgheadroom.model.names import NameFolder
+from pgheadroom.postgres.login import ConnectOptions
+from pgheadroom.state import State
+from pgheadroom.step import Policy, step
+from pgheadroom.storage.recording import line_of, parse
 
 _SECONDS = 30.0
 
@@ -255,3 +260,29 @@ async def test_the_session_is_of_use_afterwards(
     for _ in range(3):
         assert (await watched.sample()).sample is not None
     assert watched.backend_pid == pid
+
+
+@pytest.mark.majors(14, 18)
+async def test_who_blocked_is_in_the_recording_with_the_sample_after_it(
+    pg: Postgres, clients: Clients
+) -> None:
+    lockers = Lockers.on(pg, clients)
+    lockers.holds(1, "report")
+    lockers.waits(1, "api")
+    lockers.waits(1, "api")
+    lines: list[str] = []
+    watched = Watch(
+        ConnectOptions("db", pg.dsn(user="watcher")),
+        on_reading=lambda _, reading: lines.append(line_of(reading)),
+    )
+    live = await found(watched)
+    await watched.sample()
+    watched.close()
+    state = State("db")
+    for line in lines:
+        state = step(state, parse(line), Policy(NameFolder().fold))
+    assert ["blockers" in line for line in lines] == [False, True]
+    played = state.blockers
+    assert played is not None
+    assert played.at == pytest.approx(live.at, abs=0.001)
+    assert [one.pid for one in played.roots] == [one.pid for one in live.roots]

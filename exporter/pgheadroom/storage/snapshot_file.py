@@ -27,9 +27,9 @@ from pgheadroom.model.alert import SEVERITIES
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
 from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 4
+FORMAT = 5
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_READ = (1, 2, 3, FORMAT)
+_READ = (1, 2, 3, 4, FORMAT)
 """Older formats are read all the same."""
 _PATTERNS = {"strokes": "jumps", "range": "cycle"}
 """What formats 1 and 2 call two patterns of a forecast."""
@@ -80,12 +80,8 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
         raise DamagedError("it is of another target")
     try:
         memory = document["memory"]
-        if document["format"] < 2:  # noqa: PLR2004 - a format's number
-            memory = _from_format_1(memory)
-        if document["format"] < 3:  # noqa: PLR2004 - a format's number
-            memory = _from_format_2(memory)
-        if document["format"] < FORMAT:
-            memory = _from_format_3(memory)
+        for older in range(int(document["format"]), FORMAT):
+            memory = _FROM_FORMAT[older](memory)
         snapshot: Snapshot = typed(Snapshot, memory)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
@@ -138,6 +134,19 @@ def _from_format_3(memory: Plain) -> Plain:
     except (TypeError, ValueError, LookupError):
         raise UnfitError from None
     return [at, gathered, labelled, identifier, None]
+
+
+def _from_format_4(memory: Plain) -> Plain:
+    """Return what the fourth format says: a last sample that does not tell who waits; left out."""
+    try:
+        at, usage, active, identifier, _ = memory
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, usage, active, identifier, None]
+
+
+_FROM_FORMAT = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3, 4: _from_format_4}
+"""What makes of each format the next one."""
 
 
 def _document(data: bytes) -> Plain:

@@ -9,7 +9,7 @@ import structlog
 from pgheadroom.board import Board
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.pooling import Pooling
-from pgheadroom.model.reading import Reading, Recorded
+from pgheadroom.model.reading import Reading, Recorded, Sample
 from pgheadroom.step import Policy, step
 from pgheadroom.watch.alert_lines import Told, alert_lines, as_told
 from pgheadroom.watch.changes import changes
@@ -18,7 +18,10 @@ from pgheadroom.watch.source import Source
 log = structlog.get_logger("pgheadroom.watch.sampler")
 
 OnReading = Callable[[str, Recorded], None]
-"""Called with what asking a target brought, by its name, before it is taken in."""
+"""Called with what asking a target brought, by its name, before it is taken in.
+
+Who blocks whom comes with the sample after it.
+"""
 
 
 class Sampler:
@@ -38,6 +41,7 @@ class Sampler:
         self._board = board
         self._on_reading = on_reading
         self._told: Told | None = None
+        self._blockers: Blockers | None = None
 
     async def take(self, source: Source) -> None:
         """Ask *source* once, and then those that its reading calls for."""
@@ -54,8 +58,8 @@ class Sampler:
             source.close()
 
     def _publish(self, reading: Reading, source: Source) -> None:
-        if self._on_reading is not None and not isinstance(reading, Pooling | Blockers):
-            self._on_reading(self._name, reading)
+        if self._on_reading is not None:
+            self._pass_on(reading, self._on_reading)
         before = self._board.state(self._name)
         after = step(before, reading, self._policy)
         self._board.publish(after)
@@ -64,6 +68,15 @@ class Sampler:
         for change in (*changes(before, after), *lines):
             extra = _pauses(source) if change.retries else {}
             log.log(change.level, change.event, target=after.target, **change.fields, **extra)
+
+    def _pass_on(self, reading: Reading, on_reading: OnReading) -> None:
+        if isinstance(reading, Blockers):
+            self._blockers = reading
+        elif not isinstance(reading, Pooling):
+            if isinstance(reading, Sample) and self._blockers is not None:
+                facts = reading.postgres._replace(blockers=self._blockers)
+                reading, self._blockers = reading._replace(facts=facts), None
+            on_reading(self._name, reading)
 
 
 def _pauses(source: Source) -> dict[str, float | None]:

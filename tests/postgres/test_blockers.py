@@ -1,5 +1,6 @@
 """Tests that who blocks whom is told as it is: the roots, and who waits for them."""
 
+import asyncio
 import time
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from tests.support.servers.wait import auntil, until
 
 from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.names import NameFolder
+from pgheadroom.model.reading import Outcome, Sample
+from pgheadroom.postgres import asides
 from pgheadroom.postgres.login import ConnectOptions
 from pgheadroom.state import State
 from pgheadroom.step import Policy, step
@@ -256,10 +259,50 @@ async def test_the_session_is_of_use_afterwards(
     connection = watched.session._connection  # noqa: SLF001 - tests may look
     assert connection is not None
     assert await connection.query(b"show statement_timeout") == [(b"2400ms",)]
-    pid = watched.backend_pid
-    for _ in range(3):
-        assert (await watched.sample()).sample is not None
+    pid, session = watched.backend_pid, watched.session
+    one, (blockers, _), other = await asyncio.gather(
+        session.read(), session.who_blocks(), session.read()
+    )
+    assert isinstance(one, Sample)
+    assert isinstance(other, Sample)
+    assert blockers is not None
+    assert blockers.waiting == 2
     assert watched.backend_pid == pid
+
+
+@pytest.mark.majors(14, 18)
+async def test_no_answer_is_no_failed_reading(pg: Postgres, watch: Watcher) -> None:
+    """Nor is one that makes no sense; and the session is of use afterwards."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    connection = watched.session._connection  # noqa: SLF001 - tests may look
+    assert connection is not None
+    for sql in (
+        b"select 1/0",
+        b"select 1",
+        b"set local statement_timeout = 50; select pg_sleep(9)",
+    ):
+        blockers, seconds = await asides.who_blocks(connection, sql)
+        assert blockers is None
+        assert seconds < 5
+    assert isinstance(await watched.session.read(), Sample)
+
+
+@pytest.mark.majors(14, 18)
+async def test_a_server_that_does_not_answer_is_given_up(pg: Postgres, watch: Watcher) -> None:
+    watched = watch(pg.dsn(), read_timeout_seconds=0.4)
+    await watched.sample()
+    pid = watched.backend_pid
+    pg.pause()
+    assert await watched.session.who_blocks() == (None, 0.4)
+    assert watched.session.newest is None
+    assert await watched.session.who_blocks() == (None, 0.0)
+    pg.resume()
+
+    async def back() -> bool:
+        return (await watched.sample()).outcome is Outcome.OK and watched.backend_pid != pid
+
+    await auntil(back, _SECONDS, "new session")
 
 
 @pytest.mark.majors(14, 18)

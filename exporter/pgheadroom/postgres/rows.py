@@ -14,6 +14,7 @@ from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, RdsReserve, Slots
 from pgheadroom.postgres.cadence import Pulse
 from pgheadroom.postgres.starting import Starting
+from pgheadroom.postgres.statements import MOST_BLOCKERS, MOST_WAITING
 from pgheadroom.text import escaped
 
 Row = tuple[bytes | None, ...]
@@ -155,6 +156,8 @@ def who_blocks(rows: Iterable[Row], at: float) -> tuple[Blockers, float]:
         for chain in text(row[2]).split(","):
             pid, *found = (_int(one or "nobody") for one in chain.split(" "))
             edges[pid] = frozenset(found)
+            if len(edges) > MOST_WAITING or len(found) > MOST_BLOCKERS:
+                raise ValueError
     waiting, cost = _int(parts["waiting"][0][1]), _float(parts["cost"][0][5])
     return blockers(at, waiting, edges, lockers), cost
 

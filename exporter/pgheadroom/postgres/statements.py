@@ -52,13 +52,13 @@ _UNLISTED = """
 """
 
 # pg_blocking_pids holds every partition of the lock table for a moment, once for each who waits.
-_MOST_WAITING, _SPARE = 50, 10
+MOST_WAITING, _SPARE = 50, 10
 # A lock may be shared by everybody.
-_MOST_BLOCKERS = 200
+MOST_BLOCKERS = 200
 _EDGES = f"""pg_catalog.string_agg(
             pg_catalog.array_to_string(
                 pg_catalog.array_prepend(
-                    n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{_MOST_BLOCKERS}]
+                    n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{MOST_BLOCKERS}]
                 ), ' '
             ), ','
         )"""
@@ -164,7 +164,7 @@ def _again(version: int) -> str:
 
 def _blockers() -> str:
     return _text("blockers").format(
-        most=_MOST_WAITING, spare=_SPARE, each=_MOST_BLOCKERS, edges=_EDGES
+        most=MOST_WAITING, spare=_SPARE, each=MOST_BLOCKERS, edges=_EDGES
     )
 
 

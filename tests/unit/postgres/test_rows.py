@@ -107,6 +107,8 @@ def test_that_nobody_waits_any_more_is_read() -> None:
         part(b"edges", b"43 -1", 2),
         part(b"edges", b"43 x", 2),
         part(b"edges", b"9" * 5000, 2),
+        part(b"edges", b",".join(b"%d 41" % pid for pid in range(100, 151)), 2),
+        part(b"edges", b" ".join(b"%d" % pid for pid in range(100, 302)), 2),
         part(b"session", b"NaN", 1),
         (b"session", b"41"),
         (),

@@ -124,7 +124,7 @@ def sample(
             shared_reserve=shared,
         ),
         sessions=_each(parts, "sessions", _sessions),
-        waiting=_count(parts, "waiting"),
+        waiting=sum(_int(row[7]) for row in parts.get("application", ())),
     )
     holders = Holders(
         at=at,
@@ -207,7 +207,7 @@ def _limits(
 
 
 def _group(row: Row) -> Group:
-    _, name, state, count, seconds, database, role = row
+    _, name, state, count, seconds, database, role, _ = row
     return Group(
         application_name=text(name),
         state=UNKNOWN_STATE if state is None else text(state),

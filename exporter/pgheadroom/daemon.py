@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -117,8 +118,7 @@ async def running(
     try:
         runner, port = await serve(app, host, port, tls)
     except OSError as error:
-        message = f"cannot listen at {settings.listen}: {error.strerror or error}"
-        raise AddressInUseError(message) from error
+        raise AddressInUseError(_why_not(settings.listen, error)) from error
     schedule = Schedule()
     fleet.begin(targets, schedule)
     if saver is not None:
@@ -140,6 +140,12 @@ async def running(
         if saver is not None:
             await last.guarded("state", saver.finish)()
         await runner.cleanup()
+
+
+def _why_not(address: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{address} is in use, perhaps by another pgheadroom; choose another with --listen"
+    return f"cannot listen at {address}: {error.strerror or error}"
 
 
 def stuck_seconds(settings: Settings) -> float:

@@ -8,6 +8,12 @@ from datetime import UTC, datetime
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _LETTERS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TENTHS_BELOW = 10
+_STEPS = (
+    *(10, 15, 20, 30, 45),
+    *(60 * minutes for minutes in (1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45)),
+    *(3600 * hours for hours in (1, 1.5, 2, 3, 4, 6, 8, 12, 18)),
+    *(86_400 * days for days in (1, 2, 3, 4, 5, 7, 10, 14)),
+)
 
 
 def duration(seconds: float) -> str:
@@ -26,6 +32,19 @@ def duration(seconds: float) -> str:
     return parts[0]
 
 
+def about(seconds: float) -> str:
+    """Return *seconds*, an estimate, without false precision: ``about 20 s``, ``about 2 h``.
+
+    The nearest step of a scale on which each is some 1.2 to 2 times the one before.
+    """
+    if seconds < _STEPS[0] * 0.8:
+        return "a few seconds"
+    if seconds > _STEPS[-1]:
+        return "weeks"
+    nearest = min(_STEPS, key=lambda step: max(step / seconds, seconds / step))
+    return f"about {duration(nearest)}"
+
+
 def moment(at: float) -> str:
     """Return the time *at*, seconds since the epoch, as ``2026-01-01 05:58:00``, in UTC."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
@@ -35,7 +54,7 @@ def seconds_of(text: str) -> float:
     """Read ``90``, ``15s``, ``30m``, ``12h``, ``30d`` or ``2w``; raises ValueError."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)", text.strip(), re.ASCII)
     if match is None:
-        raise ValueError(f"{text!r} is no time span, such as 15s, 30m, 12h, 30d")
+        raise ValueError(f"{text!r} is not a time span, such as 15s, 30m, 12h, 30d")
     return float(match[1]) * _LETTERS[match[2] or "s"]
 
 
@@ -50,6 +69,6 @@ def time_of(text: str) -> float:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time, such as 2026-01-31, 2026-01-31T06:30Z, 1767225600"
+            f"{text!r} is not a time, such as 2026-01-31, 2026-01-31T06:30Z, 1767225600"
         ) from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pgheadroom.forecast.countdown import Countdown
 from pgheadroom.forecast.queues import Queue
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Scope
+from pgheadroom.model.event import Event, Told
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.probes import ProbeLog
@@ -47,11 +49,17 @@ class State(NamedTuple):
     probes: Mapping[ProbeKind, ProbeLog] = {}
     usage: Usage = Usage()
     """Of the main capacity."""
+    countdown: Countdown = Countdown()
+    """Until the main capacity is used up, as it is told."""
     queues: Mapping[Scope, Queue] = {}
     """Of a pooler: the pools in which somebody waits."""
     active: Mapping[Key, ActiveAlert] = {}
     alerts: tuple[Alert, ...] = ()
     """What fires now."""
+    told: Told | None = None
+    """What was told of the alerts that fire; None before there was a reading since the start."""
+    events: tuple[Event, ...] = ()
+    """What happened, the newest last."""
     address: str = ""
     """Where the server is, in a few characters that may be shown to everybody."""
     blockers: Blockers | None = None

@@ -31,11 +31,11 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("command", ["serve", "once", "check"])
 def test_help_tells_every_setting(command: str) -> None:
-    done = run(command, "--help")
+    done = run(command, "--help-all")
     assert done.returncode == 0
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in done.stdout
-    assert "(0.1 to 60, default: 1.0)" in " ".join(done.stdout.split())
+    assert "(0.1 to 60, default: 1)" in " ".join(done.stdout.split())
     overview = run("--help").stdout
     assert f"\n  {command} " in overview
 
@@ -101,10 +101,11 @@ def test_check_in_json(pg: Postgres) -> None:
     ("words", "complaint"),
     [
         (("postgresql://u:gar-nicht-geheim-4711@h/d",), "no such command; there are serve, once"),
-        (("--interval-seconds", "2", "once"), "the command stands first: pgheadroom once ..."),
+        (("--interval-seconds", "2", "once"), "the command comes first: pgheadroom once ..."),
         (("once", "host=db1"), "unexpected argument; use --dsn CONNINFO"),
         (("rules", "x"), "unexpected argument\n"),
-        (("once", "--jso"), "no such flag: --jso"),
+        (("once", "--jso"), "no such flag: --jso; did you mean --json?"),
+        (("servee",), "no such command: servee; did you mean serve?"),
         (("dashboards",), "missing: DIR"),
     ],
 )
@@ -121,7 +122,7 @@ def test_check_says_what_works_and_what_is_missing(pg: Postgres) -> None:
     pg.sql("create role ready login in role pg_monitor, pg_use_reserved_connections")
     done = run("check", "--dsn", pg.dsn(user="ready"))
     assert done.returncode == 0
-    assert "!!" not in done.stdout
+    assert "WARN" not in done.stdout
     done = run("check", "--dsn", pg.dsn(user="bare"))
     assert done.returncode == 0
     assert "GRANT pg_monitor TO bare;" in done.stdout
@@ -131,8 +132,20 @@ def test_check_says_what_works_and_what_is_missing(pg: Postgres) -> None:
         *("--targets", f"bad=host=127.0.0.1 port={free_port()} user=x"),
     )
     assert done.returncode == 1
-    assert "no sample: unreachable" in done.stdout
+    assert "FAIL no sample: unreachable" in done.stdout
     assert "check host and port" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_once_gives_the_hint_that_check_gives() -> None:
+    target = f"host=127.0.0.1 port={free_port()} user=x"
+    done = run("once", "--dsn", target)
+    assert (done.returncode, done.stderr) == (1, "")
+    told = " ".join(done.stdout.split())
+    assert "Connection refused Nothing listens there: check host and port" in told
+    assert "run `pgheadroom check`." in told
+    (found,) = json.loads(run("check", "--json", "--dsn", target).stdout)
+    assert found["checks"][0]["fix"] in told
 
 
 @pytest.mark.majors(17)
@@ -148,7 +161,7 @@ def test_a_connection_string_that_ends_with_a_newline(pg: Postgres) -> None:
     uri = f"postgresql://postgres@127.0.0.1:{pg.port}/postgres\n"
     done = run("check", PGHEADROOM_DSN=uri, PGHEADROOM_CANARY_DSN=uri)
     assert done.returncode == 0, done.stdout
-    assert "canary got in" in done.stdout
+    assert "canary logs in" in done.stdout
 
 
 def test_a_file_of_ours_that_is_missing_is_told_once(

@@ -212,7 +212,9 @@ def test_a_second_one_on_the_same_port_says_so(pg: Postgres, make_headroom: Make
     daemon = make_headroom(config(pg))
     done = run("serve", "--dsn", pg.dsn(), "--listen", f"127.0.0.1:{daemon.port}")
     assert done.returncode == 1
-    assert f"cannot listen at 127.0.0.1:{daemon.port}: " in done.stderr
+    address = f"127.0.0.1:{daemon.port}"
+    instead = "choose another with --listen"
+    assert f"{address} is in use, perhaps by another pgheadroom; {instead}" in done.stderr
 
 
 def test_one_line_of_log_per_change(pg: Postgres, make_headroom: MakeHeadroom) -> None:

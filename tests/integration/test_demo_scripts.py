@@ -161,7 +161,7 @@ async def test_a_real_server_gets_full_and_that_is_paged_before(
                 imminent = begun[AlertName.IMMINENT]
                 assert (imminent["target"], imminent["severity"]) == ("demo", "critical")
                 assert imminent["application_name"] == culprit
-                assert "the last goes in" in imminent["reason"]
+                assert "it is full in" in imminent["reason"]
                 assert len([line for line in log if line["event"].startswith("alert ")]) < 12
         finally:
             playing.cancel()
@@ -255,7 +255,9 @@ def test_help_tells_every_demo_and_the_settings() -> None:
             ["flood", "--interval-seconds", "0"],
             ["no such demo: flood", "--interval-seconds: '0' is not allowed"],
         ),
-        (["leak", "--dsn", "host=db1"], ["dsn and targets are not allowed with it"]),
+        (["leek"], ["no such demo: leek; did you mean leak?"]),
+        (["postgresql://u:sesame@h/d"], ["no such demo; there are calm, leak,"]),
+        (["leak", "--dsn", "host=db1"], ["dsn and targets are not allowed"]),
         (["leak", "storm"], ["unexpected argument"]),
         (["leak", "--web.config.file", "/none"], ["web_config_file: cannot read /none"]),
     ],
@@ -285,7 +287,7 @@ def test_it_starts_says_what_happens_and_leaves_nothing(
             stderr=subprocess.STDOUT,
         )
     try:
-        until(lambda: "Ctrl-C ends it" in log.read(), SECONDS, "screen")
+        until(lambda: "Ctrl-C stops it" in log.read(), SECONDS, "screen")
         until(lambda: http.is_ready(f"http://{LOOPBACK}:{port}/-/ready"), SECONDS, "reading")
         page = without_server(http.get(f"http://{LOOPBACK}:{port}/metrics").decode())
         assert f'pgheadroom_max_connections{{target="demo"}} {slots}.0' in page

@@ -80,7 +80,9 @@ def test_a_leak_is_drawn_and_named_within_two_seconds_of_its_sample(
     second = next(p["time"] for p in points if p["applications"].get("leaky") == 5)
     # A point tells the second; within it, samples are taken at the same moment each time.
     assert 0 < shown_at - (second + shown["sample"]["time"] % 1) < 2
-    expect(page.locator("#took")).to_have_text(re.compile(r"^took \d+ in the last .*, holds 5$"))
+    expect(page.locator("#took")).to_have_text(
+        re.compile(r"^\+\d+.*/min \(took \d+ in .*, holds 5\)$")
+    )
     assert page.evaluate(TOP_OF_CURVE) < before - 10
     expect(page.locator("#free")).to_have_text("3")
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="leaky"))
@@ -98,10 +100,10 @@ def test_a_full_server_turns_the_page_red_and_says_why(
     clients.fill(pg.tcp, application_name="checkout-api")
     expect(page).to_have_title("FULL db")
     expect(header).to_have_css("background-color", RED)
-    expect(header).to_contain_text("full for ordinary roles")
-    expect(header).to_contain_text("none is left")
+    expect(header).to_contain_text("full: new connections are being refused")
+    expect(header).to_contain_text("full")
     expect(page.locator("#icon")).to_have_attribute("href", "static/critical.svg")
-    alerts = page.get_by_role("list", name="Alerts that fire")
+    alerts = page.get_by_role("list", name="Firing alerts")
     expect(alerts).to_contain_text("No connection slot is left for applications.")
     expect(alerts).to_contain_text("checkout-api")
     expect(page.locator("#todo")).to_contain_text("checkout-api")
@@ -126,7 +128,7 @@ def test_a_server_that_is_gone_is_told_with_the_last_figures(
     expect(page.locator("#free")).to_have_text("14")
     expect(page.get_by_role("banner")).to_contain_text("of 15 slots were free")
     expect(page.locator("#until")).to_have_text("unknown")
-    expect(page.locator("#todo")).to_contain_text("whether PostgreSQL runs")
+    expect(page.locator("#todo")).to_contain_text("that PostgreSQL runs")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -273,11 +275,11 @@ def test_a_reader_finds_what_there_is(
         - heading "db" [level=1]
         - heading "Left" [level=2]
         - heading "Until when" [level=2]
-        - heading "Who takes them" [level=2]
+        - heading "Top consumer" [level=2]
       - main:
-        - status: /db all is well/
+        - status: /db. steady/
         - region "What to do first":
-          - paragraph: Nothing to do.
+          - paragraph: No action needed.
         - region "Slots now":
           - meter "Slots in use"
         - region "History":
@@ -286,7 +288,7 @@ def test_a_reader_finds_what_there_is(
             - radio "15 min"
             - radio "1 h" [checked]
           - figure:
-            - img /slots were in use; now \\d+, and 15 is the limit for ordinary roles/
+            - img /slots were in use; now \\d+, and 15 is the limit for applications/
         - region "Applications":
           - table "Applications":
             - rowgroup:
@@ -354,10 +356,10 @@ def test_a_reader_is_not_told_each_second(
     daemon.ready()
     opened(page, daemon)
     news = page.locator("#news")
-    expect(news).to_have_text("db all is well. 14 of 15 slots free.")
+    expect(news).to_have_text("db: steady. 14 of 15 slots free.")
     clients.fill(pg.tcp, 1)
     expect(page.locator("#free")).to_have_text("13")
-    expect(news).to_have_text("db all is well. 14 of 15 slots free.")
+    expect(news).to_have_text("db: steady. 14 of 15 slots free.")
     clients.fill(pg.tcp)
     expect(news).to_contain_text("critical: No connection slot is left for applications.")
 
@@ -374,7 +376,7 @@ def test_several_targets_worst_first(
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("unreachable")
     clients.fill(pg.tcp, application_name="checkout-api")
-    expect(rows.nth(0)).to_contain_text("full for ordinary roles")
+    expect(rows.nth(0)).to_contain_text("full: new connections are being refused")
     expect(rows.nth(0)).to_contain_text("checkout-api")
     expect(page).to_have_title("FULL db · pgheadroom")
     expect(page.get_by_role("banner")).to_contain_text("2 targets: 1 critical, 1 unknown")

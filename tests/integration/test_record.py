@@ -102,6 +102,8 @@ def test_it_records_until_a_signal_and_goes_on_later(
         recorder = start(str(file), "--dsn", pg.dsn(), *FAST)
         until_lines(file, before + 12)
         assert recorder.end(number) == 0, recorder.log.read()
+        added = len(objects(file)) - before
+        assert f"{file}: {added} readings in " in recorder.log.read()
         clients.fill(pg.tcp, 2, application_name="later")
     found = objects(file)
     samples = [o for o in found if "max_connections" in o]
@@ -238,14 +240,17 @@ def test_the_standard_output(pg: Postgres) -> None:
     [
         (
             ["x", "--keep", "0"],
-            ["--keep: 0 is not allowed: a number from 1", "no target"],
+            ["--keep: '0' is not allowed; give a number from 1", "no target"],
         ),
         (
             ["x", "--rotate-bytes", "12"],
-            ["--rotate-bytes: 12 is not allowed", "no target"],
+            ["--rotate-bytes: '12' is not allowed", "no target"],
         ),
-        (["x", "--rotate-bytes", "big"], ["--rotate-bytes: big is not allowed"]),
-        (["x", "--targets", "a=host=a", "--targets", "b=host=b"], ["a FILE with {target} in its"]),
+        (["x", "--rotate-bytes", "big"], ["--rotate-bytes: 'big' is not allowed"]),
+        (
+            ["x", "--targets", "a=host=a", "--targets", "b=host=b"],
+            ["put {target} in the name of FILE"],
+        ),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--no-such-flag"], ["no such flag: --no-such-flag"]),
     ],

@@ -57,14 +57,14 @@ def ends(tty: Tty, pg: Postgres) -> None:
 def test_it_shows_what_happens_as_it_happens(pg: Postgres, clients: Clients) -> None:
     """Figures, a name full of markup and escapes, a server that refuses, and one that is gone."""
     with top("--dsn", pg.dsn()) as tty:
-        frame = tty.until("14 of 15 ordinary slots are free")
+        frame = tty.until("14 of 15 slots free")
         assert len(frame) == 24
         assert max(map(len, frame)) <= 80
         clients.fill(pg.tcp, 5, application_name="[bold red]x[/]\x1b[31m")
-        frame = tty.until("9 of 15 ordinary slots are free")
+        frame = tty.until("9 of 15 slots free")
         assert any(line.startswith("[bold red]x[/]") for line in frame)
         clients.fill(pg.tcp, 9, application_name="greedy")
-        tty.until("FULL: no slot of 15 is free for applications")
+        tty.until("FULL: 0 of 15 slots free")
         pg.stop("immediate")
         frame = tty.until("unreachable")
         assert "figures are of" in "\n".join(frame)
@@ -75,7 +75,7 @@ def test_it_shows_what_happens_as_it_happens(pg: Postgres, clients: Clients) -> 
 
 def test_it_follows_the_size_of_the_terminal(pg: Postgres) -> None:
     with top("--dsn", pg.dsn()) as tty:
-        tty.until("ordinary slots are free")
+        tty.until("slots free")
         for columns, rows in ((200, 50), (60, 12), (80, 24)):
             tty.resize(columns, rows)
             until(partial(has_size, tty, columns, rows), SECONDS, "frame of the new size")
@@ -106,7 +106,7 @@ def by_hangup(tty: Tty) -> None:
 @pytest.mark.parametrize("way", [by_key, by_ctrl_c, by_sigterm, by_hangup])
 def test_every_way_out_gives_the_terminal_back(pg: Postgres, way: Callable[[Tty], None]) -> None:
     with top("--dsn", pg.dsn()) as tty:
-        tty.until("ordinary slots are free")
+        tty.until("slots free")
         assert tty.modes() != tty.before
         way(tty)
         ends(tty, pg)
@@ -152,14 +152,14 @@ def test_a_crash_gives_the_terminal_back_and_tells(pg: Postgres) -> None:
 
 def test_ctrl_z_gives_the_terminal_back_for_a_while(pg: Postgres) -> None:
     with top("--dsn", pg.dsn()) as tty:
-        tty.until("ordinary slots are free")
+        tty.until("slots free")
         tty.press("\x1a")
         until(lambda: restored(tty), SECONDS, "terminal given back")
         until(lambda: os.waitpid(tty.process.pid, os.WNOHANG | os.WUNTRACED)[0], SECONDS, "stopped")
         shown = tty.read().count(ALTERNATE)
         tty.process.send_signal(signal.SIGCONT)
         until(lambda: tty.read().count(ALTERNATE) > shown, SECONDS, "screen again")
-        tty.until("ordinary slots are free")
+        tty.until("slots free")
         tty.press("q")
         ends(tty, pg)
 
@@ -181,14 +181,14 @@ def test_keys(pg: Postgres, clients: Clients) -> None:
         until(lambda: tty.read().count("\x1b[H") > 3, SECONDS, "more frames")
         assert "12 of 15 ordinary slots" in "\n".join(tty.frame())
         tty.press("p")
-        tty.until("9 of 15 ordinary slots are free")
+        tty.until("9 of 15 slots free")
         tty.press("Q")
         ends(tty, pg)
 
 
 def test_no_color_is_no_colour(pg: Postgres) -> None:
     with top("--dsn", pg.dsn(), NO_COLOR="1") as tty:
-        tty.until("ordinary slots are free")
+        tty.until("slots free")
         coloured = {f"\x1b[{number}m" for number in range(30, 50)}
         assert not any(sequence in tty.read() for sequence in coloured)
         assert ";3" not in tty.read().replace("\x1b[?", "")
@@ -224,7 +224,10 @@ def test_one_of_several_targets(pg: Postgres) -> None:
     ("words", "complaints"),
     [
         ([], ["no target is configured", "top needs a terminal"]),
-        (["--dsn", "host=x"], ["top needs a terminal to draw on; `pgheadroom once` prints"]),
+        (
+            ["--dsn", "host=x"],
+            ["top needs a terminal; to print one reading, use `pgheadroom once`"],
+        ),
         (["--interval-seconds", "0"], ["--interval-seconds: '0' is not allowed"]),
         (["--target"], ["--target: no value is given"]),
     ],
@@ -239,6 +242,6 @@ def test_wrong_arguments_and_a_pipe(words: list[str], complaints: list[str]) -> 
 def test_help() -> None:
     done = run("top", "--help")
     assert done.returncode == 0
-    for words in ("--target NAME", "q ends it", "pgheadroom once", "--interval-seconds"):
+    for words in ("--target NAME", "q quits", "pgheadroom once", "--interval-seconds"):
         assert words in done.stdout
     assert "\n  top " in run("--help").stdout

@@ -386,8 +386,8 @@ def test_the_daemon_gets_in_with_what_the_examples_make(
         no_settings.setenv(f"{variable}DSN", pg.dsn(user="pgheadroom"))
         no_settings.setenv(f"{variable}PASSWORD_FILE", str(password))
     answer = _run(sys.executable, "-m", "pgheadroom", "check")
-    assert "our role sees every session" in answer
-    assert "our role may use the reserved slots" in answer
+    assert "the role can see all sessions" in answer
+    assert "the role may use the reserved slots" in answer
     assert password.read_text() not in pg.log.read()
 
 

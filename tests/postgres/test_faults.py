@@ -12,9 +12,9 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
-from pgheadroom.judge.figures import free_for
 from pgheadroom.model.reading import Failure, Outcome
 from pgheadroom.model.slots import Tier
+from pgheadroom.status.figures import free_for
 
 OURS = "select count(*) from pg_stat_activity where application_name = 'pgheadroom'"
 

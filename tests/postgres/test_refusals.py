@@ -19,9 +19,9 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.storm import Storm
 from tests.support.servers.wait import auntil
 
-from pgheadroom.judge.figures import free_for
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
+from pgheadroom.status.figures import free_for
 
 
 async def test_full_before_we_come(pg: Postgres, clients: Clients, watch: Watcher) -> None:

@@ -12,11 +12,11 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.rawclient import Session
 from tests.support.servers.wait import auntil
 
-from pgheadroom.judge.figures import free_for
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import RdsReserve, Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import free_for
 
 RESERVED_SINCE = 16
 NUMBERED_SINCE = 17  # a backend's number tells its kind, with no privilege

@@ -1,8 +1,12 @@
 """Tests that times are written as people say them, and read as people write them."""
 
-import pytest
+import math
 
-from pgheadroom.durations import duration, moment, seconds_of, time_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgheadroom.durations import about, duration, moment, seconds_of, time_of
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def test_seconds_of(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "d", "-3d", "3 weeks", "1e9", "٣d", "3dd"])
 def test_no_time_span(text: str) -> None:
-    with pytest.raises(ValueError, match="no time span"):
+    with pytest.raises(ValueError, match="not a time span"):
         seconds_of(text)
 
 
@@ -53,5 +57,38 @@ def test_time_of(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "12"])
 def test_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match="no time"):
+    with pytest.raises(ValueError, match="not a time"):
         time_of(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "a few seconds"),
+        (7, "a few seconds"),
+        (9, "about 10 s"),
+        (24, "about 20 s"),
+        (26, "about 30 s"),
+        (100, "about 1 min 30 s"),
+        (3700, "about 1 h"),
+        (90_000, "about 1 d"),
+        (15 * 86_400, "weeks"),
+        (math.inf, "weeks"),
+    ],
+)
+def test_an_estimate_promises_no_precision(seconds: float, words: str) -> None:
+    assert about(seconds) == words
+
+
+RANKS = {
+    words: rank
+    for rank, words in enumerate(
+        dict.fromkeys(about(seconds) for seconds in (*range(100), *range(100, 3_000_000, 50)))
+    )
+}
+
+
+@given(st.floats(0.0, 1e7), st.floats(0.0, 1e7))
+def test_less_time_is_never_told_as_more(one: float, other: float) -> None:
+    sooner, later = sorted((one, other))
+    assert RANKS[about(sooner)] <= RANKS[about(later)]

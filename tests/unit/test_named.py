@@ -15,11 +15,11 @@ from tests.support.histories import (
 from tests.support.readings import POLICY
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.judge.figures import climbing_seconds, growth_rates, verdicts
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.names import OTHER
 from pgheadroom.model.reading import Group
 from pgheadroom.model.slots import Limits
+from pgheadroom.status.figures import climbing_seconds, growth_rates, verdicts
 from pgheadroom.step import step
 
 LIMITS = Limits(max_connections=1000, superuser_reserved=3)

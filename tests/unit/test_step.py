@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, SERVER, sample
 
-from pgheadroom.judge.figures import exhaustion_seconds, free_for
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.reading import (
@@ -22,6 +21,7 @@ from pgheadroom.model.reading import (
 )
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import exhaustion_seconds, free_for
 from pgheadroom.step import step
 
 

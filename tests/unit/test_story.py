@@ -43,15 +43,18 @@ import pgheadroom
 from pgheadroom.board import Board
 from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LEAK, ROLLING, STORM
-from pgheadroom.durations import duration
-from pgheadroom.judge.figures import free_for
-from pgheadroom.judge.standing import Standing
+from pgheadroom.durations import about
 from pgheadroom.metrics.exposition import Exposition, Format
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading, Sample
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.notify.notification import Notification, NotificationOptions, message
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency
+from pgheadroom.status.condition import Condition
+from pgheadroom.status.figures import free_for
+from pgheadroom.status.standing import Standing, standing
+from pgheadroom.status.titles import superseded_by
 from pgheadroom.step import step
 from pgheadroom.storage.snapshot import restored, taken
 from pgheadroom.storage.snapshot_file import pack, unpack
@@ -173,8 +176,7 @@ def played(found: Iterable[Reading], state: State | None = None) -> Iterator[Out
     state = state or State("db")
     for number, one in enumerate(found):
         state = step(state, one, POLICY)
-        near = state.alerts or state.usage.forecasts or state.outcome is not Outcome.OK
-        if number % (7 if near else 61) == 0:
+        if number % (61 if standing(state) is Standing.WELL else 7) == 0:
             yield Outputs(state, one.at)
 
 
@@ -189,6 +191,8 @@ def agree(seen: Outputs) -> None:
     _slots_agree(seen)
     _time_agrees(seen)
     _severity_agrees(seen)
+    _condition_agrees(seen)
+    _titles_agree(seen)
     _names_agree(seen)
 
 
@@ -205,16 +209,17 @@ def _slots_agree(seen: Outputs) -> None:
         assert "FULL" in head
     elif view["slots"]:
         limit = view["slots"]["limit"]["ordinary"]
-        assert f"{free} of {limit} ordinary slots" in head
+        assert f"{free} of {limit} slots free" in head
+        assert view["status"]["left"] == f"{free} of {limit} slots free"
     for alert, posted in seen.posts.items():
-        told = re.search(r"(\d+) of (\d+) ordinary slots are free", alert.description)
+        told = re.search(r"(\d+) of (\d+) slots free", alert.description)
         if told is None:
             continue
         if _of_this_moment(state, alert) and "Last known" not in alert.description:
             assert int(told[1]) == free, alert.description
         else:
             assert re.search(r"[Aa]t \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: ", posted)
-            if _outdated(state, alert):
+            if _outdated(state, alert) and superseded_by(state, alert) is None:
                 assert re.search(
                     rf"At \d\d:\d\d:\d\d: {re.escape(alert.description[:40])}", seen.screen
                 )
@@ -236,43 +241,93 @@ def _time_agrees(seen: Outputs) -> None:
     if view["forecast"]:
         told = view["forecast"]["exhaustion_seconds"]["ordinary"]
         assert (math.inf if told is None else told) == seconds
+    _words_of_time_agree(seen, seconds)
+    says = view["status"]
+    if says["when"] not in ("full", "recovered", "unknown"):
+        assert says["when"] in head
+        assert says["when"] in says["sentence"]
+    for alert in state.alerts:
+        told = re.search(r"At this rate it is full in ([^.]*)\.", alert.description)
+        if told is not None and _of_this_moment(state, alert) and seconds != math.inf:
+            assert seconds is not None
+            assert told[1] == about(seconds), alert.description
+
+
+def _words_of_time_agree(seen: Outputs, seconds: float | None) -> None:
+    state, view = seen.state, seen.view
+    head, says = seen.screen.splitlines()[1], view["status"]
+    assert says["advice"] == view["to_do"]
     match view["standing"]:
         case "full":
             assert seconds == 0
+            assert says["when"] == "full"
         case "running_out":
             assert seconds is not None
-            assert f"the last goes in {duration(seconds)}, at" in head
-            assert view["to_do"] != "Nothing to do."
+            assert says["when"] == f"full in {about(seconds)}"
+            assert f"{says['when']}, at " in head
+            assert says["advice"] != "No action needed."
         case "alarmed":
             assert seconds == math.inf
-            assert f"no forecast, but {view['alerts'][0]['alertname']} fires" in head
+            assert says["when"] != "not filling up" or not _short(view)
         case "recovering":
-            assert "recovering: the alert's cause is gone" in head
             assert all(one["over"] for one in view["alerts"])
             assert view["resolves_at"] is not None
-            assert view["to_do"].startswith("No action needed")
+            assert view["cause_gone_at"] is not None
+            assert says["advice"].startswith("No action needed")
+            assert says["sentence"].startswith("recovered: ")
             assert "PAGE" not in seen.screen
             assert (state.free or 0) > 0.1 * view["capacity"]["limit"]
         case "climbing":
             assert seconds == math.inf
-            assert "no forecast yet" in head
-            assert view["to_do"].startswith("Keep an eye on ")
+            assert says["when"].endswith("at this rate") or says["when"] == "rising"
+            assert says["advice"].startswith("Watch ")
         case "well":
             assert seconds == math.inf
-            assert "no end in sight" in head
-            assert view["to_do"] == "Nothing to do."
+            assert (says["when"], says["advice"]) == ("not filling up", "No action needed.")
             assert not view["alerts"]
             verdicts = {one["verdict"] for one in view["applications"]}
             assert not verdicts & {"storm", "climbing"}
         case _:
             assert "current number unknown" in head or not view["slots"]
-    for alert in state.alerts:
-        told = re.search(
-            r"At the present growth, the last goes in ([^.]*(?:\.\d s)?)\.", alert.description
-        )
-        if told is not None and _of_this_moment(state, alert):
-            assert seconds is not None
-            assert told[1] == duration(seconds), alert.description
+
+
+def _short(view: Any) -> bool:  # noqa: ANN401 - as a program sees it
+    """Say whether an alert fires of which it would be wrong to say that nothing fills up."""
+    urgent = {"PostgresConnectionsExhausted", "PostgresConnectionsExhaustionImminent"}
+    return bool(urgent & {one["alertname"] for one in view["alerts"] if not one["over"]})
+
+
+RANK: Final = {"steady": 0, "recovering": 0, "rising": 1, "unknown": 1, "warning": 1, "critical": 2}
+
+
+def _condition_agrees(seen: Outputs) -> None:
+    """No less than what fires, and the same in every output."""
+    view = seen.view
+    is_now = view["status"]["condition"]
+    for name in Condition:
+        value = seen.metric("condition", condition=str(name))
+        assert value == (None if view["state"] == "waiting" else float(name == is_now))
+    assert f"  {is_now}" in seen.screen.splitlines()[0]
+    fires = [one["severity"] for one in view["alerts"] if not one["over"]]
+    least = 2 if "critical" in fires else 1 if fires else 0
+    assert RANK[is_now] >= least
+    if view["standing"] == "full":
+        assert is_now == "critical"
+    assert (is_now == "recovering") == (view["standing"] == "recovering")
+
+
+def _titles_agree(seen: Outputs) -> None:
+    """Check that the line of a pager begins with the target and says what the headline says."""
+    for alert, one in zip(by_urgency(seen.state.alerts), seen.view["alerts"], strict=True):
+        assert one["alertname"] == alert.name
+        assert one["title"].startswith("db: ")
+        assert len(one["title"]) > len("db: ")
+        if alert.name in OF_NOW - {AlertName.RESERVE} and _of_this_moment(seen.state, alert):
+            assert one["title"] == f"db: {seen.view['status']['sentence']}"
+    shown = [one for one in seen.view["alerts"] if one["superseded_by"] is None]
+    assert bool(shown) == bool(seen.view["alerts"])
+    names = {one["alertname"] for one in shown}
+    assert not {AlertName.EXHAUSTED, AlertName.IMMINENT} <= names
 
 
 def _severity_agrees(seen: Outputs) -> None:
@@ -289,7 +344,9 @@ def _severity_agrees(seen: Outputs) -> None:
     }
     assert told == firing
     drawn = re.findall(r"^ ?(PAGE|warn|over) +(\w+)", seen.screen, re.MULTILINE)
-    assert {name for _, name in drawn} == {name for name, _ in firing}
+    assert {name for _, name in drawn} == {
+        one["alertname"] for one in seen.view["alerts"] if one["superseded_by"] is None
+    }
     over = {one["alertname"] for one in seen.view["alerts"] if one["over"]}
     assert {name for kind, name in drawn if kind == "over"} <= over
     if any(kind == "PAGE" for kind, _ in drawn):
@@ -303,15 +360,22 @@ def _names_agree(seen: Outputs) -> None:
         assert view["forecast"] is None or view["forecast"]["application_name"] is None
         return
     name = who["application_name"]
-    words = f"{name} took {round(who['took'])}" if who["took"] else f"{name} holds most"
-    assert words in head
+    assert view["status"]["who"] == name
+    assert f"{name} {view['status']['change']}" in head
+    rates = {one["application_name"]: one["growth_per_second"] for one in view["applications"]}
+    verdicts = {one["application_name"]: one["verdict"] for one in view["applications"]}
+    if who["took"] and view["standing"] in ("running_out", "climbing"):
+        # Growth, verdict and forecast are of the same stretch of time.
+        assert rates.get(name) in (None, who["rate"])
+        assert verdicts.get(name) in (None, "climbing", "storm", "sawtooth", "new")
     blamed = view["forecast"]["application_name"]
     assert blamed in (None, name)
     for alert in state.alerts:
         if alert.name in OF_NOW and not _outdated(state, alert) and alert.application_name:
             assert alert.application_name == name, alert.description
     worst = view["alerts"][0] if view["alerts"] else None
-    if worst and worst["alertname"] in OF_NOW and who["took"] and view["state"] == "ok":
+    now = view["state"] == "ok" and view["standing"] != "recovering"
+    if worst and worst["alertname"] in OF_NOW and who["took"] and now:
         assert name in view["to_do"]
 
 
@@ -429,14 +493,14 @@ def _life(at: float, held: dict[str, int], kind: str) -> Sample | Failure | Prob
 
 SCRIPT: Final = """
 import { readFileSync } from "node:fs";
-const { state, worst, until, title, taker, description } = await import(process.argv[1]);
+const { until, title, colour, told, description } = await import(process.argv[1]);
 const views = JSON.parse(readFileSync(0, "utf8"));
-const told = (view) => ({
-  state: state(view), worst: worst(view), until: until(view), title: title(view),
-  taker: taker(view),
+const said = (view) => ({
+  until: until(view), title: title(view), colour: colour(view),
+  shown: told(view).map((alert) => alert.alertname),
   alerts: view.alerts.map((alert) => description(view, alert)),
 });
-console.log(JSON.stringify(views.map(told)));
+console.log(JSON.stringify(views.map(said)));
 """
 
 
@@ -456,39 +520,24 @@ def page_words(views: list[Any]) -> list[dict[str, Any]]:
     return found
 
 
+COLOURS: Final = {"steady": "ok", "recovering": "warning"}
+
+
 def test_the_page_says_what_the_screen_says() -> None:
     every = [seen for name in INCIDENTS for seen in seen_of(name)]
     for seen, told in zip(every, page_words([seen.view for seen in every]), strict=True):
-        view, head = seen.view, seen.screen.splitlines()[1:3]
-        until, _ = told["until"]
-        who, took = told["taker"]
-        fires = bool(view["alerts"])
-        match view["standing"]:
-            case "full":
-                assert until == "none is left"
-                assert told["title"].startswith("FULL ")
-            case "running_out":
-                assert until.startswith("gone in ")
-                assert told["state"] == ("slots run out" if fires else "use climbs")
-            case "alarmed":
-                assert until == "no forecast"
-                assert "well" not in told["state"]
-            case "recovering":
-                assert (told["state"], until) == ("recovering", "no end in sight")
-                assert "cause is gone" in told["until"][1]
-                assert told["worst"] == "recovering"
-                assert not told["title"].startswith("PAGE")
-            case "climbing":
-                assert (told["state"], until) == ("use climbs", "no forecast yet")
-            case "well":
-                assert (told["state"], until) == ("all is well", "no end in sight")
-            case _:
-                assert until == "unknown"
-        if fires and view["state"] == "ok" and view["standing"] not in ("full", "recovering"):
-            assert f"{told['worst']}." == view["alerts"][0]["summary"]
-            assert told["title"].startswith("PAGE · ") == (view["severity"] == "critical")
-        if view["taker"]:
-            assert f"{who} {'took' if took.startswith('took') else 'holds most'}" in "\n".join(head)
+        view, says = seen.view, seen.view["status"]
+        until, because = told["until"]
+        assert until == says["when"]
+        assert says["because"] in because
+        assert told["colour"] == COLOURS.get(says["condition"], says["condition"])
+        assert told["title"].startswith("FULL ") == (view["standing"] == "full")
+        pages = view["state"] == "ok" and says["condition"] == "critical"
+        assert told["title"].startswith("PAGE · ") == (pages and view["standing"] != "full")
+        if view["standing"] == "running_out" and pages:
+            assert says["when"] in told["title"]
+        shown = {one["alertname"] for one in view["alerts"] if one["superseded_by"] is None}
+        assert {*told["shown"]} == shown
         _alerts_in_words(view, told["alerts"])
 
 

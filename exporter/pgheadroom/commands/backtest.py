@@ -17,7 +17,7 @@ from pgheadroom.backtest.prometheus import NO_CONNECTIONS, KnownServer, historie
 from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
-from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.commands.arguments import ExitStatus, tell
 from pgheadroom.commands.backtest_options import (
     Options,
     PrometheusOptions,
@@ -28,35 +28,37 @@ from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.resolve import policy
 from pgheadroom.step import Policy
 from pgheadroom.storage.recording_reader import RecordingReader, UnreadableRecordingError
+from pgheadroom.text import escaped
 
 __all__ = ["DESCRIPTION", "EPILOG", "HELP", "USAGE", "add_arguments", "run"]
 
-HELP = "tell what would have paged, and when, over recordings or a Prometheus's history"
+HELP = "show what would have paged, from recordings or a Prometheus"
 USAGE = """pgheadroom backtest FILE ... [--format text|jsonl] [--html REPORT]
-       pgheadroom backtest --prometheus URL --since 30d [--until TIME] [--step 15s] [...]"""
+       pgheadroom backtest --prometheus URL --since 30d [--until TIME] [...]"""
 DESCRIPTION = """\
-Tells what would have paged, and when, had pgheadroom watched: the very same judgement as the
-daemon's, over recordings or over the history that a Prometheus already has.
+Shows what would have paged, and when, if pgheadroom had been watching. It
+judges recordings, or the history in a Prometheus, exactly as the daemon does.
 
-FILE is a recording of `pgheadroom record` (plain or gzip; - is the standard input); each is a
-history of its own. Prometheus is options for pgheadroom's own series and for postgres_exporter's
-(pg_stat_activity_count, pg_settings_*), so nothing has to be installed to try it."""
+FILE is a recording of `pgheadroom record`, plain or gzip; - is standard input.
+Each file is a history of its own. A Prometheus is asked for pgheadroom's series
+and for those of postgres_exporter (pg_stat_activity_count, pg_settings_*), so
+nothing needs to be installed to try it."""
 EPILOG = """\
 examples:
   pgheadroom backtest orders.jsonl.gz
   pgheadroom backtest --html report.html recordings/*.jsonl
   pgheadroom backtest --format jsonl --paging-horizon-seconds 1800 orders.jsonl
-  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d --html report.html
+  pgheadroom backtest --prometheus http://prometheus:9090 --since 30d
 
-Exits 1 if something critical would have fired, 0 if not, 2 if the arguments, a file or
-Prometheus's answer are of no use."""
+Exits 1 if a critical alert would have fired, 0 if not, 2 if the arguments, a
+file or Prometheus's answer cannot be used."""
 
 _UNWRAPPED = 10_000  # columns: the reader of a pipe wraps lines itself
 _TICK = 1024  # readings
 
 
 def run(parsed: argparse.Namespace) -> ExitStatus:
-    """Replay the histories that are options for and tell what would have fired."""
+    """Replay the histories that are asked for and tell what would have fired."""
     options = read_options(parsed)
     rules = policy(options.settings)
     try:
@@ -67,8 +69,12 @@ def run(parsed: argparse.Namespace) -> ExitStatus:
     except (UnreadableRecordingError, PrometheusError) as error:
         raise ConfigurationError([str(error)]) from error
     _tell(chapters, options)
-    paged = any(chapter.account.paged for chapter in chapters)
-    return ExitStatus.NOT_OK if paged else ExitStatus.OK
+    if options.html is not None:
+        tell([f"report: {escaped(str(options.html))}"])
+    if not any(chapter.account.paged for chapter in chapters):
+        return ExitStatus.OK
+    tell([f"exit status {ExitStatus.NOT_OK}: a critical alert would have fired"])
+    return ExitStatus.NOT_OK
 
 
 def _from_files(rules: Policy, options: Options) -> list[Chapter]:
@@ -98,7 +104,7 @@ async def _from_prometheus(
         api = PrometheusApi(prometheus.url, prometheus.credentials)
         servers = await histories(api, prometheus.start, prometheus.end, prometheus.target)
         for name in servers.left_out:
-            sys.stderr.write(f"pgheadroom: {name} is left out: {NO_CONNECTIONS}\n")
+            tell([f"pgheadroom: {name} is left out: {NO_CONNECTIONS}"])
         for history in servers.histories:
             replays[history.name] = _replay(history.name, rules, options)
             replays[history.name][0].account.notes = history.notes

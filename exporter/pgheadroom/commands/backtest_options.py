@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pgheadroom.commands.configured import settings_of
-from pgheadroom.config.flags import add_flags
+from pgheadroom.commands.help.parser import Parser, one_word
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 from pgheadroom.durations import seconds_of, time_of
@@ -19,6 +19,10 @@ from pgheadroom.net.credentials import Credentials, UnusableFileError
 
 _THRESHOLDS = tuple(field.name for field in fields(Thresholds))
 _CREDENTIALS = tuple(field.name for field in fields(Credentials))
+_FIRST = (
+    *("config", "paging_horizon_seconds", "paging_floor_ratio", "forecast_horizon_seconds"),
+    *("leak_seconds", "low_free_ratio"),
+)
 _MOST_DAYS = 400.0 * 86_400
 
 
@@ -45,30 +49,30 @@ class Options:
     settings: Settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take recordings or a Prometheus, the form of the report, and the thresholds."""
-    parser.add_argument("files", nargs="*", metavar="FILE", help="a recording; - is stdin")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a recording; - is standard input")
     parser.add_argument(
         "--format",
-        choices=("text", "jsonl"),
+        type=one_word(("text", "jsonl")),
+        metavar="{text,jsonl}",
         default="text",
-        help="an account to read (default), or an object a line for each change of an alert",
+        help="text to read (default), or JSON with a line for each change of an alert",
     )
-    parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with curves")
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with charts")
     past = parser.add_argument_group("history from Prometheus")
     past.add_argument("--prometheus", metavar="URL", help="its address: http://prometheus:9090")
-    past.add_argument("--since", metavar="WHEN", help="how far back (30d, 12h), or a date or time")
-    past.add_argument("--until", metavar="WHEN", help="the same for the end (default: now)")
+    past.add_argument("--since", metavar="WHEN", help="start: 30d or 12h ago, or a date or time")
+    past.add_argument("--until", metavar="WHEN", help="end, in the same form (default: now)")
     past.add_argument("--step", default="15s", help="time between samples (default: 15s)")
     past.add_argument("--target", metavar="NAME", help="only this target, instance or server")
-    past.add_argument("--username", metavar="NAME", help="log in to it by name and password")
+    past.add_argument("--username", metavar="NAME", help="log in with this name and a password")
     past.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password")
     past.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with a token")
-    past.add_argument("--ca-file", type=Path, metavar="FILE", help="who may vouch for it, in PEM")
-    past.add_argument("--cert-file", type=Path, metavar="FILE", help="our certificate, in PEM")
-    past.add_argument("--key-file", type=Path, metavar="FILE", help="our certificate's key")
-    thresholds = parser.add_argument_group("thresholds, as of the daemon, and where they stand")
-    add_flags(thresholds, ("config", *_THRESHOLDS))
+    past.add_argument("--ca-file", type=Path, metavar="FILE", help="CA certificates, in PEM")
+    past.add_argument("--cert-file", type=Path, metavar="FILE", help="client certificate, in PEM")
+    past.add_argument("--key-file", type=Path, metavar="FILE", help="key of that certificate")
+    parser.add_settings({"alerts": ("config", *_THRESHOLDS)}, _FIRST)
 
 
 def read_options(parsed: argparse.Namespace, clock: Callable[[], float] = time.time) -> Options:
@@ -79,7 +83,7 @@ def read_options(parsed: argparse.Namespace, clock: Callable[[], float] = time.t
     problems: list[str] = []
     prometheus = _prometheus(parsed, problems, clock)
     if bool(parsed.files) is (parsed.prometheus is not None):
-        problems.append("give FILE ..., or --prometheus URL and --since 30d; --help tells more")
+        problems.append("give FILE ..., or --prometheus URL and --since 30d; see --help")
     if parsed.files.count("-") > 1:
         problems.append("the standard input (-) can be read only once")
     settings = settings_of(parsed, problems)
@@ -116,11 +120,11 @@ def _prometheus(
     step = _told(problems, "--step", lambda: seconds_of(parsed.step))
     if len(problems) == problems_before:
         if not start < end:
-            problems.append("--since must lie before --until, and before now")
+            problems.append("--since must be before --until, and before now")
         elif end - start > _MOST_DAYS:
-            problems.append("--since: more than 400 days are too many")
+            problems.append("--since: give a time within 400 days of --until")
         if not 1 <= step <= 3600:  # noqa: PLR2004 - said in the message
-            problems.append(f"--step: {parsed.step!r} is not allowed: from 1s to 1h")
+            problems.append(f"--step: {parsed.step!r} is not allowed; give a time from 1s to 1h")
     credentials = _told(problems, "", lambda: _credentials(parsed))
     if len(problems) > problems_before:
         return None

@@ -5,23 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from pgheadroom.config.flags import add_flags, flags_given
+from pgheadroom.commands.help.groups import FIRST, GROUPS
+from pgheadroom.commands.help.parser import Parser
+from pgheadroom.config.flags import flags_given
 from pgheadroom.config.load import ConfigurationError, load
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
 
 NO_TARGET = (
-    "no target is configured. Give one of",
+    "no target is configured. Name one in any of these ways:",
     "  --dsn postgresql://pgheadroom@HOST/postgres",
-    "  --config FILE, with a mapping of targets",
-    "  PGHEADROOM_DSN, or libpq's own PGHOST, PGUSER, PGSERVICE ...",
-    "or, to try it out, `pgheadroom demo`, which starts an embedded PostgreSQL",
+    "  --config FILE, a YAML file with targets",
+    "  PGHEADROOM_DSN, or libpq's PGHOST, PGUSER, PGSERVICE ...",
+    "To try pgheadroom without a server of your own, run `pgheadroom demo`.",
 )
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Have *parser* take every setting as a flag."""
-    add_flags(parser, Settings.model_fields)
+def add_settings(parser: Parser, *more: str) -> None:
+    """Have *parser* take every setting as a flag; --help lists FIRST and *more* of them."""
+    parser.add_settings(GROUPS, (*FIRST, *more))
 
 
 def settings_of(options: argparse.Namespace, problems: Sequence[str] = ()) -> Settings:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from pgheadroom.commands.arguments import ExitStatus, fail
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.load import ConfigurationError
 
 NAMES: Final = ("fleet", "server", "pooler", "leak", "self")
 """Each is in a file of its own, ``pgheadroom-NAME.json``."""
 
 DESCRIPTION = """\
-Writes dashboards for Grafana 11 and 12 into a directory, which is made if it is missing: all
-servers, one server, its poolers, the hunt for a leak, and pgheadroom itself. Files of those names
-are replaced. They ask any Prometheus that scrapes pgheadroom, and need no editing."""
+Writes dashboards for Grafana 11 and 12 into a directory, which is created if it
+is missing: all servers, one server, its poolers, the search for a leak, and
+pgheadroom itself. Existing files of the same names are replaced. They work with
+any Prometheus that scrapes pgheadroom, and need no editing."""
 
 EPILOG = """\
 examples:
@@ -27,11 +29,11 @@ examples:
 """
 
 
-HELP = "write the dashboards for Grafana into a directory"
+HELP = "write the Grafana dashboards into a directory"
 USAGE = "%(prog)s DIR"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the directory."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="where to write them")
 
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> ExitStatus:
             sys.stdout.write(f"{file}\n")
     except OSError as error:
         # The system's words, without the errno and the quotes around the name.
-        return fail(f"the dashboards cannot be written: {error.filename}: {error.strerror}")
+        return fail(f"cannot write the dashboards: {error.filename}: {error.strerror}")
     return ExitStatus.OK
 
 

@@ -11,8 +11,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from pgheadroom.commands.arguments import ExitStatus, fail
-from pgheadroom.commands.configured import add_settings, settings_of
+from pgheadroom.commands.configured import settings_of
+from pgheadroom.commands.help.groups import GROUPS
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.load import ConfigurationError, load_web
+from pgheadroom.config.objections import meant
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
 from pgheadroom.daemon import AddressInUseError
@@ -30,34 +33,39 @@ from pgheadroom.demo.server import (
 from pgheadroom.log import configure
 from pgheadroom.model.alert import AlertName
 
+_FIRST = (
+    *("interval_seconds", "paging_horizon_seconds", "alertmanager_urls"),
+    *("listen", "web_config_file", "log_level"),
+)
 TARGET = "demo"
 POOLER = "pooler"
 
-HELP = "play an incident on an embedded server: calm, leak, storm, rolling or pooler"
+HELP = "play an incident: calm, leak, storm, rolling or pooler"
 USAGE = "%(prog)s [NAME] [SETTING ...]"
 DESCRIPTION = """\
-Starts an embedded PostgreSQL, watches it like `serve` does, and plays an incident on it, again and
-again, so that one sees the page, the metrics and the alerts do their work. It says what happens
-when. Ctrl-C ends it and leaves nothing behind.
+Starts an embedded PostgreSQL, watches it as `serve` does, and plays an incident
+on it, over and over, so that you can see the page, the metrics and the alerts
+at work. It prints what happens when. Ctrl-C stops it and removes everything.
 
-  calm      a healthy day, as `make run` shows it (what is played without a NAME)
-  leak      an application whose every module opens a pool of its own: full after 4 minutes
+  calm      a healthy day, as `make run` shows it (the default)
+  leak      each module of an application opens its own pool: full in 4 minutes
   storm     a serverless launch: cold starts take every slot within 20 seconds
-  rolling   an update whose new pods start before the old ones end, and both do not fit
-  pooler    pools of a PgBouncer that do not fit the server: warned of, then paged (needs the
-            program pgbouncer on this machine)
+  rolling   an update starts new pods before the old ones end; both do not fit
+  pooler    the pools of a PgBouncer do not fit the server: a warning, then
+            pages (needs the program pgbouncer on this machine)
 
-A round takes about ten minutes. Needs the extra pgheadroom[demo]. Servers of your own are left
-alone: libpq's variables do not count here, and --dsn or targets are refused.
+A round takes about ten minutes. The demo needs the extra pgheadroom[demo]. It
+does not touch your servers: it ignores libpq's variables, and refuses --dsn and
+targets.
 
-  pgheadroom demo leak --listen 127.0.0.1:10187 --alertmanager-urls http://localhost:9093"""
+  pgheadroom demo leak --listen :8080 --alertmanager-urls http://localhost:9093"""
 EPILOG = ""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the name of the incident, and the settings."""
     parser.add_argument("name", nargs="?", default=CALM.name, metavar="NAME", help="what to play")
-    add_settings(parser)
+    parser.add_settings(GROUPS, _FIRST)
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
@@ -65,10 +73,13 @@ def run(options: argparse.Namespace) -> ExitStatus:
     problems: list[str] = []
     script = SCRIPTS.get(options.name)
     if script is None:
-        problems.append(f"no such demo: {options.name}; there are {', '.join(SCRIPTS)}")
+        # What is no word may be a connection string, which is not repeated.
+        name = f": {options.name}" if options.name.isalpha() else ""
+        instead = meant(options.name, SCRIPTS) or f"; there are {', '.join(SCRIPTS)}"
+        problems.append(f"no such demo{name}{instead}")
     settings = settings_of(options, problems)
     if settings.dsn is not None or settings.targets:
-        problems.append("a demo has a server of its own: dsn and targets are not allowed with it")
+        problems.append("a demo has its own server: dsn and targets are not allowed")
     if script is None or problems:
         raise ConfigurationError(problems)
     configure(settings.log_format, settings.log_level)
@@ -130,8 +141,8 @@ async def played_on(
 def _explain(server: EmbeddedServer, script: Script, address: str) -> None:
     sys.stdout.write(
         f"""
-  pgheadroom watches an embedded PostgreSQL {server.version} with a small, changing load from three
-  applications: checkout-api, report-worker and session-cleaner.
+  pgheadroom watches an embedded PostgreSQL {server.version} with a small, changing load from
+  three applications: checkout-api, report-worker and session-cleaner.
 {_told(script)}
     the page        {address}/
     the metrics     {address}/metrics
@@ -139,7 +150,7 @@ def _explain(server: EmbeddedServer, script: Script, address: str) -> None:
     the server      psql "{server.conninfo}"
     in a terminal   pgheadroom top --dsn "{server.dsn("pgheadroom")}"
 {"" if script.pooler is None else _console(server)}{"" if script.acts else _OF_YOUR_OWN}
-  Ctrl-C ends it and leaves nothing behind.
+  Ctrl-C stops it and removes everything.
 
 """
     )
@@ -152,19 +163,20 @@ def _console(server: EmbeddedServer) -> str:
 
 
 _OF_YOUR_OWN = """
-  To watch a server of your own, make a role for it:
+  To watch your own server, create a role on it:
 
     CREATE ROLE pgheadroom LOGIN PASSWORD '...';
     GRANT pg_monitor TO pgheadroom;
     GRANT pg_use_reserved_connections TO pgheadroom;   -- PostgreSQL 16 and newer
 
-  and name the server in one of these ways:
+  and start pgheadroom in one of these ways:
 
     PGHEADROOM_DSN=postgresql://pgheadroom@HOST/postgres make run
     PGHEADROOM_CONFIG=pgheadroom.yaml make run          -- any number of servers
     PGHOST=HOST PGUSER=pgheadroom make run              -- or PGSERVICE=NAME, as libpq does
 
-  `pgheadroom check` says what works and what is missing, `pgheadroom --help` the rest."""
+  `pgheadroom check` says what works and what is missing; `pgheadroom --help` lists
+  all commands."""
 
 
 def _told(script: Script) -> str:
@@ -173,13 +185,13 @@ def _told(script: Script) -> str:
         return ""
     acts = "\n".join(f"   {_clock(act.seconds)}  {act.words}" for act in script.acts)
     return f"""
-  Beside it goes the incident {script.name!r}, in minutes from now:
+  Playing the incident "{script.name}" (minutes from now):
 
 {acts}
-   {_clock(script.round_seconds)}  all of it again
+   {_clock(script.round_seconds)}  repeats
 
-  While it is full, {AlertName.DATABASE} may warn too. What fires is a line of log
-  below, when it begins, changes and ends.
+  {AlertName.DATABASE} may also warn while the server is full. The log below has a
+  line whenever an alert starts, changes or ends.
 """
 
 

@@ -15,32 +15,38 @@ from rich.text import Text
 from pgheadroom.board import Board
 from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import add_settings, settings_of, targets_of
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.resolve import identities, policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
-from pgheadroom.judge.figures import free_for
 from pgheadroom.log import configure
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import remedy
+from pgheadroom.status.figures import free_for
+from pgheadroom.status.status import status
+from pgheadroom.text import escaped
 from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
 
-HELP = "read every target once and print it as a table; with --json as JSON"
+HELP = "read every target once and print a table, or JSON with --json"
 USAGE = "%(prog)s [--json] [SETTING ...]"
 DESCRIPTION = """\
-Read every target once and print it as a table; with --json as a list of what the API says of each
-target (/api/v1/targets/NAME). Exits 0 if every target could be sampled, else 1."""
+Reads every target once and prints a table. With --json it prints a list of what
+the API says of each target (/api/v1/targets/NAME).
+
+Exits 0 if every target could be sampled, else 1."""
 EPILOG = ""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the settings, and the form of what is printed."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(parser)
+    add_settings(parser, "canary_dsn")
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
@@ -95,17 +101,19 @@ def _block(state: State) -> Group:
     title = Text.assemble(
         (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
+    says = Text(escaped(status(state).sentence))
     if state.sample is None:
-        return Group(title, Text(state.detail))
+        hint = f"{remedy(state)} To see what works, run `pgheadroom check`."
+        return Group(title, Text(state.detail), Text(hint))
     if isinstance(state.sample.facts, PoolerFacts):
-        return _pooler(title, state, state.sample.facts)
+        return _pooler(title, says, state, state.sample.facts)
     server = state.sample.facts.server
     title.append(f"  PostgreSQL {server.version_text}")
     if server.in_recovery:
         title.append(" (standby)")
     if server.pooled:
         title.append(" through a pooler")
-    lines = [title]
+    lines = [title, says]
     if not state.sample.holders.complete:
         what = "states and ages are unknown" if state.sample.exact else "estimates only"
         lines.append(Text(f"{what}: GRANT pg_monitor TO {server.role};", "yellow"))
@@ -118,7 +126,7 @@ def _block(state: State) -> Group:
     )
 
 
-def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
+def _pooler(title: Text, says: Text, state: State, facts: PoolerFacts) -> Group:
     title.append(f"  {facts.software} {facts.version}")
     main = None if state.sample is None else state.sample.main
     places = Table("places for clients", "", box=None, pad_edge=False)
@@ -142,7 +150,7 @@ def _pooler(title: Text, state: State, facts: PoolerFacts) -> Group:
             str(pool.waiting),
             f"{pool.wait_seconds:.1f} s" if pool.waiting else "",
         )
-    return Group(title, places, pools, _applications(state.applications.counts))
+    return Group(title, says, places, pools, _applications(state.applications.counts))
 
 
 def _through_whom(state: State) -> list[Table]:

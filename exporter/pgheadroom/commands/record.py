@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pgheadroom.commands.arguments import ExitStatus, fail
+from pgheadroom.commands.arguments import ExitStatus, fail, tell
 from pgheadroom.commands.configured import add_settings, settings_of, targets_of
+from pgheadroom.commands.help.parser import Parser
+from pgheadroom.commands.output import failure
 from pgheadroom.commands.recorder import Output, record
+from pgheadroom.config.given import shown
 from pgheadroom.config.load import ConfigurationError
+from pgheadroom.durations import duration
 from pgheadroom.log import configure
 from pgheadroom.storage.recording_end import UnusableRecordingError
 from pgheadroom.storage.recording_writer import RecordingFile, RecordingWriter
+from pgheadroom.text import escaped
 
-HELP = "sample every target like serve does, and append what was read to a file"
+HELP = "sample every target as serve does; append the readings to a file"
 USAGE = "%(prog)s [FILE] [--rotate-bytes N] [--keep N] [SETTING ...]"
 DESCRIPTION = """\
-Samples every target like `serve` does and appends each reading as a line of JSON, for `pgheadroom
-backtest` and other programs. Ends in order at Ctrl-C or SIGTERM.
+Samples every target as `serve` does, and appends each reading as a line of
+JSON, for `pgheadroom backtest` and other programs. Stop it with Ctrl-C or
+SIGTERM; it then says how much it wrote.
 
-Without FILE, or with -, lines go to the standard output. A name that ends in .gz makes gzip,
-written every 3 seconds. With several targets the name contains {target}:
-  pgheadroom record '/var/lib/pgheadroom/{target}.jsonl.gz' --config pgheadroom.yaml"""
+Without FILE, or with -, the lines go to standard output. A name that ends in
+.gz makes a gzip file, which is written every 3 seconds. With several targets,
+put {target} in the name:
+  pgheadroom record 'recordings/{target}.jsonl.gz' --config pgheadroom.yaml"""
 EPILOG = ""
 
 _TARGET = "{target}"
@@ -31,23 +39,23 @@ _LEAST_BYTES, _MOST_BYTES = 4096, 10**15
 _MOST_KEPT = 1000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the file, how it is rotated, and the settings."""
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="where to write")
     parser.add_argument(
         "--rotate-bytes",
         default="100000000",
         metavar="N",
-        help="begin a new file when this one has N bytes (default: %(default)s); the old one"
-        " becomes FILE.1, that one FILE.2 and so on (with gzip NAME.jsonl.1.gz)",
+        help="start a new file when this one has N bytes (default: %(default)s); the old file"
+        " becomes FILE.1, the one before it FILE.2, and so on (with gzip NAME.jsonl.1.gz)",
     )
     parser.add_argument(
         "--keep",
         default="9",
         metavar="N",
-        help="keep this many old files (1 to 1000, default: %(default)s)",
+        help="how many old files to keep (1 to 1000, default: %(default)s)",
     )
-    add_settings(parser)
+    add_settings(parser, "interval_seconds", "knock_interval_seconds", "log_level")
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
@@ -60,21 +68,34 @@ def run(options: argparse.Namespace) -> ExitStatus:
     settings = settings_of(options, problems)
     targets = targets_of(settings, problems)
     if len(targets) > 1 and _TARGET not in options.file:
-        raise ConfigurationError([f"several targets need a FILE with {_TARGET} in its name"])
+        raise ConfigurationError([f"with several targets, put {_TARGET} in the name of FILE"])
     configure(settings.log_format, settings.log_level)
     try:
         recordings = _recordings(options.file, targets, rotate_bytes, keep)
     except UnusableRecordingError as error:
         return fail(str(error))
+    began = time.monotonic()
     asyncio.run(record(settings, targets, recordings))
+    _tell(options.file, recordings, time.monotonic() - began)
     return ExitStatus.OK
+
+
+def _tell(file: str, recordings: Mapping[str, RecordingWriter], seconds: float) -> None:
+    """Say on standard error what was written."""
+    if failure() is not None:  # standard output took not all of it
+        return
+    for target, recording in recordings.items():
+        name = "standard output" if file == "-" else file.replace(_TARGET, target)
+        noun = "reading" if recording.readings == 1 else "readings"
+        tell([f"{escaped(name)}: {recording.readings:,} {noun} in {duration(seconds)}"])
 
 
 def _whole(flag: str, text: str, least: int, most: int, problems: list[str]) -> int:
     """Return the number in *text*; what is wrong with it is added to *problems*."""
     number = int(text) if text.isdecimal() else -1
     if not least <= number <= most:
-        problems.append(f"{flag}: {text} is not allowed: a number from {least} to {most}")
+        given = shown(text, secret=False)
+        problems.append(f"{flag}: {given} is not allowed; give a number from {least} to {most}")
     return number
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import yaml
 
 from pgheadroom.commands.arguments import ExitStatus
+from pgheadroom.commands.help.parser import Parser, one_word
+from pgheadroom.config.given import shown
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.metrics.table import TABLE
 from pgheadroom.model.alert import RUNBOOKS
@@ -19,8 +21,8 @@ from pgheadroom.model.alert import RUNBOOKS
 _FILE = "pgheadroom.rules.yml"
 
 DESCRIPTION = """\
-Prints alerting and recording rules for Prometheus. They need no editing: thresholds are settings
-of the daemon, which exports them beside what it counts."""
+Prints alerting and recording rules for Prometheus. They need no editing: the
+thresholds are settings of the daemon, which exports them with its metrics."""
 
 EPILOG = """\
 examples:
@@ -57,13 +59,14 @@ HELP = "print the alerting rules for Prometheus"
 USAGE = "%(prog)s [--format FORMAT] [--runbooks URL] [--labels NAME,NAME]"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the format, and what is put in place of the defaults."""
     parser.add_argument(
         "--format",
-        choices=("prometheus", "prometheusrule"),
+        type=one_word(("prometheus", "prometheusrule")),
+        metavar="{prometheus,prometheusrule}",
         default="prometheus",
-        help="a rule file of Prometheus, or a PrometheusRule of its Kubernetes operator"
+        help="a rule file for Prometheus, or a PrometheusRule for its Kubernetes operator"
         " (default: %(default)s)",
     )
     parser.add_argument(
@@ -78,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_labels,
         default=(),
         metavar="NAME,NAME",
-        help="more labels of the scrape that go along into alerts and tell servers apart, beside"
-        f" {', '.join(LABELS)}; none by which the daemons of a pair differ",
+        help=f"labels of the scrape to keep in alerts, in addition to {', '.join(LABELS)}; they"
+        " tell servers apart, so leave out those by which a pair of daemons differs",
     )
 
 
@@ -137,7 +140,7 @@ _Dumper.add_representer(str, _text)
 def _url(text: str) -> str:
     if not _URL.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            "allowed is http:// or https://, a host and a path, without user, query and fragment"
+            "give http:// or https://, a host and a path, without a user, a query or a fragment"
         )
     return text
 
@@ -147,7 +150,7 @@ def _labels(text: str) -> tuple[str, ...]:
     for name in names:
         if not _NAME.fullmatch(name) or name in _TAKEN:
             raise argparse.ArgumentTypeError(
-                f"{name!r} is not allowed: a label's name is letters, digits and _, and none that"
-                " series of pgheadroom have; several are parted by commas"
+                f"{shown(name, secret=False)} is not allowed; give names of letters, digits and _,"
+                " with commas between them, that pgheadroom's own series do not use"
             )
     return tuple(name for name in names if name not in LABELS)

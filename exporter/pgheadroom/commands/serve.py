@@ -14,6 +14,7 @@ import structlog
 from pgheadroom.commands.arguments import ExitStatus, fail
 from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
 from pgheadroom.commands.demo import try_out
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
@@ -26,25 +27,33 @@ from pgheadroom.watch.reload import Reread
 
 log = structlog.get_logger("pgheadroom.commands.serve")
 
-HELP = "sample every target once a second, serve /metrics (what is done without a command)"
+HELP = "watch every target; serve metrics, a page and alerts (the default)"
 USAGE = "%(prog)s [SETTING ...]"
-DESCRIPTION = "Sample every target once a second and serve what was found at /metrics."
+DESCRIPTION = """\
+Watches every target, and serves metrics at /metrics and a page at /.
+Alerts are shown there, and posted to Alertmanager if one is configured."""
 EPILOG = """\
 A configuration file:
 
   targets:
     orders: postgresql://pgheadroom@db1/postgres
     billing:
-      dsn: host=db2,db3 dbname=postgres user=pgheadroom target_session_attrs=read-write
+      dsn: host=db2,db3 dbname=postgres user=pgheadroom
       password_file: /run/secrets/billing
   listen: 127.0.0.1:10187
 
-In the environment a target is PGHEADROOM_TARGETS__ORDERS__DSN (its name in small letters).
+As an environment variable, the first target is PGHEADROOM_TARGETS__ORDERS__DSN;
+its name is `orders`, in lower case.
 """
 
 _NAMES_SHOWN = 10
 
-add_arguments = add_settings
+
+def add_arguments(parser: Parser) -> None:
+    """Take the settings."""
+    add_settings(
+        parser, "interval_seconds", "alertmanager_urls", "listen", "state_directory", "log_level"
+    )
 
 
 def run(options: argparse.Namespace) -> ExitStatus:

@@ -15,8 +15,11 @@ from rich.console import Console
 from pgheadroom.board import Board
 from pgheadroom.commands.arguments import ExitStatus
 from pgheadroom.commands.configured import NO_TARGET, add_settings, settings_of
+from pgheadroom.commands.help.parser import Parser
 from pgheadroom.commands.output import failure
+from pgheadroom.config.given import repeatable
 from pgheadroom.config.load import ConfigurationError
+from pgheadroom.config.objections import meant
 from pgheadroom.config.resolve import policy, sources
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
@@ -26,6 +29,7 @@ from pgheadroom.state import State
 from pgheadroom.terminal.applications import Order
 from pgheadroom.terminal.screen import Look, screen
 from pgheadroom.terminal.terminal import Terminal
+from pgheadroom.text import printable
 from pgheadroom.watch.fleet import WatchedTarget
 from pgheadroom.watch.jobs import Jobs
 from pgheadroom.watch.sampler import Sampler
@@ -34,25 +38,29 @@ from pgheadroom.watch.schedule import Schedule
 HELP = "watch one server live in a terminal, without a daemon"
 USAGE = "%(prog)s [--target NAME] [SETTING ...]"
 DESCRIPTION = """\
-Watches one server live in a terminal, without a daemon: how many slots are left, for whom, until
-when and who takes them, sampled and judged as `serve` does it. Nothing is served, posted or kept.
+Watches one server live in a terminal, without a daemon: how many slots are
+left, for whom, for how long, and who takes them. It samples and judges as
+`serve` does. Nothing is served, posted or kept.
 
-Keys: q ends it, p pauses what is shown, s sorts by connections, growth or name. Ctrl-C ends it too.
-While the server refuses or is gone, the screen says why, and how old its figures are. The log goes
-to standard error when that is a file. It needs a terminal: for a pipe there is `pgheadroom once`.
+Keys: q quits, p pauses the display, s sorts by connections, growth or name.
+Ctrl-C quits too.
+
+While the server refuses or does not answer, the screen says why, and how old
+its figures are. The log goes to standard error if that is a file.
+Without a terminal, use `pgheadroom once`.
 
   pgheadroom top --dsn postgresql://pgheadroom@db1/postgres
   PGSERVICE=orders pgheadroom top"""
 EPILOG = ""
 
 _DRAW_SECONDS = 1.0
-_NO_TERMINAL = "top needs a terminal to draw on; `pgheadroom once` prints one reading"
+_NO_TERMINAL = "top needs a terminal; to print one reading, use `pgheadroom once`"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Take the settings, and which target."""
-    parser.add_argument("--target", metavar="NAME", help="which of several configured targets")
-    add_settings(parser)
+    parser.add_argument("--target", metavar="NAME", help="which target, if there are several")
+    add_settings(parser, "interval_seconds", "paging_horizon_seconds")
 
 
 def run(options: argparse.Namespace) -> ExitStatus:
@@ -80,7 +88,9 @@ def _chosen(
     elif name is None and len(targets) > 1:
         problems.append(f"several targets are configured; choose one with --target: {names}")
     elif name is not None and name not in targets:
-        problems.append(f"--target: no such target: {name}; there are {names}")
+        instead = meant(name, targets) or f"; there are {names}"
+        told = f": {printable(name)}" if repeatable(name) else ""
+        problems.append(f"--target: no such target{told}{instead}")
     else:
         name = name or next(iter(targets))
         return name, targets[name]

@@ -12,10 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, field_validator
 
-from pgheadroom.config.strict import Strict
+from pgheadroom.config.strict import Strict, several
 from pgheadroom.model.thresholds import Thresholds
 
-URLS = "allowed are http://HOST:PORT and https://HOST:PORT, a path may follow"
+URLS = "give http://HOST:PORT or https://HOST:PORT; a path may follow"
 
 _HOURS, _DAYS = 3600, 86400
 _THRESHOLDS = Thresholds()
@@ -37,21 +37,16 @@ _OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database", 
 
 
 def _url(value: str) -> str:
-    """Return *value* without a slash at its end; refuse what is no plain address of a server.
-
-    Where credentials may stand in it, it is not repeated.
-    """
+    """Return *value* without a slash at its end; refuse what is no plain address of a server."""
     if "@" in value or "?" in value:
         message = (
-            "a user, a password or a query must not be part of a URL; allowed are"
-            " http://HOST:PORT/PATH and https://HOST:PORT/PATH, credentials have settings of their"
-            " own (alertmanager_username, alertmanager_password_file,"
-            " alertmanager_bearer_token_file)"
+            "give http://HOST:PORT/PATH or https://HOST:PORT/PATH, without a user, a password or a"
+            " query; to log in, use alertmanager_username with alertmanager_password_file, or"
+            " alertmanager_bearer_token_file"
         )
         raise ValueError(message)
     if not _is_plain(value):
-        message = f"{value!r} is not allowed: {URLS}"
-        raise ValueError(message)
+        raise ValueError(URLS)
     return value.rstrip("/")
 
 
@@ -87,8 +82,8 @@ class AlertSettings(Strict):
     paging_horizon_seconds: float = _seconds(
         "paging_horizon",
         _DAYS,
-        "page when the last ordinary slot is forecast to go within this time; the"
-        " two floors below must be met too",
+        "page when the last ordinary slot is forecast to be taken within this time, if the two"
+        " floors below are met",
     )
     paging_floor_ratio: float = _ratio(
         "paging_floor",
@@ -96,9 +91,9 @@ class AlertSettings(Strict):
     )
     early_floor_ratio: float = _ratio(
         "early_floor",
-        "lower share that is enough for a forecast to page when the growth is"
-        " unlikely to stop by itself: it has lasted as long as paging_horizon_seconds, the"
-        " growing application's connections are busy, or the next jump or peak would not fit",
+        "lower share that is enough when the growth is unlikely to stop by itself: it has lasted"
+        " as long as paging_horizon_seconds, the growing application's connections are busy, or"
+        " the next jump or peak would not fit",
     )
     busy_ratio: float = _ratio(
         "busy",
@@ -108,12 +103,12 @@ class AlertSettings(Strict):
     forecast_horizon_seconds: float = _seconds(
         "forecast_horizon",
         14 * _DAYS,
-        "warn when the last ordinary slot is forecast to go within this time",
+        "warn when the last ordinary slot is forecast to be taken within this time",
     )
     leak_seconds: float = _seconds(
         "leak",
         7 * _DAYS,
-        "how long an application must climb, and not come back, to count as a leak",
+        "how long an application must grow, without falling back, to count as a leak",
     )
     low_free_ratio: float = _ratio(
         "low_free",
@@ -153,28 +148,28 @@ class AlertSettings(Strict):
     blind_warning_seconds: float = _seconds(
         "blind_warning",
         _HOURS,
-        "warn when there was no sample for this long",
+        "warn when there has been no sample for this long",
     )
     blind_critical_seconds: float = _seconds(
         "blind_critical",
         _DAYS,
-        "page when there was no sample for this long",
+        "page when there has been no sample for this long",
     )
     queue_wait_seconds: float = _seconds(
         "queue_wait",
         _HOURS,
         "how long a pooler's client may wait for a server connection before it counts as refused;"
-        " a shorter query_wait_timeout counts in its place",
+        " a shorter query_wait_timeout replaces it",
     )
     queue_hold_seconds: float = _seconds(
         "queue_hold",
         _HOURS,
-        "for how long somebody must have been waiting in a pool before its queue can page",
+        "how long clients must have been waiting in a pool before its queue can page",
     )
     queue_horizon_seconds: float = _seconds(
         "queue_horizon",
         _HOURS,
-        "page when the oldest client in a queue that grows will have waited for queue_wait_seconds"
+        "page when the oldest client in a growing queue will have waited for queue_wait_seconds"
         " within this time",
     )
     paused_hold_seconds: float = _seconds(
@@ -196,8 +191,8 @@ class AlertSettings(Strict):
 
     alertmanager_urls: list[Url] = Field(
         default_factory=list,
-        description="addresses of the Alertmanagers to post alerts to, each member of a cluster"
-        " by itself; without any, alerts are only shown",
+        description="addresses of the Alertmanagers to post alerts to, every member of a cluster"
+        " listed; without any, alerts are only shown",
     )
     alertmanager_username: str | None = Field(
         default=None,
@@ -209,12 +204,12 @@ class AlertSettings(Strict):
     )
     alertmanager_bearer_token_file: Path | None = Field(
         default=None,
-        description="file that holds a bearer token for the Alertmanagers, in place of a user"
-        " name; read at each post",
+        description="file that holds a bearer token for the Alertmanagers, instead of a user name;"
+        " read at each post",
     )
     alertmanager_ca_file: Path | None = Field(
         default=None,
-        description="PEM file of the CA certificates to trust for the Alertmanagers, in place of"
+        description="PEM file of the CA certificates to trust for the Alertmanagers, instead of"
         " the system's; read at each post",
     )
     alertmanager_cert_file: Path | None = Field(
@@ -231,15 +226,15 @@ class AlertSettings(Strict):
         default=30.0,
         ge=5,
         le=600,
-        description="time from one post to the next while nothing changes; an alert expires when"
-        " it is not posted again for four times as long",
+        description="time between two posts while nothing changes; an alert expires if it is not"
+        " posted again within four times as long",
     )
     alert_labels: dict[str, str] = Field(
         default_factory=dict, description="additional labels for every alert that is posted"
     )
     external_url: Url | None = Field(
         default=None,
-        description="address at which people reach this daemon's pages; posted alerts link to it",
+        description="address at which people open this daemon's pages; posted alerts link to it",
     )
 
     @field_validator("alertmanager_urls", mode="before")
@@ -251,7 +246,7 @@ class AlertSettings(Strict):
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:
         if len({url.partition("://")[2] for url in value}) < len(value):
-            message = "the same address is given twice; allowed is each Alertmanager once"
+            message = "the same address is given twice; give each Alertmanager once"
             raise ValueError(message)
         return value
 
@@ -259,7 +254,7 @@ class AlertSettings(Strict):
     @classmethod
     def _labels(cls, value: dict[str, str]) -> dict[str, str]:
         if problems := list(_wrong_labels(value)):
-            raise ValueError("; ".join(problems))
+            raise several(problems)
         return value
 
     def misfits(self) -> list[str]:
@@ -276,15 +271,15 @@ def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
     for name, value in labels.items():
         if name in _OWN_LABELS:
             own = ", ".join(_OWN_LABELS)
-            yield f"{name!r} is not allowed: an alert has {own} of its own"
+            yield f"{name!r} is not allowed; every alert already has {own}"
         elif not _LABEL_NAME.fullmatch(name):
-            quoted = "what is given" if "@" in name else repr(name)  # a connection string, perhaps
+            quoted = "this" if "@" in name else repr(name)  # a connection string, perhaps
             yield (
-                f"{quoted} is not allowed as a name: letters, digits and _ make one, no digit"
-                " first and not two _"
+                f"{quoted} is not allowed as a name; give letters, digits and _, without a digit or"
+                " two _ at the start"
             )
         elif not value:
-            yield f"{name}: '' is not allowed: Alertmanager drops a label without a value"
+            yield f"{name} has no value; give one, because Alertmanager drops an empty label"
 
 
 def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
@@ -294,11 +289,11 @@ def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
     ):
         if (getattr(settings, one) is None) != (getattr(settings, other) is None):
             present, missing = (one, other) if getattr(settings, other) is None else (other, one)
-            yield f"{present} is given without {missing}; allowed are both or neither"
+            yield f"{present} is given without {missing}; give both or neither"
     if settings.alertmanager_bearer_token_file and (
         settings.alertmanager_username or settings.alertmanager_password_file
     ):
         yield (
-            "alertmanager_bearer_token_file is given and alertmanager_username or"
-            " alertmanager_password_file too; allowed is one way to log in"
+            "alertmanager_bearer_token_file is given together with alertmanager_username or"
+            " alertmanager_password_file; give only one way to log in"
         )

@@ -12,9 +12,10 @@ from pgheadroom.postgres.addresses import is_port
 from pgheadroom.postgres.whereabouts import breaks_off
 
 CONNECTIONS = (
-    "allowed are postgresql://user@host:port/database and key=value pairs, such as host=db1"
-    " dbname=shop user=pgheadroom"
+    "give postgresql://user@host:port/database, or key=value pairs such as host=db1 dbname=shop"
+    " user=pgheadroom"
 )
+_ESCAPES = "in the password of a URI, write / as %2F and @ as %40"
 _AROUND = re.compile(r"\A[\s\ufeff]+|(?<!\\)\s+\Z")
 """White space around a connection string, and a byte-order mark; what a backslash makes part of a
 value stays."""
@@ -27,7 +28,7 @@ def connection_string(value: SecretStr) -> SecretStr:
     """
     value = SecretStr(_AROUND.sub("", value.get_secret_value()))
     if breaks_off(value.get_secret_value()):
-        message = "an @ too many; a password in a URI needs its / written as %2F, its @ as %40"
+        message = f"an @ too many; {_ESCAPES}"
         raise ValueError(message)
     try:
         ports = str(conninfo_to_dict(value.get_secret_value()).get("port") or "")
@@ -36,10 +37,7 @@ def connection_string(value: SecretStr) -> SecretStr:
         raise ValueError(message) from None
     if not all(port == "" or is_port(port) for port in ports.split(",")):
         # In a URI that is what a password becomes that has a slash in it.
-        message = (
-            "the port is not a number from 1 to 65535; a password in a URI needs its / written as"
-            " %2F, its @ as %40"
-        )
+        message = f"the port is not a number from 1 to 65535; {_ESCAPES}"
         raise ValueError(message)
     return value
 
@@ -53,8 +51,8 @@ def canary_string(value: SecretStr | None) -> SecretStr | None:
         return None
     if not value.get_secret_value().strip():
         message = (
-            "empty is not allowed: allowed is an ordinary role's, such as host=db1 dbname=shop"
-            " user=pgheadroom_canary"
+            "an empty connection string is not allowed; give one for an ordinary role, such as"
+            " host=db1 dbname=shop user=pgheadroom_canary"
         )
         raise ValueError(message)
     return connection_string(value)

@@ -77,11 +77,18 @@ def _add(parser: Flags, name: str, field: FieldInfo) -> None:
         if kind_of(name):
             options["action"] = "append"
     default = field.get_default(call_default_factory=True)
-    words = [] if default in (None, [], {}) else [f"default: {default}"]
+    words = [] if default in (None, [], {}) else [f"default: {_told(default)}"]
     words[:0] = filter(None, [allowed_range(name)])
     text = f"{field.description} ({', '.join(words)})" if words else str(field.description)
     options["help"] = text.replace("%", "%%")
     parser.add_argument(flag_called((name,)), *_ALSO.get(name, ()), **options)
+
+
+def _told(default: object) -> str:
+    """Return *default* as it would be given."""
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _together(name: str, texts: Sequence[str]) -> object:

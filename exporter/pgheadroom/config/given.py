@@ -14,6 +14,7 @@ from pgheadroom.config.settings import Settings
 Location: TypeAlias = tuple[str | int, ...]
 """Where in the settings something stands: ``("targets", "orders", "dsn")``."""
 
+_LONGEST = 100
 _MAY_BE_SECRET = re.compile(r"@|passw|secret|token", re.IGNORECASE)
 
 # A comma parts two targets where a name and a connection string follow: hosts have commas, too.
@@ -30,6 +31,8 @@ class Given:
     called: Callable[[Location], str]
     in_text: bool = True
     """Whether it says lists and mappings in one line of text, unlike a file."""
+    place: Callable[[Location], str] = lambda _: ""
+    """What a line about something begins with: the file and the line where it stands."""
 
     def says(self, location: Location) -> bool:
         """Tell whether what is at *location* comes from here."""
@@ -80,11 +83,11 @@ def from_json(text: str) -> object:
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        message = "JSON with a key that stands twice"
+        message = "JSON with a duplicate key"
         raise ValueError(message)
     for text in (*mapping, *mapping.values()):
         if isinstance(text, str) and "\0" in text:
-            message = "JSON with a NUL character, which no name, path or address can hold"
+            message = "JSON with a NUL character, which no name, path or address can contain"
             raise ValueError(message)
     return mapping
 
@@ -98,6 +101,25 @@ def _pairs(items: list[str]) -> dict[str, str] | None:
             return None
         pairs[name.strip()] = value
     return pairs
+
+
+def shown(value: object, *, secret: bool) -> str:
+    """Return what was given, as far as it may be told: a *secret* by its kind alone."""
+    match value:
+        case None | bool():
+            words = {None: "null", True: "true", False: "false"}[value]
+        case list() | set() | tuple():
+            words = "a list"
+        case dict():
+            words = "a mapping"
+        case str():
+            quoted = repr(value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…")
+            words = quoted if repeatable(value) and not secret else "this value"
+        case int() | float():
+            words = "a number" if secret else repr(value)
+        case _:
+            words = "a date"  # all else that YAML knows
+    return words
 
 
 def repeatable(text: str) -> bool:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pgheadroom.config.flags import NO_FLAGS
 from pgheadroom.config.given import Given, dotted
-from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_targets, objection
+from pgheadroom.config.objections import meant, no_such, not_a_mapping_of_targets, objections
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.variables import read_variables
 from pgheadroom.config.web_file import web_config
@@ -58,7 +58,8 @@ def load(
     try:
         settings = Settings(**merged)
     except ValidationError as error:
-        problems += [objection(detail, layers) for detail in error.errors(include_url=False)]
+        for detail in error.errors(include_url=False):
+            problems += objections(detail, layers)
         raise ConfigurationError(problems) from None
     if problems:
         raise ConfigurationError(problems)
@@ -73,7 +74,7 @@ def load_web(path: Path | None) -> tuple[WebConfig, ssl.SSLContext | None]:
     if path is None:
         return WebConfig(), None
     content, problems = read_mapping(path, "sections, such as tls_server_config")
-    config = web_config(content, path.parent, problems)
+    config = web_config(content.values, path.parent, problems, content.place)
     context = None if config.tls is None else server_context(config.tls, problems)
     if problems:
         raise ConfigurationError([f"web_config_file: {problem}" for problem in problems])
@@ -83,18 +84,17 @@ def load_web(path: Path | None) -> tuple[WebConfig, ssl.SSLContext | None]:
 def _read_file(path: Path) -> tuple[Given, list[str]]:
     """Return the settings in the file at *path*, and what is wrong with it and with its keys."""
     read, wrong = read_mapping(path, "settings, such as 'listen: :10187'")
-    unknown = [
-        key for key in read if key not in Settings.model_fields and not key.startswith(_OF_OTHERS)
+    names = Settings.model_fields
+    unknown = [key for key in read.values if key not in names and not key.startswith(_OF_OTHERS)]
+    problems = [one if one.startswith(f"{path}:") else f"config: {one}" for one in wrong]
+    problems += [
+        f"{read.place((key,))}{no_such(dotted((key,)))}{meant(key, names)}" for key in unknown
     ]
-    problems = [f"config: {problem}" for problem in wrong]
-    problems += [f"{no_such(dotted((key,)))}{meant(key, Settings.model_fields)}" for key in unknown]
     # A key without a value says nothing, like a variable without one.
     values = {
-        key: value
-        for key, value in read.items()
-        if key in Settings.model_fields and value is not None
+        key: value for key, value in read.values.items() if key in names and value is not None
     }
-    return Given(values, dotted, in_text=False), problems
+    return Given(values, dotted, in_text=False, place=read.place), problems
 
 
 def _merged(layers: Sequence[Given], problems: list[str]) -> dict[str, Any]:

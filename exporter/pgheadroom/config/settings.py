@@ -33,7 +33,8 @@ PREFIX = "PGHEADROOM_"
 DEFAULT_PORT = 10187
 _LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 
-ADDRESSES = "allowed are HOST:PORT, [IPV6]:PORT and :PORT, the port from 0 to 65535"
+ADDRESSES = f"give HOST:PORT or :PORT, such as :{DEFAULT_PORT}"
+_HIGHEST_PORT = 65535
 
 
 def _shorthand(value: object) -> object:
@@ -65,7 +66,7 @@ class FoldRule(Strict):
             re.compile(self.pattern).sub(self.replacement, "")
             re.compile(self.pattern + "|").sub(self.replacement, "x")
         except (re.error, IndexError) as error:
-            message = f"replacement {self.replacement!r} does not fit the pattern: {error}"
+            message = f"the replacement does not fit the pattern: {error}"
             raise ValueError(message) from None
         return self
 
@@ -78,29 +79,29 @@ class WatchSettings(Strict):
     config: Path | None = Field(default=None, description="YAML file with any of these settings")
     dsn: SecretStr | None = Field(
         default=None,
-        description="one server to watch, as a libpq connection string or URI; its target is"
-        " called by its host, and its port if that is not 5432; to name it, use `targets` instead",
+        description="one server to watch: a libpq connection string or URI; the target is named"
+        " after the host, and the port if that is not 5432; to choose a name, use `targets`",
     )
     targets: dict[TargetName, Annotated[TargetSettings, BeforeValidator(_shorthand)]] = Field(
         default_factory=dict,
-        description="servers and poolers to watch: a name each, and a connection string or a"
+        description="servers and poolers to watch, by name: each is a connection string or a"
         " mapping of kind, dsn, password_file, extra_reserved, rds_reserve, canary_dsn,"
-        " canary_password_file, and of poolers serves, replicas, metrics_url, max_client_conn,"
+        " canary_password_file and, for poolers, serves, replicas, metrics_url, max_client_conn,"
         " default_pool_size",
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
-        description="with `dsn`: connection string of an ordinary role that logs in and leaves at"
-        " once, again and again, as proof that applications get in",
+        description="with `dsn`: connection string of an ordinary role that logs in and out"
+        " repeatedly, as proof that applications can connect",
     )
     canary_password_file: Path | None = Field(
         default=None,
-        description="file that holds the canary's password; read at each of its logins",
+        description="file that holds the canary's password; read at each login",
     )
     demo: bool = Field(
         default=False,
         description="when no target is configured, start an embedded PostgreSQL with a small load"
-        " and watch that (needs the extra pgheadroom[demo])",
+        " and watch it (needs the extra pgheadroom[demo])",
     )
     listen: str = Field(
         default=f":{DEFAULT_PORT}",
@@ -109,20 +110,20 @@ class WatchSettings(Strict):
     web_config_file: Path | None = Field(
         default=None,
         description="YAML file for TLS, client certificates and passwords of the pages, in the"
-        " format that Prometheus's exporters share; --web.config.file is the same",
+        " format of the Prometheus exporters; --web.config.file is the same",
     )
     enable_reload: bool = Field(
         default=False,
         description="allow POST /-/reload to read the configuration again, as SIGHUP does",
     )
     interval_seconds: float = Field(
-        default=1.0, ge=0.1, le=60, description="time from one sample of a target to the next"
+        default=1.0, ge=0.1, le=60, description="time between two samples of a target"
     )
     connect_timeout_seconds: float = Field(
-        default=5.0, ge=0.1, le=60, description="how long one address may take to complete a login"
+        default=5.0, ge=0.1, le=60, description="how long a login to one address may take"
     )
     read_timeout_seconds: float = Field(
-        default=3.0, ge=0.1, le=60, description="how long one sample may take in all"
+        default=3.0, ge=0.1, le=60, description="how long one sample may take"
     )
     backoff_longest_seconds: float = Field(
         default=15.0,
@@ -134,18 +135,18 @@ class WatchSettings(Strict):
         default=15.0,
         ge=0,
         le=3600,
-        description="time from one knock (a login that stops at the server's first answer) to the"
-        " next; 0 turns it off",
+        description="time between two knocks (logins that stop at the server's first answer); 0"
+        " turns them off",
     )
     canary_interval_seconds: float = Field(
-        default=5.0, ge=1, le=3600, description="time from one login of a canary to the next"
+        default=5.0, ge=1, le=3600, description="time between two logins of a canary"
     )
     max_applications: int = Field(
         default=50,
         ge=1,
         le=1000,
-        description="how many application names get series of their own; the others are summed"
-        " as `other`",
+        description="how many application names get their own series; the rest are summed as"
+        " `other`",
     )
     fold_rules: list[FoldRule] = Field(
         default_factory=list,
@@ -159,9 +160,9 @@ class WatchSettings(Strict):
     )
     state_directory: Path | None = Field(
         default=None,
-        description="directory that keeps each target's history and alerts over a restart;"
-        " created if missing, used by one daemon at a time; defaults to STATE_DIRECTORY, which"
-        " systemd sets; without either nothing is kept",
+        description="directory that keeps each target's history and alerts across restarts;"
+        " created if missing, used by one daemon at a time; the default is STATE_DIRECTORY, which"
+        " systemd sets; with neither, nothing is kept",
     )
     log_format: Literal["logfmt", "json"] = Field(
         default="logfmt", description="format of log lines"
@@ -189,12 +190,12 @@ class WatchSettings(Strict):
         unnamed = None if self.dsn is None else TargetSettings(dsn=self.dsn).address
         if unnamed in self.targets:
             problems.append(
-                f"dsn leads to a target called {unnamed}, and there is targets.{unnamed}, too;"
-                " give one of them, or give both under targets, with a name each"
+                f"dsn makes a target called {unnamed}, and so does targets.{unnamed}; give only one"
+                " of them, or give both a name under targets"
             )
         if self.canary_dsn is not None and self.dsn is None:
             problems.append(
-                "canary_dsn is for the server that dsn names, and there is no dsn; of others it is"
+                "canary_dsn is allowed only with dsn; for a server under targets, use"
                 " targets.NAME.canary_dsn"
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
@@ -246,10 +247,13 @@ def split_address(address: str) -> tuple[str | None, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        message = "an IPv6 address stands in brackets: [::1]:10187"
+        message = f"{ADDRESSES}; put an IPv6 address in brackets, such as [::1]:80"
         raise ValueError(message)
-    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - TCP's highest port
+    if not colon or not port.isascii() or not port.isdigit():
         raise ValueError(ADDRESSES)
+    if len(port) > len(str(_HIGHEST_PORT)) or int(port) > _HIGHEST_PORT:
+        message = f"give a port from 0 to {_HIGHEST_PORT}"
+        raise ValueError(message)
     return host or None, int(port)
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
+
+SEVERAL = "several"
+"""The type of an error that holds several problems, each a line of its own."""
+
+
+def several(problems: Sequence[str]) -> PydanticCustomError:
+    """Return the error that holds *problems*."""
+    return PydanticCustomError(SEVERAL, "several problems", {"problems": [*problems]})
 
 
 class Strict(BaseModel):
@@ -18,7 +27,7 @@ class Strict(BaseModel):
         annotation = cls.model_fields[str(info.field_name)].annotation
         kinds = {annotation, *get_args(annotation)}
         if isinstance(value, bool) and kinds & {int, float}:
-            raise PydanticCustomError("truth", "true and false are no numbers")
+            raise PydanticCustomError("truth", "true and false are not numbers")
         if value == "" and kinds & {Path, str} and type(None) in kinds:
             raise PydanticCustomError("empty", "an empty text names nothing")
         return value
@@ -30,5 +39,5 @@ class Strict(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if problems := self.misfits():
-            raise ValueError("; ".join(problems))
+            raise several(problems)
         return self

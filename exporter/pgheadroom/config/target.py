@@ -22,16 +22,17 @@ from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.slots import RdsReserve
 from pgheadroom.postgres.whereabouts import address, database
 
-NO_CANARY = "canary_password_file is of use only with a canary_dsn"
-_NO_PAGE = "max_client_conn and default_pool_size are of use only with metrics_url: a console tells"
+NO_CANARY = "canary_password_file is allowed only with canary_dsn"
+_NO_PAGE = (
+    "max_client_conn and default_pool_size are allowed only with metrics_url; a console reports"
+    " them itself"
+)
 _NO_LIMITS = (
-    "metrics_url needs max_client_conn and default_pool_size, which the page does not tell, and"
-    " kind: pgbouncer"
+    "metrics_url needs kind: pgbouncer, and max_client_conn and default_pool_size, which the page"
+    " does not report"
 )
-_NO_POOLER = "serves and replicas are of use only with kind: pgbouncer"
-TARGET_NAMES = (
-    "letters, digits and _ . : - make a name, 63 of them at most, a letter or digit first"
-)
+_NO_POOLER = "serves and replicas are allowed only with kind: pgbouncer"
+TARGET_NAMES = "give up to 63 letters, digits and _ . : -, with a letter or digit first"
 TargetName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=63)
 ]
@@ -49,15 +50,14 @@ class TargetSettings(Strict):
     )
     serves: TargetName | None = Field(
         default=None,
-        description="of a pooler: the target that is behind it, where pgheadroom cannot tell by"
-        " itself",
+        description="for a pooler: the target behind it, if pgheadroom cannot find it by itself",
     )
     replicas: int = Field(
         default=1,
         ge=1,
         le=10_000,
-        description="of a pooler: how many processes like this one there are, those that nobody"
-        " watches included; what it may open counts that many times",
+        description="for a pooler: how many processes like this one there are, watched or not;"
+        " what it may open counts that many times",
     )
     dsn: SecretStr = Field(
         default=SecretStr(""),
@@ -66,15 +66,15 @@ class TargetSettings(Strict):
     )
     metrics_url: Url | None = Field(
         default=None,
-        description="of a pooler whose console is closed: the page of its own exporter, such as"
+        description="for a pooler whose console is closed: the page of its own exporter, such as"
         " http://POD:9127/metrics of CloudNativePG; needs max_client_conn and default_pool_size",
     )
     max_client_conn: int | None = Field(
         default=None,
         ge=1,
         le=1_000_000,
-        description="with metrics_url: the pooler's max_client_conn, which the page does not tell"
-        " (PgBouncer's default is 100)",
+        description="with metrics_url: the pooler's max_client_conn, which the page does not"
+        " report (PgBouncer's default is 100)",
     )
     default_pool_size: int | None = Field(
         default=None,
@@ -89,7 +89,7 @@ class TargetSettings(Strict):
         default=0,
         ge=0,
         le=10_000,
-        description="slots that the provider holds back and that no setting of the server shows",
+        description="slots that the provider holds back and no setting of the server shows",
     )
     rds_reserve: RdsReserve = Field(
         default=RdsReserve.AUTO,
@@ -98,12 +98,12 @@ class TargetSettings(Strict):
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
-        description="connection string of an ordinary role that logs in and leaves at once, again"
-        " and again, as proof that applications get in",
+        description="connection string of an ordinary role that logs in and out repeatedly, as"
+        " proof that applications can connect",
     )
     canary_password_file: Path | None = Field(
         default=None,
-        description="file that holds the canary's password; read at each of its logins",
+        description="file that holds the canary's password; read at each login",
     )
 
     _dsn = field_validator("dsn")(connection_string)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from pgheadroom.config.allowed import one_of
+from pgheadroom.config.given import Location
+from pgheadroom.config.web_objections import web_objection
 from pgheadroom.web.config import ClientCertificate, Tls, WebConfig
 
 MOST_COST = 14
@@ -59,15 +62,6 @@ _UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 # The last character of the salt has four bits that count for nothing: 0, or the salt is not one.
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
 
-_FROM_FILES = "this daemon reads certificates and keys from files: cert_file, key_file"
-_UNSUPPORTED = {
-    "rate_limit": "logins that fail are limited anyway, see docs/web-config.md",
-    "tls_server_config.cert": _FROM_FILES,
-    "tls_server_config.key": _FROM_FILES,
-    "tls_server_config.client_ca": "this daemon reads it from a file: client_ca_file",
-    "tls_server_config.curve_preferences": "Python's ssl cannot set their order",
-}
-
 
 def _unsaid(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - what the field holds
     """Take a key without a value for one that is not there, as YAML means it."""
@@ -76,14 +70,14 @@ def _unsaid(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noq
 
 def _printable(value: str) -> str:
     if not (value.isascii() and value.isprintable()):
-        raise ValueError("should be one line of printable ASCII")
+        raise ValueError("give one line of printable ASCII")
     return value
 
 
 def _one_of(*allowed: str) -> AfterValidator:
     def check(value: str) -> str:
         if value and value not in allowed:
-            raise ValueError(f"{value!r} is not allowed: allowed are {', '.join(allowed)}")
+            raise ValueError(f"give {one_of(allowed)}")
         return value
 
     return AfterValidator(check)
@@ -92,15 +86,15 @@ def _one_of(*allowed: str) -> AfterValidator:
 def _verified(value: str) -> str:
     if value in _UNVERIFIED:
         raise ValueError(
-            f"{value} is not supported: a certificate that is asked for is verified; allowed are"
-            f" {', '.join(_CLIENT_CERTIFICATES)}"
+            "a client certificate is always verified here;"
+            f" give {one_of(filter(None, _CLIENT_CERTIFICATES))}"
         )
     return value
 
 
 def _no_http2(value: bool) -> bool:  # noqa: FBT001 - what is validated
     if value:
-        raise ValueError("true is not supported: HTTP/1.1 is served; allowed is false")
+        raise ValueError("only HTTP/1.1 is served; give false")
     return value
 
 
@@ -108,22 +102,21 @@ def _hash(value: str) -> str:
     """Check a hash; what stands in its place is never repeated: it may be a password."""
     match = _HASH.fullmatch(value)
     if match is None:
-        raise ValueError("should be a bcrypt hash: $2y$, the cost, $ and 53 characters")
+        raise ValueError("give a bcrypt hash: $2y$, the cost, $ and 53 characters")
     if not _LEAST_COST <= int(match[1]) <= MOST_COST:
-        raise ValueError(f"bcrypt's cost should be from {_LEAST_COST} to {MOST_COST}")
+        raise ValueError(f"give a bcrypt hash with a cost from {_LEAST_COST} to {MOST_COST}")
     return value
 
 
 def _user(name: str) -> str:
     if ":" in name:
-        raise ValueError("a name with a colon in it can never log in")
+        raise ValueError("a user whose name has a colon can never log in; give another name")
     return name
 
 
 def _cipher(name: str) -> str:
     if name not in _CIPHERS and name not in _CIPHERS_OF_TLS13:
-        allowed = ", ".join((*_CIPHERS, *_CIPHERS_OF_TLS13))
-        raise ValueError(f"{name!r} is not supported; allowed are {allowed}")
+        raise ValueError(f"give {one_of((*_CIPHERS, *_CIPHERS_OF_TLS13))}")
     return name
 
 
@@ -181,20 +174,29 @@ class _File(_Section):
     ] = {}
 
 
-def web_config(content: Mapping[str, object], folder: Path, problems: list[str]) -> WebConfig:
+def web_config(
+    content: Mapping[str, object],
+    folder: Path,
+    problems: list[str],
+    place: Callable[[Location], str] = lambda _: "",
+) -> WebConfig:
     """Return what *content*, the parsed file, says; paths in it are relative to *folder*.
 
-    What is wrong is added to *problems*, a line each; what is returned is of no use then.
+    What is wrong is added to *problems*, a line each, which begins with the *place* in the file;
+    what is returned is of no use then.
     """
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems += dict.fromkeys(map(_objection, details))
+        found = [web_objection(detail, SECTIONS) for detail in details]
+        problems += dict.fromkeys(f"{place(location)}{words}" for location, words in found)
         file = _rest(content, details)  # so that the files that it names are looked at, too
     else:
-        found = _contradictions(file.tls_server_config)
-        problems += [f"tls_server_config.{key}: {words}" for key, words in found]
+        problems += [
+            f"{place(('tls_server_config', key))}tls_server_config.{key}: {words}"
+            for key, words in _contradictions(file.tls_server_config)
+        ]
     tls = file.tls_server_config
     headers = file.http_server_config.headers.model_dump(by_alias=True)
     return WebConfig(
@@ -234,15 +236,15 @@ def _contradictions(tls: _TlsSection | None) -> Iterator[tuple[str, str]]:
     if kind is not ClientCertificate.NONE and not tls.client_ca_file:
         yield "client_ca_file", f"is missing; client_auth_type {kind.value} needs it"
     if kind is ClientCertificate.NONE and tls.client_ca_file:
-        yield "client_ca_file", "is of no use without a client_auth_type"
+        yield "client_ca_file", "has no effect without client_auth_type"
     if tls.client_allowed_sans == []:
-        words = "is empty, which would let nobody in; leave it out to allow any name"
+        words = "an empty list would let nobody in; leave it out to allow any name"
         yield "client_allowed_sans", words
     elif tls.client_allowed_sans and kind is not ClientCertificate.REQUIRED:
         required = ClientCertificate.REQUIRED.value
         yield "client_allowed_sans", f"needs client_auth_type {required}"
     if tls.cipher_suites and not _ciphers(tls) and lowest < ssl.TLSVersion.TLSv1_3:
-        yield "cipher_suites", "has none for TLS 1.2; add one, or set min_version: TLS13"
+        yield "cipher_suites", "has no cipher for TLS 1.2; add one, or set min_version: TLS13"
 
 
 def _versions(tls: _TlsSection) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
@@ -269,45 +271,10 @@ def _tls(tls: _TlsSection, folder: Path) -> Tls:
     )
 
 
-_STRINGS = "should be a string; a number is one in quotes"
-_STRING_KEYS = "each key should be a string; a number is one in quotes"
-_WORDS = {
-    "missing": "is missing",
-    "too_short": "is missing",
-    "string_type": _STRINGS,
-    "bool_type": "should be true or false",
-    "list_type": "should be a list of strings",
-    "model_type": "should be a mapping",
-    "dict_type": "should be a mapping",
-    "invalid_key": _STRING_KEYS,
+SECTIONS: Mapping[str, type[_Section]] = {
+    "": _File,
+    "tls_server_config": _TlsSection,
+    "http_server_config": _HttpSection,
+    "http_server_config.headers": _Headers,
 }
-
-
-def _objection(detail: ErrorDetails) -> str:
-    """Return what pydantic found, in our words; the value is repeated by our own checks alone."""
-    kind, location = detail["type"], detail["loc"]
-    path = [part for part in location if isinstance(part, str) and part != "[key]"]
-    where = ".".join(path)
-    if kind == "string_type" and location[-1] == "[key]":
-        return f"{where}: {_STRING_KEYS}"
-    if kind == "string_type" and isinstance(location[-1], int):
-        return f"{where}: {_WORDS['list_type']}"
-    if kind == "extra_forbidden":
-        if where in _UNSUPPORTED:
-            return f"{where}: not supported: {_UNSUPPORTED[where]}"
-        return f"{where}: no such key; allowed are {', '.join(_allowed(path[:-1]))}"
-    if kind == "value_error":
-        return f"{where}: {detail['ctx']['error']}"
-    return f"{where}: {_WORDS.get(kind, detail['msg'])}"
-
-
-def _allowed(path: list[str]) -> list[str]:
-    """Return the keys of the mapping at *path*, as the file has them."""
-    sections: dict[str, type[_Section]] = {
-        "": _File,
-        "tls_server_config": _TlsSection,
-        "http_server_config": _HttpSection,
-        "http_server_config.headers": _Headers,
-    }
-    fields = sections[".".join(path)].model_fields
-    return [field.alias or name for name, field in fields.items()]
+"""What is allowed in each mapping of the file, by its path."""

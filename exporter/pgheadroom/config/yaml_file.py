@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,34 @@ import yaml
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a YAML file holds, and on which line."""
+
+    path: Path
+    values: dict[str, Any]
+    root: yaml.Node | None = None
+
+    def place(self, location: Sequence[str | int]) -> str:
+        """Return ``FILE:LINE: `` of what is at *location*, or of the nearest thing around it."""
+        found, node = None, self.root
+        for part in location:
+            below = _below(node, part)
+            if below is None:
+                break
+            found, node = below
+        line = "" if found is None else f":{found.start_mark.line + 1}"
+        return f"{self.path}{line}: "
+
+
+def read_mapping(path: Path, what: str) -> tuple[Document, list[str]]:
     """Return what the file at *path*, a mapping of *what*, holds; and what is wrong with it."""
     try:
-        read = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, made stricter
+        root, read = _loaded(path.read_text(encoding="utf-8"))
         if read is None:
-            return {}, []
+            return Document(path, {}), []
         if isinstance(read, dict) and all(isinstance(key, str) for key in read):
-            return read, []
+            return Document(path, read, root), []
         problem = f"{path} must be a mapping of {what}"
     except OSError as error:
         problem = f"cannot read {path}: {error.strerror}"
@@ -31,7 +53,27 @@ def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], list[str]]:
         problem = f"{path}: not YAML: {error}"
     except RecursionError:
         problem = f"{path} is nested too deeply"
-    return {}, [problem]
+    return Document(path, {}), [problem]
+
+
+def _loaded(text: str) -> tuple[yaml.Node | None, object]:
+    """Return the nodes of *text*, and what they mean."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        return root, None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _below(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return what names *part* of *node*, a key or the item itself, and what it holds."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = ((key, value) for key, value in node.value if key.value == str(part))
+        return next(pairs, None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
 
 
 class _Loader(yaml.SafeLoader):
@@ -52,19 +94,19 @@ class _Loader(yaml.SafeLoader):
                 value.encode()
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
             # PyYAML lets through whatever int(), datetime() and its own tables raise.
-            problem = "a value that is not what it looks like, or what its tag says"
+            problem = "a value that cannot be read as what it looks like, or as its tag says"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
         if isinstance(value, str) and "\0" in value:
-            problem = "a NUL character, which no name, path or address can hold"
+            problem = "a NUL character, which no name, path or address can contain"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         if isinstance(value, bytes):
-            problem = "binary data, which nothing here is"
+            problem = "binary data, which no setting takes"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return value
 
     def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of what it overrides
         if not isinstance(node, yaml.MappingNode):  # with a tag that says so, such as !!set
-            problem = "expected a mapping node, for that is what its tag says"
+            problem = "expected a mapping node, because of its tag"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return super().construct_mapping(node, deep)
 
@@ -86,9 +128,9 @@ class _Loader(yaml.SafeLoader):
             if mark in keys:
                 key = key_node.value
                 label = "<<" if key_node.tag == _MERGE else "…" if "@" in key else key
-                problem = f"the key {label!r} stands twice"
+                problem = f"the key {label!r} appears twice"
                 if key_node.tag == _MERGE:
-                    problem += "; several mappings are merged as a list, <<: [*a, *b]"
+                    problem += "; to merge several mappings, give a list: <<: [*a, *b]"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             keys.add(mark)
 

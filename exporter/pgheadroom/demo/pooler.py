@@ -28,7 +28,7 @@ _PROGRAM = "pgbouncer"
 _PLACES = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"))
 """Where it is, beside PATH: Debian's is a program for administrators."""
 _MISSING = (
-    "this demo needs PgBouncer, and there is no program pgbouncer on this machine; install it with:"
+    "this demo needs PgBouncer, but the program pgbouncer is not on this machine; install it with:"
     " apt install pgbouncer (or dnf, apk, brew)"
 )
 _START_SECONDS = 10.0
@@ -118,4 +118,4 @@ async def _answers(console: str) -> bool:
 
 def _failure(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:]
-    return "\n".join(["PgBouncer did not start; its last lines:", *lines])
+    return "\n".join(["PgBouncer did not start; the last lines of its log:", *lines])

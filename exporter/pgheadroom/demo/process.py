@@ -57,7 +57,7 @@ def unprivileged_account() -> Account | None:
         entry = pwd.getpwnam(_UNPRIVILEGED)
     except KeyError as error:
         message = (
-            "PostgreSQL refuses to run as root and this machine has no user "
+            "PostgreSQL does not run as root, and this machine has no user "
             f"{_UNPRIVILEGED!r} to run it as; run pgheadroom as an ordinary user"
         )
         raise EmbeddedUnavailable(message) from error

@@ -100,10 +100,10 @@ LEAK = Script(
     _MOST_CONNECTIONS,
     _LEAK_ROUND_SECONDS,
     (
-        Act(QUIET_SECONDS, "nest-api: each 5 s one module more opens a pool of 2 of its own"),
+        Act(QUIET_SECONDS, "nest-api leaks: every 5 s one more module opens its own pool of 2"),
         Act(205, f"{AlertName.IMMINENT} pages, half a minute ahead"),
-        Act(240, f"{AlertName.EXHAUSTED}: who asks is refused and asks again"),
-        Act(_RESTART_SECONDS, "nest-api is restarted, which drops them all"),
+        Act(240, f"{AlertName.EXHAUSTED} pages: new connections are refused and retry"),
+        Act(_RESTART_SECONDS, "nest-api restarts and releases all of its connections"),
         Act(_RESTART_SECONDS + 300, "the alerts resolve"),
     ),
 )
@@ -114,10 +114,10 @@ STORM = Script(
     _MOST_CONNECTIONS,
     _STORM_ROUND_SECONDS,
     (
-        Act(QUIET_SECONDS, "a launch: 95 cold starts of launch-fn within 20 s, each a connection"),
+        Act(QUIET_SECONDS, "launch-fn starts 95 times within 20 s, with a connection each"),
         Act(44, f"{AlertName.IMMINENT} pages, seconds ahead"),
-        Act(48, f"{AlertName.EXHAUSTED}: who asks is refused and asks again"),
-        Act(120, "the crowd leaves within half a minute"),
+        Act(48, f"{AlertName.EXHAUSTED} pages: new connections are refused and retry"),
+        Act(120, "launch-fn ends, within half a minute"),
         Act(430, "the alerts resolve"),
     ),
 )
@@ -135,11 +135,11 @@ ROLLING = Script(
     _MOST_CONNECTIONS,
     _ROLLING_ROUND_SECONDS,
     (
-        Act(0, "6 pods of orders-api run, each with a pool of 8"),
-        Act(QUIET_SECONDS, "an update: a new pod each 10 s, and the old ones stay"),
+        Act(0, "orders-api runs 6 pods, each with a pool of 8"),
+        Act(QUIET_SECONDS, "orders-api is updated: a new pod every 10 s; the old ones stay"),
         Act(55, f"{AlertName.IMMINENT} pages, seconds ahead"),
-        Act(65, f"{AlertName.EXHAUSTED}: the last pods get no pool, it is stuck"),
-        Act(QUIET_SECONDS + _UPDATE_SECONDS, "somebody ends the old pods; the new ones fit"),
+        Act(65, f"{AlertName.EXHAUSTED} pages: the last pods get no pool; the update hangs"),
+        Act(QUIET_SECONDS + _UPDATE_SECONDS, "someone stops the old pods; the new ones fit"),
         Act(450, "the alerts resolve"),
     ),
 )

@@ -240,7 +240,7 @@ async def _furnish(server: EmbeddedServer, max_connections: int, roles: Sequence
 def _failure(what: str, server_log: bytes) -> str:
     """Return *what* with the last lines of the program's log."""
     lines = server_log.decode(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:]
-    return "\n".join([f"{what}; its last lines:", *lines])
+    return "\n".join([f"{what}; the last lines of its log:", *lines])
 
 
 async def whole(work: Callable[[], T]) -> T:

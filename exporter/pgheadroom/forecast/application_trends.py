@@ -35,10 +35,12 @@ class Verdict(enum.StrEnum):
     CLIMBING = "climbing"
     """It takes connections and does not give them back: for hours a leak, for minutes a climb."""
     STORM = "storm"
-    """It takes many within a minute."""
+    """It takes so many a minute that all slots go within three."""
     SAWTOOTH = "sawtooth"
     """It goes up and down and comes back every time."""
     SHRINKING = "shrinking"
+    NEW = "new"
+    """It has not been watched for long enough to tell."""
 
 
 class ApplicationTrend(NamedTuple):

@@ -1,1 +1,1 @@
-"""Decides what fires now, how severe it is and what to do first: State in, alerts out. Pure."""
+"""Decides what fires now, how severe it is and who is to blame: State in, alerts out. Pure."""

@@ -10,20 +10,20 @@ from typing import NamedTuple
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.growth import Culprit, culprit, growth
-from pgheadroom.model.names import OTHER
+from pgheadroom.forecast.rise import Rise, rise
+from pgheadroom.model.names import OTHER, UNNAMED
 from pgheadroom.state import State
 
 LATELY_SECONDS = 300.0
 """Growth of late is told over this time, unless a forecast looks at another ..."""
 STORM_SECONDS = 60.0
-"""... or it is a storm."""
-SHORTEST_SECONDS = 10.0
+"""... or it took a good part of the slots within this time."""
+SHORTEST_SECONDS = 5.0
 """Over less than this nothing is told."""
 
 _MANY_RATIO = 0.1
 _MANY_LEAST = 5
-"""An application that takes this share of the ordinary slots, and at least this many, climbs; if it
-does so within the time of a storm, it is one."""
+"""An application that takes this share of the ordinary slots, and at least this many, climbs."""
 _COHERENT = 0.6
 """A climb is the work of an application that took this share of it."""
 
@@ -36,6 +36,8 @@ class Taker(NamedTuple):
     """Connections that it took within *seconds*; 0 if it only holds more than others."""
     seconds: float
     holds: int
+    rate: float = 0.0
+    """Connections a second that it takes."""
 
 
 class Foremost(NamedTuple):
@@ -52,11 +54,15 @@ def taker(state: State) -> Taker | None:
     first = foremost(state)
     if first is not None and first.culprit is not None:
         name, took, holds = first.culprit
-        return Taker(name, took, max(1.0, state.sample.at - first.forecast.since), holds)
-    risen = rising(state)
+        one = rises(state).get(name)
+        if one is not None:
+            return _riser(state, name, one)
+        seconds = max(1.0, state.sample.at - first.forecast.since)
+        return Taker(name, took, seconds, holds, took / seconds)
     tracked = state.applications.tracked
-    if risen is not None or not tracked:
-        return risen
+    grown = rising(state) or _grown(state)
+    if grown is not None or not tracked:
+        return grown
     # What is summed in `other` is no application to look at.
     single = [name for name in tracked if name != OTHER] or list(tracked)
     biggest = max(single, key=lambda name: (tracked[name], name))
@@ -64,7 +70,45 @@ def taker(state: State) -> Taker | None:
 
 
 def rising(state: State) -> Taker | None:
-    """Return who took a good part of the slots of late, or has climbed for long; None if none."""
+    """Return who takes a good part of the slots now and goes on, or has climbed for long."""
+    if state.sample is None:
+        return None
+    tracked = state.applications.tracked
+    found = rises(state)
+    if found:
+        # Those that log in just now have no name yet; one that has is told rather.
+        names = [name for name in found if name != UNNAMED] or [*found]
+        name = max(names, key=lambda name: (found[name].took, name))
+        return _riser(state, name, found[name])
+    leak = max(state.usage.trends.leaking(tracked), key=lambda one: one.change, default=None)
+    return leak and Taker(
+        leak.name, leak.change, leak.seconds, tracked[leak.name], leak.change / leak.seconds
+    )
+
+
+def _riser(state: State, name: str, one: Rise) -> Taker:
+    return Taker(name, one.took, one.seconds, state.applications.totals[name], one.rate)
+
+
+def rises(state: State) -> dict[str, Rise]:
+    """Return the applications that take a good part of the slots within minutes, and go on.
+
+    More than they had five minutes ago: one that was restarted and comes back is none of them.
+    """
+    if state.sample is None:
+        return {}
+    now, totals = state.sample.at, state.applications.totals
+    found = {}
+    for name in grew(state, LATELY_SECONDS):
+        # What is summed in `other` has no history of its own.
+        one = rise(state.usage.history, name, totals[name], now, LATELY_SECONDS)
+        if one is not None:
+            found[name] = one
+    return found
+
+
+def _grown(state: State) -> Taker | None:
+    """Return who took a good part of the slots of late, whether or not it goes on."""
     if state.sample is None:
         return None
     totals, tracked = state.applications.totals, state.applications.tracked
@@ -75,11 +119,12 @@ def rising(state: State) -> Taker | None:
             who = culprit(state.usage, tracked, state.sample.at - observed)
             # Those that log in just now have no name yet; one that has is told rather.
             if who is not None and who.took >= _many(state):
-                return Taker(who.application_name, who.took, observed, who.holds)
+                rate = who.took / max(1.0, observed)
+                return Taker(who.application_name, who.took, observed, who.holds, rate)
             name = max(grown, key=lambda name: (grown[name], name))
-            return Taker(name, grown[name], observed, totals[name])
-    leak = max(state.usage.trends.leaking(tracked), key=lambda one: one.change, default=None)
-    return leak and Taker(leak.name, leak.change, leak.seconds, tracked[leak.name])
+            rate = grown[name] / max(1.0, observed)
+            return Taker(name, grown[name], observed, totals[name], rate)
+    return None
 
 
 def grew(state: State, seconds: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.finding import Finding
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key
+from pgheadroom.state import State
 
 _FORECAST_ALERTS = frozenset(
     {AlertName.IMMINENT, AlertName.EXPECTED, AlertName.LEAKING, AlertName.CLIENTS_IMMINENT}
@@ -53,6 +54,12 @@ def next_alerts(
             if remaining is not None:
                 after[key] = remaining
     return after
+
+
+def held(state: State, alert: Alert) -> bool:
+    """Say whether the cause of *alert* is gone, and it only stands until it may resolve."""
+    active = state.active.get(alert.key)
+    return active is not None and active.pending_since is None
 
 
 def _found(before: ActiveAlert | None, finding: Finding, moment: Moment) -> ActiveAlert | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from pgheadroom.forecast.climb import least_rise
+from pgheadroom.forecast.countdown import Countdown
 from pgheadroom.forecast.exhaustion import SLOW, forecast
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.firing import Moment, next_alerts
@@ -29,8 +33,11 @@ def judge(state: State, now: float) -> State:
     """Return *state* with its forecasts and its alerts as they are at *now*."""
     sample = state.sample
     usage = state.usage._replace(forecasts=()) if sample is None else forecast(state.usage, now)
-    if usage is not state.usage:
-        state = state._replace(usage=usage)  # before words are made of it
+    countdown = state.countdown
+    if usage.forecasts or countdown.told:
+        countdown = _counted_down(countdown, usage, now)
+    if usage is not state.usage or countdown is not state.countdown:
+        state = state._replace(usage=usage, countdown=countdown)  # before words are made of it
     findings = [*_findings(state, now)]
     if sample is not None and not sample.exact:
         findings = [*map(partial(_by_estimate, state), findings)]
@@ -44,6 +51,13 @@ def judge(state: State, now: float) -> State:
     # The same tuple as long as they are the same alerts, so that others see at a glance.
     same = alerts == state.alerts
     return state._replace(active=active, alerts=state.alerts if same else alerts)
+
+
+def _counted_down(countdown: Countdown, usage: Usage, now: float) -> Countdown:
+    if usage.used >= usage.limit:
+        return Countdown()  # it is over
+    soonest = usage.forecasts[0].seconds if usage.forecasts else math.inf
+    return countdown.add(now, usage.used, soonest, least_rise(usage.limit))
 
 
 def _findings(state: State, now: float) -> Iterator[Finding]:

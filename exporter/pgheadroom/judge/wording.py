@@ -13,22 +13,39 @@ from pgheadroom.model.reading import Sample
 from pgheadroom.state import State
 
 NOUNS: Mapping[CapacityKind, tuple[str, str]] = {
-    CapacityKind.SLOTS: ("ordinary slot", "ordinary slots"),
+    CapacityKind.SLOTS: ("slot", "slots"),
     CapacityKind.CLIENTS: ("place for clients", "places for clients"),
 }
 """What one of a target's main capacity is called, and several."""
 
 
+_PER = (("min", 60.0), ("h", 3600.0), ("d", 86_400.0))
+_LEAST_TOLD, _TENTHS_BELOW = 0.095, 9.95
+
+
+def growth(per_second: float) -> str:
+    """Return a growth with its sign, per minute, hour or day: ``+24/min``, ``0``.
+
+    In the shortest of these in which it is a tenth or more.
+    """
+    for unit, seconds in _PER:
+        by = abs(per_second) * seconds
+        if by >= _LEAST_TOLD:
+            figure = round(by, 1 if by < _TENTHS_BELOW else None)
+            return f"{'-' if per_second < 0 else '+'}{figure:g}/{unit}"
+    return "0"
+
+
 def free_of(main: Capacity) -> str:
-    """Return how much is free, of how much: ``5 of 95 ordinary slots``."""
+    """Return how much is free, of how much: ``5 of 95 slots``."""
     return f"{main.free} of {main.limit} {NOUNS[main.scope.kind][1]}"
 
 
 def slots(main: Capacity) -> str:
     """Return how much of a target's main capacity is free, and what else is known of it."""
-    words = f"{free_of(main)} are free"
+    words = f"{free_of(main)} free"
     if main.logins:
-        words += f", {main.logins} are held by logins in progress"
+        words += f", {main.logins} held by logins in progress"
     return words
 
 
@@ -50,10 +67,7 @@ def through(state: State) -> str:
 
 def took(who: Culprit, seconds: str) -> str:
     """Return what *who* took within *seconds*, a duration in words, and holds now."""
-    return (
-        f"{who.application_name} took {round(who.took)} of them in the last {seconds} and holds"
-        f" {who.holds}."
-    )
+    return f"{who.application_name}: +{round(who.took)} in the last {seconds}, now {who.holds}."
 
 
 def blaming(state: State, words: str) -> Words:
@@ -68,4 +82,4 @@ def blaming(state: State, words: str) -> Words:
     name = who.application_name
     if not who.took:
         return f"{words} {name} holds most: {who.holds}.", name
-    return f"{words} {name} grew most, by {round(who.took)}, and holds {who.holds}.", name
+    return f"{words} {name} grew most: +{round(who.took)}, now {who.holds}.", name

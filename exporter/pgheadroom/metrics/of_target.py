@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pgheadroom.judge.figures import climbing_seconds, growth_rates
 from pgheadroom.metrics import points
 from pgheadroom.metrics.metric import Metric
 from pgheadroom.model.reading import Outcome, ProbeKind
+from pgheadroom.status.figures import climbing_seconds, growth_rates
 
 OF_TARGET: tuple[Metric, ...] = (
     Metric(
@@ -20,6 +20,13 @@ OF_TARGET: tuple[Metric, ...] = (
         "How the target stands by the newest reading: 1 for the state that holds, else 0.",
         ("state",),
         points.states,
+    ),
+    Metric(
+        "pgheadroom_condition",
+        "How the target is, by its slots and its alerts: 1 for the condition that holds, else 0."
+        " Steady, rising (nothing pages), warning, critical, recovering or unknown.",
+        ("condition",),
+        points.conditions,
     ),
     Metric(
         "pgheadroom_application_oldest_connection_seconds",

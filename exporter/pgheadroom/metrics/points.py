@@ -8,7 +8,6 @@ from dataclasses import fields
 
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.rolling_max import WINDOWS
-from pgheadroom.judge.figures import exhaustion_seconds, free_for, verdicts
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import ALERTS_OF, SEVERITIES
 from pgheadroom.model.applications import Applications
@@ -20,6 +19,8 @@ from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.figures import exhaustion_seconds, free_for, verdicts
 
 Labels = tuple[str, ...]
 Point = tuple[Labels, float]
@@ -68,6 +69,15 @@ def states(state: State) -> Iterator[Point]:
     if state.outcome is not None:
         for outcome in Outcome:
             yield (str(outcome),), float(outcome is state.outcome)
+
+
+def conditions(state: State) -> Iterator[Point]:
+    """Yield 1 for the condition that holds, 0 for each other; nothing before the first reading."""
+    if state.outcome is None:
+        return
+    holds = condition(state)
+    for one_of in Condition:
+        yield (str(one_of),), one_of is holds
 
 
 def reserved(state: State) -> Iterator[Point]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.metrics.points import Point
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.names import OTHER
 from pgheadroom.model.pooler import Pool, PoolerFacts, busiest_first
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import exhaustion_seconds
 
 _MOST = 100
 """Pools and databases that have series of their own: anybody who tries to log in may make one."""

@@ -29,6 +29,7 @@ from pgheadroom.notify.notification import (
     Notices,
     Notification,
     NotificationOptions,
+    Said,
     Sent,
     due,
     message,
@@ -38,6 +39,9 @@ from pgheadroom.notify.notification import (
     reworded,
 )
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, to_do
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.titles import title
 
 log = structlog.get_logger("pgheadroom.notify.alertmanager")
 
@@ -142,6 +146,24 @@ class Alertmanager:
             )
 
 
+_Fires = tuple[str, tuple[Alert, ...], Condition | None]
+"""A server, what fires of it, and how it is, as far as something fires."""
+
+
+def _firing(state: State) -> list[Notification]:
+    """Return all that fires of *state*; only the most urgent alert says what to do first."""
+    first = by_urgency(state.alerts)[:1]
+    return [
+        Notification(
+            state.target,
+            alert,
+            server=state.server,
+            said=Said(title(state, alert), to_do(state) if alert in first else ""),
+        )
+        for alert in state.alerts
+    ]
+
+
 class Notifier:
     """All of them: hears what is published and passes it on."""
 
@@ -155,7 +177,7 @@ class Notifier:
     ) -> None:
         self.alertmanagers = tuple(Alertmanager(url, options, credentials, own) for url in urls)
         self._options = options
-        self._firing: dict[str, tuple[str, tuple[Alert, ...]]] = {}
+        self._firing: dict[str, _Fires] = {}
         self._notifications: dict[Key, Notification] = {}
         """Each Alertmanager reads this too. Figures in it change in place; what fires does not."""
         if self.alertmanagers:
@@ -168,16 +190,16 @@ class Notifier:
 
     def _published(self, state: State) -> None:
         # Called with every sample: nothing in here may wait.
-        fires = state.server, state.alerts
+        fires = state.server, state.alerts, condition(state) if state.alerts else None
         before = self._firing.get(state.target)
         self._firing[state.target] = fires
         if fires == before or not (state.alerts or (before and before[1])):
             return
         words = None
         if before is not None and len(before[1]) == len(state.alerts) and before[0] == state.server:
-            words = reworded(self._notifications, state.target, state.alerts, state.server)
+            words = reworded(self._notifications, _firing(state))
         if words is None:
-            self._hold(state.target, *fires)
+            self._hold(state.target, _firing(state))
             return
         # As every sample does of every target that is in trouble: new figures page nobody.
         otherwise = any(
@@ -189,13 +211,12 @@ class Notifier:
 
     def _gone(self, target: str) -> None:
         # Resolved, and not left to expire: the target was removed from the configuration.
-        server, alerts = self._firing.pop(target, ("", ()))
-        if alerts:
-            self._hold(target, server, ())
+        if target in self._firing and self._firing.pop(target)[1]:
+            self._hold(target, ())
 
-    def _hold(self, target: str, server: str, alerts: tuple[Alert, ...]) -> None:
+    def _hold(self, target: str, firing: Iterable[Notification]) -> None:
         keep = self._options.keep_seconds
-        notifications = noted(self._notifications, target, alerts, time.time(), keep, server)
+        notifications = noted(self._notifications, target, firing, time.time(), keep)
         self._notifications = dict(notifications)
         self._pass_on()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pgheadroom.durations import moment
@@ -38,6 +39,8 @@ BEATS_TO_LIVE = 4
 
 _LONGEST_DESCRIPTION = 1000  # characters; chats cut at 3000 or less
 
+_LONGEST_TITLE = 200
+
 _FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -58,6 +61,18 @@ class NotificationOptions:
         return max(RESOLVED_SECONDS, BEATS_TO_LIVE * self.resend_seconds)
 
 
+class Said(NamedTuple):
+    """What is told with an alert, of the state that it is of."""
+
+    title: str = ""
+    """The alert in a line, with its target and the application; empty for the bare summary."""
+    advice: str = ""
+    """The first thing to do; empty where there is nothing to add."""
+
+
+_NOTHING = Said()
+
+
 @dataclass(frozen=True)
 class Notification:
     """An alert of a target as it stands: it fires, or it has resolved."""
@@ -68,6 +83,7 @@ class Notification:
     """In seconds since the epoch."""
     server: str = ""
     """Which server the target is, whatever it is called."""
+    said: Said = _NOTHING
 
     @property
     def key(self) -> Key:
@@ -78,7 +94,7 @@ class Notification:
     def wording(self) -> tuple[bool, str, str | None]:
         """What is worth telling at once when it changes: all but the figures."""
         alert = self.alert
-        words = _FIGURES.sub("0", alert.description)
+        words = _FIGURES.sub("0", f"{alert.description} {self.said.title}")
         return self.resolved_at is None, words, alert.application_name
 
 
@@ -93,44 +109,37 @@ class Sent:
     wording: tuple[bool, str, str | None]
 
 
-def reworded(
-    notifications: Notices, target: str, alerts: Iterable[Alert], server: str = ""
-) -> Notices | None:
+def reworded(notifications: Notices, firing: Iterable[Notification]) -> Notices | None:
     """Return the notifications with new words; None if other alerts fire than before.
 
-    *alerts* are all that fire of *target*, a *server*, and as many as before.
+    *firing* are all that fire of one target, and as many as before.
     """
     changed: dict[Key, Notification] = {}
-    for alert in alerts:
-        notification = Notification(target, alert, server=server)
-        before = notifications.get(notification.key)
-        if before is None or before.resolved_at is not None or before.alert.since != alert.since:
+    for one in firing:
+        before = notifications.get(one.key)
+        if before is None or before.resolved_at is not None:
             return None
-        changed[notification.key] = notification
+        if before.alert.since != one.alert.since:
+            return None
+        changed[one.key] = one
     return changed
 
 
 def noted(
-    before: Notices,
-    target: str,
-    alerts: Iterable[Alert],
-    now: float,
-    keep_seconds: float,
-    server: str = "",
+    before: Notices, target: str, firing: Iterable[Notification], now: float, keep_seconds: float
 ) -> Notices:
-    """Return *before* brought up to date: *alerts* are all that fire *now* of *target*, a *server*.
+    """Return *before* brought up to date: *firing* is all that fires *now* of *target*.
 
     What no longer fires has resolved *now*; what resolved *keep_seconds* ago is forgotten.
     """
-    notifications = [Notification(target, alert, server=server) for alert in alerts]
-    firing = {notification.key: notification for notification in notifications}
+    fires = {notification.key: notification for notification in firing}
     resolved: dict[Key, Notification] = {}
     for key, notification in before.items():
         if notification.target == target and notification.resolved_at is None:
             resolved[key] = replace(notification, resolved_at=now)
         elif notification.resolved_at is None or now - notification.resolved_at < keep_seconds:
             resolved[key] = notification
-    return resolved | firing
+    return resolved | fires
 
 
 def news(
@@ -215,9 +224,11 @@ def message(notification: Notification, now: float, options: NotificationOptions
         labels["server"] = notification.server
     labels |= {name: harmless(value) for name, value in alert.about}
     of = "" if alert.told_at is None else f"At {moment(alert.told_at)} UTC: "
+    title, advice = notification.said
+    first = f" {advice}" if advice and notification.resolved_at is None else ""
     annotations = {
-        "summary": alert.summary,
-        "description": of + harmless(alert.description, _LONGEST_DESCRIPTION),
+        "summary": harmless(title, _LONGEST_TITLE) or alert.summary,
+        "description": of + harmless(alert.description, _LONGEST_DESCRIPTION) + harmless(first),
         "runbook_url": alert.runbook_url,
     }
     if alert.application_name is not None:

@@ -1,8 +1,8 @@
 """Takes from a State what is worth keeping over a restart, and restores a State from it.
 
-The history of its use, which alerts fire or are about to, and the newest sample with who held the
-slots then: a server that is full tells nothing new for as long as it is. Not who they were one by
-one, and not what was counted: counters may restart.
+The history of its use, what happened, which alerts fire or are about to, and the newest sample with
+who held the slots then: a server that is full tells nothing new for as long as it is. Not who they
+were one by one, and not what was counted: counters may restart.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ALERTS_OF, ActiveAlert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.event import Event
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Sample
@@ -45,6 +46,8 @@ class Snapshot:
     """Of the server, as last known."""
     last: Last | None = None
     """None when there was no sample, of a pooler, and in files of older versions."""
+    events: tuple[Event, ...] = ()
+    """What happened."""
 
 
 def taken(state: State, at: float) -> Snapshot:
@@ -55,7 +58,7 @@ def taken(state: State, at: float) -> Snapshot:
         holders = state.sample.holders._replace(groups=())
         facts = state.sample.facts._replace(sessions=(), blockers=None)
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
-    return Snapshot(at, usage, state.active, state.identifier, last)
+    return Snapshot(at, usage, state.active, state.identifier, last, state.events)
 
 
 def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
@@ -80,6 +83,7 @@ def restored(fresh: State, snapshot: Snapshot, now: float) -> State:
         usage=snapshot.usage,
         active=active,
         identifier=snapshot.identifier,
+        events=snapshot.events,
         alerts=tuple(one.alert for one in active.values() if one.alert is not None),
     )
 

@@ -24,12 +24,13 @@ from pgheadroom.forecast.application_trends import (
 )
 from pgheadroom.forecast.history import RUNGS, SPAN, Bucket, History, Rung
 from pgheadroom.model.alert import SEVERITIES
+from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
 from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 5
+FORMAT = 6
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_READ = (1, 2, 3, 4, FORMAT)
+_READ = (1, 2, 3, 4, 5, FORMAT)
 """Older formats are read all the same."""
 _PATTERNS = {"strokes": "jumps", "range": "cycle"}
 """What formats 1 and 2 call two patterns of a forecast."""
@@ -80,8 +81,8 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
         raise DamagedError("it is of another target")
     try:
         memory = document["memory"]
-        for older in range(int(document["format"]), FORMAT):
-            memory = _FROM_FORMAT[older](memory)
+        for newer in _NEWER[int(document["format"]) - 1 :]:
+            memory = newer(memory)
         snapshot: Snapshot = typed(Snapshot, memory)
         history = _history(document["rungs"], document["names"])
     except UnfitError:
@@ -137,16 +138,23 @@ def _from_format_3(memory: Plain) -> Plain:
 
 
 def _from_format_4(memory: Plain) -> Plain:
-    """Return what the fourth format says: a last sample that does not tell who waits; left out."""
+    """Return what the fourth format says: nothing of events."""
+    if type(memory) is not list:
+        raise UnfitError
+    return [*memory, []]
+
+
+def _from_format_5(memory: Plain) -> Plain:
+    """Return what the fifth format says: a last sample that does not tell who waits; left out."""
     try:
-        at, usage, active, identifier, _ = memory
+        at, usage, active, identifier, _, events = memory
     except (TypeError, ValueError):
         raise UnfitError from None
-    return [at, usage, active, identifier, None]
+    return [at, usage, active, identifier, None, events]
 
 
-_FROM_FORMAT = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3, 4: _from_format_4}
-"""What makes of each format the next one."""
+_NEWER = (_from_format_1, _from_format_2, _from_format_3, _from_format_4, _from_format_5)
+"""What makes the next format of each older one."""
 
 
 def _document(data: bytes) -> Plain:
@@ -236,6 +244,8 @@ def _check(snapshot: Snapshot) -> None:
     _check_trends(usage.trends)
     if snapshot.last is not None:
         _check_last(snapshot.last)
+    if len(snapshot.events) > MOST_EVENTS:
+        raise DamagedError("its events are not in order")
     for key, active in snapshot.active.items():
         alert = active.alert
         name, severity, about = key

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from pgheadroom.durations import duration
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.judge.figures import growth_rates, verdicts
 from pgheadroom.state import State
+from pgheadroom.status.figures import growth_rates, verdicts
 from pgheadroom.terminal import bars
 from pgheadroom.text import escaped
 

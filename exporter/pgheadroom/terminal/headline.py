@@ -5,21 +5,32 @@ from __future__ import annotations
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.advice import by_urgency
-from pgheadroom.judge.blame import taker
-from pgheadroom.judge.figures import exhaustion_seconds, free_for
-from pgheadroom.judge.ranking import severity
-from pgheadroom.judge.standing import Standing, standing
-from pgheadroom.judge.wording import NOUNS
-from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.figures import free_for
+from pgheadroom.status.standing import Standing, standing
+from pgheadroom.status.status import Status, status
 from pgheadroom.text import escaped
 
-_LOUD = {"critical": "bold white on red", "warning": "bold black on yellow"}
+_LOUD = {
+    Condition.CRITICAL: "bold white on red",
+    Condition.WARNING: "bold black on yellow",
+    Condition.RECOVERING: "bold black on yellow",
+    Condition.RISING: "bold white on blue",
+}
+LOOKS = {
+    Condition.STEADY: "green",
+    Condition.RISING: "bold blue",
+    Condition.WARNING: "yellow",
+    Condition.CRITICAL: "bold red",
+    Condition.RECOVERING: "yellow",
+    Condition.UNKNOWN: "bold magenta",
+}
+"""How each condition looks."""
 
 
 def title(state: State, now: float, width: int) -> Text:
@@ -27,11 +38,11 @@ def title(state: State, now: float, width: int) -> Text:
     line = Text.assemble((escaped(state.target), "bold"))
     if state.sample is not None:
         line.append(f"  {_software(state.sample)}")
-    outcome = "waiting" if state.outcome is None else str(state.outcome)
+    is_now = condition(state)
     line.append("  ")
-    line.append(outcome, "green" if state.outcome is Outcome.OK else "bold magenta")
-    if state.since is not None:
-        line.append(f" for {duration(round(max(0.0, now - state.since)))}")
+    line.append(str(is_now), LOOKS[is_now])
+    if state.outcome is not Outcome.OK and state.since is not None:
+        line.append(f"  {state.outcome} for {duration(round(max(0.0, now - state.since)))}")
     clock = f"{moment(now)[-8:]} UTC"
     line.append(clock.rjust(max(len(clock) + 2, width - line.cell_len)))
     return line
@@ -49,60 +60,31 @@ def _software(sample: Sample) -> str:
 def headline(state: State, now: float, width: int) -> list[Text]:
     """Return lines that say how many slots are left, until when, and who takes them."""
     stands = standing(state)
-    style = _LOUD["warning"] if stands is Standing.RECOVERING else _LOUD.get(severity(state), "")
-    style = style or "reverse"
+    style = _LOUD.get(condition(state), "reverse")
     if state.sample is None:
         waiting = "waiting for the first reading" if state.outcome is None else "no sample yet"
         if stands is Standing.FULL:
-            waiting = "FULL: no slot is free for applications; no sample yet"
+            waiting = f"FULL: {status(state).left}, new connections are being refused"
         return [Text(f" {waiting} ".ljust(width), style)]
-    free, main = state.free, state.sample.main
-    one, several = NOUNS[main.scope.kind]
-    first = f" {free} of {main.limit} {several} are free"
+    says = status(state)
+    first = f"{says.left}, {_until_when(state, says, now)}"
     if stands is Standing.FULL:
-        first = f" FULL: no {one.removeprefix('ordinary ')} of {main.limit} is free"
-        first += " for applications" if main.scope.kind is CapacityKind.SLOTS else ""
+        first = f"FULL: {says.left}, {says.because}"
     if stands in (Standing.BLIND, Standing.WAITING):
-        first = f" Last known: {free} of {main.limit} {several} free"
-    lines = f"{first}; {_until_when(state, now)} ", f" {_who(state)} "
+        first = f"Last known: {says.left}; current number unknown"
+    because = f" ({says.because})" if says.because and stands is not Standing.FULL else ""
+    who = escaped(f"{says.who} {says.change}") if says.who else "no application holds any"
+    lines = f" {first}{because} ", f" {who} "
     if sum(map(len, lines)) <= width:
         lines = ("".join(lines), "")
     return [Text(line.ljust(width), style) for line in lines if line]
 
 
-_UNTIL = {
-    Standing.FULL: "applications are refused",
-    Standing.BLIND: "current number unknown",
-    Standing.WAITING: "current number unknown",
-    Standing.RECOVERING: "recovering: the alert's cause is gone",
-    Standing.CLIMBING: "no forecast yet",
-    Standing.QUEUEING: "clients queue for server connections",
-    Standing.WELL: "no end in sight",
-}
-
-
-def _until_when(state: State, now: float) -> str:
-    stands = standing(state)
-    if stands is Standing.RUNNING_OUT:
-        seconds = exhaustion_seconds(state)[Tier.ORDINARY]
-        return f"the last goes in {duration(seconds)}, at {moment(now + seconds)[-8:-3]}"
-    if stands is Standing.ALARMED:
-        return f"no forecast, but {by_urgency(state.alerts)[0].name} fires"
-    if stands is Standing.FULL and state.outcome is not Outcome.OK:
-        return "logins are refused"
-    return _UNTIL[stands]
-
-
-def _who(state: State) -> str:
-    """Return which application takes slots: the one that grew most; if none grew, holds most."""
-    who = taker(state)
-    if who is None:
-        return "no application holds any"
-    name = escaped(who.application_name)
-    if not who.took:
-        return f"{name} holds most: {who.holds}"
-    last = duration(who.seconds)
-    return f"{name} took {round(who.took)} in the last {last} and holds {who.holds}"
+def _until_when(state: State, says: Status, now: float) -> str:
+    """Return until when slots are left, with the time of day where one is foreseen."""
+    if not state.countdown.told or standing(state) is not Standing.RUNNING_OUT:
+        return says.when
+    return f"{says.when}, at {moment(now + state.countdown.seconds)[-8:-3]}"
 
 
 def tiers(state: State) -> list[Text]:

@@ -12,17 +12,18 @@ from rich.console import Group
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.advice import by_urgency, outdated, to_do
-from pgheadroom.judge.ranking import severity
+from pgheadroom.judge.firing import held
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
-from pgheadroom.judge.standing import held
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, outdated, to_do
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.titles import superseded_by
 from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
-from pgheadroom.terminal.headline import headline, tiers, title
+from pgheadroom.terminal.headline import LOOKS, headline, tiers, title
 from pgheadroom.terminal.lines import cut, fitted, wrapped
 from pgheadroom.text import escaped
 
@@ -31,7 +32,7 @@ _STALE_SECONDS = 5.0
 _TENTHS_BELOW_SECONDS = 0.01
 _LEAST_ROWS = 4
 """Rows that the table of applications keeps, including its head, if it has that many."""
-_LOOKS = {"critical": "bold red", "warning": "yellow", "unknown": "magenta", "ok": "green"}
+_LOOKS = {"critical": "bold red", "warning": "yellow", "ok": "green"}
 _TO_DO = "▶ "
 _APART = ("gauge", "curve", "alerts")
 """Sections that are followed by an empty line if there is room."""
@@ -86,7 +87,7 @@ def _gauge(state: State, look: Look) -> list[Text]:
     if state.sample is None:
         return []
     main, free = state.sample.main, state.free or 0
-    limit, style = main.limit or 0, _LOOKS[severity(state)]
+    limit, style = main.limit or 0, LOOKS[condition(state)]
     legend = Text.assemble((bars.USED, style), f" used {main.used - main.logins}  ")
     if main.logins:
         legend.append_text(
@@ -111,7 +112,7 @@ def _curve(state: State, now: float, look: Look) -> list[Text]:
     size = max(10, look.width - label - 1), rows
     labels = [str(limit), *[""] * (rows - 2), "5 min"]
     drawn = bars.curve(state.usage.history, now, _CURVE_SECONDS, limit, size)
-    style = _LOOKS[severity(state)]
+    style = LOOKS[condition(state)]
     return [
         Text.assemble((words.rjust(label) + " ", "dim"), (row, style))
         for words, row in zip(labels, drawn, strict=True)
@@ -145,7 +146,7 @@ def _stale(state: State, now: float) -> bool:
 
 def _alerts(state: State, now: float, look: Look) -> list[Text]:
     """Return what to do first and the alerts that fire, the most urgent with its description."""
-    alerts = by_urgency(state.alerts)
+    alerts = [one for one in by_urgency(state.alerts) if superseded_by(state, one) is None]
     lines = wrapped(f"{_TO_DO}{to_do(state)}", look.width, 3)
     lines[0].stylize("bold", 0, len(_TO_DO))
     most = max(1, look.height // 8)
@@ -154,7 +155,7 @@ def _alerts(state: State, now: float, look: Look) -> list[Text]:
         if number == 0 or look.height > 2 * _LEAST_ROWS * len(alerts) + 24:
             lines += wrapped(_description(state, alert), look.width, 2, "")
     if len(alerts) > most:
-        lines.append(Text(f"and {len(alerts) - most} alerts more"))
+        lines.append(Text(f"and {len(alerts) - most} more alerts"))
     return lines
 
 
@@ -166,7 +167,7 @@ def _description(state: State, alert: Alert) -> str:
 
 def _alert(state: State, alert: Alert, now: float) -> Text:
     page, look = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  ", str(alert.severity)
-    over = held(state, alert)
+    over = held(state, alert) and condition(state) is Condition.RECOVERING
     if over:
         page, look = "over  ", "ok"
     line = Text.assemble((page, _LOOKS[look]), (str(alert.name), "bold"))

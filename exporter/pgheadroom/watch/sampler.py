@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from pgheadroom.board import Board
+from pgheadroom.events.happened import happened
 from pgheadroom.model.blockers import Blockers
+from pgheadroom.model.event import Level
 from pgheadroom.model.pooling import Pooling
 from pgheadroom.model.reading import Reading, Recorded, Sample
 from pgheadroom.step import Policy, step
-from pgheadroom.watch.alert_lines import Told, alert_lines, as_told
-from pgheadroom.watch.changes import changes
 from pgheadroom.watch.source import Source
 
 log = structlog.get_logger("pgheadroom.watch.sampler")
+
+_LEVELS = {
+    Level.INFO: logging.INFO,
+    Level.WARNING: logging.WARNING,
+    Level.CRITICAL: logging.WARNING,  # it is the server's trouble, not a failure of ours
+}
 
 OnReading = Callable[[str, Recorded], None]
 """Called with what asking a target brought, by its name, before it is taken in.
@@ -40,7 +47,6 @@ class Sampler:
         self._policy = policy
         self._board = board
         self._on_reading = on_reading
-        self._told: Told | None = None
         self._blockers: Blockers | None = None
 
     async def take(self, source: Source) -> None:
@@ -61,13 +67,11 @@ class Sampler:
         if self._on_reading is not None:
             self._pass_on(reading, self._on_reading)
         before = self._board.state(self._name)
-        after = step(before, reading, self._policy)
+        after, news = happened(before, step(before, reading, self._policy), reading.at)
         self._board.publish(after)
-        before_alerts = as_told(before.alerts) if self._told is None else self._told
-        lines, self._told = alert_lines(before_alerts, after.alerts, reading.at)
-        for change in (*changes(before, after), *lines):
-            extra = _pauses(source) if change.retries else {}
-            log.log(change.level, change.event, target=after.target, **change.fields, **extra)
+        for one in news:
+            extra = _pauses(source) if one.retries else {}
+            log.log(_LEVELS[one.level], one.event, target=after.target, **one.fields, **extra)
 
     def _pass_on(self, reading: Reading, on_reading: OnReading) -> None:
         if isinstance(reading, Blockers):

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from pgheadroom.board import Board
-from pgheadroom.judge.ranking import worst_first
 from pgheadroom.state import State
+from pgheadroom.status.ranking import worst_first
 from pgheadroom.web.json_values import Json
-from pgheadroom.web.view import history_view, summary_view, target_view
+from pgheadroom.web.view import event_views, history_view, summary_view, target_view
 
 HISTORY_SECONDS = 3600.0
+_MOST_EVENTS = 500
 
 
 class Api:
@@ -28,6 +29,7 @@ class Api:
         """Have *app* answer."""
         app.router.add_get("/api/v1/targets", self._targets)
         app.router.add_get("/api/v1/targets/{name}", self._target)
+        app.router.add_get("/api/v1/events", self._events)
 
     async def _targets(self, _request: web.Request) -> web.Response:
         states = worst_first(self._board.states())
@@ -40,6 +42,15 @@ class Api:
             return unknown(self._board)
         history = history_view(state, HISTORY_SECONDS)
         return _json(encoded({**target_view(state), "history": history}))
+
+    async def _events(self, request: web.Request) -> web.Response:
+        states = self._board.states()
+        wanted = request.query.get("target")
+        if wanted is not None:
+            states = tuple(state for state in states if state.target == wanted)
+            if not states:
+                return unknown(self._board)
+        return _json(encoded({"events": event_views(states, _MOST_EVENTS)}))
 
 
 class Summaries:

@@ -16,9 +16,9 @@ from typing import Protocol
 from aiohttp import web
 
 from pgheadroom.board import Board
-from pgheadroom.judge.ranking import worst_first
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
+from pgheadroom.status.ranking import worst_first
 from pgheadroom.web.api import HISTORY_SECONDS, encoded, unknown
 from pgheadroom.web.view import history_view, summary_view, target_view
 
@@ -229,6 +229,7 @@ def _figures(state: State) -> Figures:
         slots,
         None if state.pooling is None else state.pooling._replace(at=0.0),
         state.usage.forecasts,
+        state.countdown.seconds,
         [alert.description for alert in state.alerts],
     )
 

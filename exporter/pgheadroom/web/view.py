@@ -7,31 +7,39 @@ name is foreign text: printable, and to be escaped where it is shown.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
-from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.judge.blame import foremost, taker
-from pgheadroom.judge.figures import (
-    climbing_seconds,
-    exhaustion_seconds,
-    free_for,
-    growth_rates,
-    verdicts,
-)
-from pgheadroom.judge.ranking import severity
-from pgheadroom.judge.standing import held, resolves_at, standing
+from pgheadroom.judge.firing import held
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.capacity import Capacity, CapacityKind
+from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Sample
 from pgheadroom.model.slots import Slots, Tier
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, to_do
+from pgheadroom.status.figures import (
+    climbing_seconds,
+    exhaustion_seconds,
+    free_for,
+    growth_rates,
+    verdicts,
+)
+from pgheadroom.status.ranking import severity
+from pgheadroom.status.standing import Standing, cause_gone_at, resolves_at, standing
+from pgheadroom.status.status import status
+from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.web.json_values import Json, View
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
+
+_EVENTS_OF_ONE = 30
+"""What is told each second of one target; /api/v1/events has all."""
 
 WAITING = "waiting"
 """The state of a target of which there was no reading yet."""
@@ -48,6 +56,7 @@ def target_view(state: State) -> View:
         },
         "knock": _probe(state.knocks),
         "canary": _probe(state.canary),
+        "events": event_views([state], _EVENTS_OF_ONE),
     }
 
 
@@ -55,15 +64,18 @@ def summary_view(state: State) -> View:
     """Return what a list of targets says of one: all but applications, limits, knock and canary."""
     sample = state.sample
     facts, at = (None, 0.0) if sample is None else (sample.facts, sample.at)
+    stands = standing(state)
     return {
         "target": state.target,
         "state": WAITING if state.outcome is None else str(state.outcome),
         "state_since": state.since,
         "detail": state.detail,
         "severity": severity(state),
-        "standing": str(standing(state)),
+        "standing": str(stands),
+        "status": status(state)._asdict(),
         "to_do": to_do(state),
         "resolves_at": resolves_at(state),
+        "cause_gone_at": cause_gone_at(state) if stands is Standing.RECOVERING else None,
         "taker": _taker(state),
         "sample": None if sample is None else _sample(sample),
         "server": _server(facts.server) if isinstance(facts, PostgresFacts) else None,
@@ -73,8 +85,26 @@ def summary_view(state: State) -> View:
         "pooler": pooler_view(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
         "pooling": pooling_view(state),
-        "alerts": [_alert(alert, over=held(state, alert)) for alert in by_urgency(state.alerts)],
+        "alerts": [_alert(state, alert) for alert in by_urgency(state.alerts)],
     }
+
+
+def event_views(states: Iterable[State], most: int = MOST_EVENTS) -> list[Json]:
+    """Return what happened to all targets, at *most* so many events, the newest first."""
+    found = [(state.target, event) for state in states for event in reversed(state.events)]
+    found.sort(key=lambda one: -one[1].at)
+    return [
+        {
+            "target": target,
+            "time": event.at,
+            "kind": str(event.kind),
+            "level": str(event.level),
+            "words": event.words,
+            "alertname": event.alertname or None,
+            "application_name": event.application_name or None,
+        }
+        for target, event in found[:most]
+    ]
 
 
 def history_view(state: State, seconds: float = 3600.0) -> View:
@@ -215,15 +245,18 @@ def _probe(probes: ProbeLog) -> View | None:
     }
 
 
-def _alert(alert: Alert, *, over: bool) -> View:
+def _alert(state: State, alert: Alert) -> View:
+    other = superseded_by(state, alert)
     return {
         "alertname": str(alert.name),
         "severity": str(alert.severity),
         "since": alert.since,
+        "title": title(state, alert),
         "summary": alert.summary,
         "description": alert.description,
         "told_at": alert.told_at,
-        "over": over,
+        "over": held(state, alert) and standing(state) is Standing.RECOVERING,
+        "superseded_by": None if other is None else str(other),
         "application_name": alert.application_name,
         "about": dict(alert.about),
         "runbook_url": alert.runbook_url,

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import io
+import re
 from contextlib import redirect_stderr
 
 import pytest
@@ -17,7 +18,9 @@ from pgheadroom.commands.arguments import (
     parse,
 )
 from pgheadroom.commands.cli import COMMANDS, main
+from pgheadroom.commands.help.groups import GROUPS
 from pgheadroom.config.load import ConfigurationError
+from pgheadroom.config.settings import Settings
 
 SECRET = "postgresql://u:sesame@h/d"  # noqa: S105 - planted, to be looked for
 
@@ -86,22 +89,29 @@ def test_an_argument_after_two_dashes_is_no_flag(line: str) -> None:
 )
 def test_a_command_that_comes_late_is_told_with_its_flags(line: str, told: str) -> None:
     """Values are not repeated."""
-    assert problems(line) == [f"the command stands first: pgheadroom {told}"]
+    assert problems(line) == [f"the command comes first: pgheadroom {told}"]
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("once top", "there is one command at a time: once or top"),
-        ("once --json --jso", "no such flag: --jso"),
-        ("once --jso -- --jso", "no such flag: --jso"),
+        ("once top", "give one command at a time: once or top"),
+        ("once --json --jso", "no such flag: --jso; did you mean --json?"),
+        ("once --jso -- --jso", "no such flag: --jso; did you mean --json?"),
         ("--no-such-flag", "no such flag: --no-such-flag"),
+        (
+            "--intervall-seconds 2",
+            "no such flag: --intervall-seconds; did you mean --interval-seconds?",
+        ),
+        ("record --rotate-byte 2", "no such flag: --rotate-byte; did you mean --rotate-bytes?"),
         ("once -x", "no such flag: -x"),
         ("rules x", "unexpected argument"),
         ("watch", f"no such command: watch; there are {', '.join(COMMANDS)}"),
-        ("dashboards", "missing: DIR; --help tells more"),
+        ("servee", "no such command: servee; did you mean serve?"),
+        ("dashboards", "missing: DIR; see --help"),
+        ("backtest --format csv", "--format: 'csv' is not allowed; give text or jsonl"),
         ("top --target", "--target: no value is given"),
-        ("once --json=yes", "--json: no value is allowed: it stands alone"),
+        ("once --json=yes", "--json: no value is allowed; it stands alone"),
     ],
 )
 def test_what_is_wrong_is_told_in_our_words(line: str, told: str) -> None:
@@ -113,7 +123,7 @@ def test_every_unknown_flag_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{}", "once {}", "rules {}", "once -- {}", "--x={} once", "-- {}"]
+    "line", ["{}", "once {}", "rules {}", "once -- {}", "--x={} once", "-- {}", "--{}", "once --{}"]
 )
 def test_a_connection_string_is_not_repeated(line: str) -> None:
     found = problems(line.format(SECRET))
@@ -138,6 +148,47 @@ def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> Non
     said = capsys.readouterr().out
     assert said.startswith(f"usage: pgheadroom {name}")
     assert COMMANDS[name].DESCRIPTION.splitlines()[0] in said
+
+
+def listed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, set[str]]:
+    """Return what is printed, and the settings among its flags."""
+    assert main(words) == ExitStatus.OK
+    said = capsys.readouterr().out
+    flags = {flag.replace("-", "_") for flag in re.findall(r"^  --([a-z-]+)", said, re.MULTILINE)}
+    return said, flags & set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", ["serve", "once", "check", "top", "record", "demo"])
+def test_the_short_help_lists_what_matters_and_the_long_one_everything(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    short, few = listed(capsys, name, "--help")
+    assert 6 <= len(few) <= 10
+    assert f"--help-all lists {len(Settings.model_fields) - len(few)} more settings." in short
+    whole, every = listed(capsys, name, "--help-all")
+    assert every == set(Settings.model_fields)
+    for heading in GROUPS:
+        assert f"\n{heading}:\n" in whole
+    if name in ("once", "check", "top", "record"):
+        assert not few.intersection(GROUPS["serving"] + GROUPS["alertmanagers"])
+
+
+def test_every_setting_is_in_one_group() -> None:
+    names = [name for group in GROUPS.values() for name in group]
+    assert sorted(names) == sorted(Settings.model_fields)
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for words in ((name, "--help"), (name, "--help-all"), ("--help",)):
+        if "--help-all" in words and name in ("rules", "dashboards"):
+            continue
+        said, _ = listed(capsys, *words)
+        assert max(map(len, said.splitlines())) <= min(int(columns), 100)
 
 
 @pytest.mark.parametrize("words", ["-h", "--help"])

@@ -277,7 +277,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        f"pgheadroom: the dashboards cannot be written: {file / 'below'}: Not a directory\n"
+        f"pgheadroom: cannot write the dashboards: {file / 'below'}: Not a directory\n"
     )
 
 

@@ -116,19 +116,19 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
     for key in (
         "no such flag: --foo",
         "PGHEADROOM_INTERVAL_SECS: no such setting; did you mean PGHEADROOM_INTERVAL_SECONDS?",
-        "listen: 'nowhere' is not allowed: allowed are HOST:PORT, [IPV6]:PORT and :PORT",
-        "intervall_seconds: no such setting; did you mean interval_seconds?",
+        f"{file}:2: listen: 'nowhere' is not allowed; give HOST:PORT or :PORT, such as :10187",
+        f"{file}:3: intervall_seconds: no such setting; did you mean interval_seconds?",
         "max_applications: 'many' is not allowed",
-        "targets.orders.dsn: not a connection string of libpq; allowed are postgresql://",
+        "targets.orders.dsn: not a connection string of libpq; give postgresql://",
         "targets: 'bad name' is not allowed as a name",
         "targets.billing.extra_reserved: -3 is not allowed",
         "targets.billing.foo: no such setting",
-        "targets.numbers: a number is not allowed: allowed is a connection string, or a mapping of",
-        "targets.pool.kind: 'pgpool' is not allowed: allowed are postgres, pgbouncer",
-        "targets.pool.rds_reserve: 'both' is not allowed: allowed are auto, same, separate",
-        "--interval-seconds: '0' is not allowed: allowed is a number from 0.1 to 60",
+        "targets.numbers: a number is not allowed; give a connection string, or a mapping of",
+        "targets.pool.kind: 'pgpool' is not allowed; give postgres or pgbouncer",
+        "targets.pool.rds_reserve: 'both' is not allowed; give auto, same or separate",
+        "--interval-seconds: '0' is not allowed; give seconds, from 0.1 to 60",
         "fold_rules.0.pattern: '(' is not allowed: not a regular expression",
-        "fold_rules.1: replacement",
+        f"{file}:11: fold_rules.1: the replacement does not fit the pattern",
     ):
         assert key in told
     assert len(found) == 15
@@ -138,17 +138,20 @@ fold_rules: [{{pattern: "("}}, {{pattern: a, replacement: '\\7'}}]
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("listen: :1\nlisten: :2\n", ":2: the key 'listen' stands twice"),
+        ("listen: :1\nlisten: :2\n", ":2: the key 'listen' appears twice"),
         ("listen: [\n", ":2: expected the node content"),
         ("- a\n", "must be a mapping of settings"),
         ("targets: {a: !!python/object/apply:os.getcwd []}\n", "could not determine a constructor"),
-        ("listen: 2001-99-99\n", ":1: a value that is not what it looks like"),
-        ("\nlisten: !!int x\n", ":2: a value that is not what it looks like, or what its tag says"),
-        ("listen: !!bool x\n", ":1: a value that is not what it looks like"),
-        ("listen: !!timestamp x\n", ":1: a value that is not what it looks like"),
-        ("listen: 0b_\n", ":1: a value that is not what it looks like"),
-        (f"listen: {'9' * 5000}\n", ":1: a value that is not what it looks like"),
-        ('listen: "\\ud800"\n', ":1: a value that is not what it looks like"),
+        ("listen: 2001-99-99\n", ":1: a value that cannot be read as what it looks"),
+        (
+            "\nlisten: !!int x\n",
+            ":2: a value that cannot be read as what it looks like, or as its tag",
+        ),
+        ("listen: !!bool x\n", ":1: a value that cannot be read as what it looks"),
+        ("listen: !!timestamp x\n", ":1: a value that cannot be read as what it looks"),
+        ("listen: 0b_\n", ":1: a value that cannot be read as what it looks"),
+        (f"listen: {'9' * 5000}\n", ":1: a value that cannot be read as what it looks"),
+        ('listen: "\\ud800"\n', ":1: a value that cannot be read as what it looks"),
         ('targets: {a: {password_file: "x\\0y"}}\n', ":1: a NUL character"),
         ("listen: " + "[" * 5000, "is nested too deeply"),
         ("? [a]\n: 1\n", ":1: found unhashable key"),
@@ -178,7 +181,7 @@ def test_a_connection_string_without_a_flag_is_not_repeated() -> None:
 
 def test_one_name_is_one_target() -> None:
     (told,) = problems("--dsn", "host=a port=5433", "--targets", "a:5433=host=b")
-    assert told.startswith("--dsn leads to a target called a:5433")
+    assert told.startswith("--dsn makes a target called a:5433, and so does targets.a:5433")
     assert list(read("--dsn", "host=a", "--targets", "default=host=b").all_targets({})) == [
         *("default", "a")
     ]
@@ -204,22 +207,20 @@ def test_what_is_wrong_with_a_canary_is_told(file: Path) -> None:
         " b: {dsn: host=b, canary_dsn: ''}, c: {dsn: host=c, canary_password_file: /p}}"
     )
     told = problems("--config", str(file), "--canary-interval-seconds", "0.5")
-    assert [line.partition(": ")[0] for line in told] == [
+    assert [line.removeprefix(f"{file}:1: ").partition(": ")[0] for line in told] == [
         *("targets.a.canary_dsn", "targets.b.canary_dsn"),
         *("targets.c", "--canary-interval-seconds"),
     ]
     assert "not a connection string" in told[0]
-    assert "empty" in told[1]
-    assert "only with a canary_dsn" in told[2]
+    assert "an empty connection string is not allowed" in told[1]
+    assert "only with canary_dsn" in told[2]
     assert SECRET not in str(told)
     (alone,) = problems("--canary-dsn", f"host=a password={SECRET}", "--targets", "a=host=a")
-    assert "there is no dsn" in alone
+    assert alone.startswith("--canary-dsn is allowed only with dsn")
     assert SECRET not in alone
-    (both,) = problems(
-        *("--dsn", "host=a", "--targets", "a=host=b", "--canary-password-file", "/p")
-    )
-    assert "a target called a," in both
-    assert "only with a canary_dsn" in both
+    both = problems(*("--dsn", "host=a", "--targets", "a=host=b", "--canary-password-file", "/p"))
+    assert both[0].startswith("--dsn makes a target called a, and so does targets.a")
+    assert both[1] == "--canary-password-file is allowed only with canary_dsn"
 
 
 @pytest.mark.parametrize("name", ["PGHOST", "PGSERVICE", "PGUSER", "PGDATABASE", "PGPORT"])
@@ -268,7 +269,7 @@ def test_an_address(address: str, expected: tuple[str | None, int]) -> None:
     "address", [f"a:{'1' * 5000}", "", "10187", "host:", "::1:80", "a:65536", "a:-1", "a:٣"]
 )
 def test_not_an_address(address: str) -> None:
-    with pytest.raises(ValueError, match=r"PORT|brackets"):
+    with pytest.raises(ValueError, match=r"PORT|brackets|a port from 0 to 65535"):
         split_address(address)
 
 

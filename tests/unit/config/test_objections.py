@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.settings import settings_from
+from tests.support.settings import PYDANTICS_PHRASES, settings_from
 
 from pgheadroom.config.connection_strings import CONNECTIONS
 from pgheadroom.config.given import kind_of
 from pgheadroom.config.load import ConfigurationError
-from pgheadroom.config.settings import ADDRESSES, FoldRule, Settings
+from pgheadroom.config.objections import nearest
+from pgheadroom.config.settings import FoldRule, Settings
 from pgheadroom.config.target import TargetSettings
 
 SECRET = "gar-nicht-geheim-4711"  # noqa: S105 - planted, to be looked for
@@ -26,8 +27,9 @@ DSN = f"postgresql://u:{SECRET}@h/d?x=1"
 FOREIGN = re.compile(
     r"\bvalid\b|\b[Ii]nput\b|unable to|type=|pydantic|Settings|Source|Error\b|instance"
     r"|dictionary|None\b|True|False|\bdict\b|\bstr\b|\bint\b|\bbool\b|greater than|less than"
+    r"|[Ff]ield required|[Ee]xtra inputs|not permitted|validation error|further information"
 )
-SAYS_WHAT = re.compile(r"allowed|only with|there is no dsn|no such setting|not JSON|JSON with")
+SAYS_WHAT = re.compile(r"give|did you mean|allowed only with|no such setting|not JSON|JSON with")
 
 VALUES: tuple[Any, ...] = (
     *(
@@ -67,6 +69,13 @@ def file_of(values: object) -> Iterator[str]:
         yield file.name
 
 
+def words_of_file(values: object, *arguments: str, **environment: str) -> tuple[str, ...]:
+    """Return what is said against *values* in a file, without the file and line it begins with."""
+    with file_of(values) as file:
+        told = words("--config", file, *arguments, environment=environment)
+    return tuple(line.removeprefix(f"{file}:1: ") for line in told)
+
+
 def hold(told: tuple[str, ...], *beginnings: str) -> None:
     """Have every line of *told* name the setting, in one of its names, and what is allowed."""
     for line in told:
@@ -76,14 +85,14 @@ def hold(told: tuple[str, ...], *beginnings: str) -> None:
         for beginning in beginnings:
             rest = rest.replace(beginning, "")
         assert not FOREIGN.search(rest), line
+        assert not any(phrase in line for phrase in PYDANTICS_PHRASES), line
         assert SAYS_WHAT.search(line), line
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "config"])
 def test_whatever_the_file_says(name: str) -> None:
     for value in VALUES:
-        with file_of({name: value}) as file:
-            hold(words("--config", file), name)
+        hold(words_of_file({name: value}), name)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +110,10 @@ def test_whatever_the_file_says_deeper(path: tuple[str, ...]) -> None:
         inner: object = value
         for key in reversed(rest):
             inner = {key: inner}
-        with file_of({name: [inner] if name == "fold_rules" else inner}) as file:
-            hold(words("--config", file), f"{name}.", f"{name}: ")
+        hold(
+            words_of_file({name: [inner] if name == "fold_rules" else inner}),
+            *(f"{name}.", f"{name}: "),
+        )
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "config"])
@@ -113,6 +124,14 @@ def test_whatever_a_variable_or_a_flag_says(name: str) -> None:
         hold(words(environment={variable: text}), variable)
         if Settings.model_fields[name].annotation is not bool:
             hold(words(f"{flag}={text}"), flag)
+
+
+@pytest.mark.parametrize("name", TargetSettings.model_fields)
+def test_whatever_a_variable_says_of_a_target(name: str) -> None:
+    variable = f"PGHEADROOM_TARGETS__T__{name.upper()}"
+    for value in VALUES:
+        text = value if isinstance(value, str) else json.dumps(value)
+        hold(words(environment={variable: text}), variable, "PGHEADROOM_TARGETS")
 
 
 def fitting(name: str) -> set[str]:
@@ -131,8 +150,7 @@ def fitting(name: str) -> set[str]:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "config"])
 def test_what_is_of_a_wrong_kind_is_refused(name: str, kind: str) -> None:
     """In the file, where kinds can be told apart; no number is true, no path is empty."""
-    with file_of({name: OF_KIND[kind]}) as file:
-        told = words("--config", file)
+    told = words_of_file({name: OF_KIND[kind]})
     if kind not in fitting(name):
         assert any(line.startswith((f"{name}: ", f"{name}.")) for line in told), told
 
@@ -173,46 +191,100 @@ def test_whatever_anybody_says_anywhere(path: list[str], leaf: object, place: st
     for line in told:
         assert SECRET not in line
         assert line.isprintable()
-        assert not re.search(r"Input should|unable to parse|pydantic|type=|Value error", line), line
+        assert not re.search(r"unable to parse|pydantic|type=|Value error", line), line
+        assert not any(phrase in line for phrase in PYDANTICS_PHRASES if phrase not in text), line
+
+
+@given(name=st.sampled_from(NAMES), at=st.integers(min_value=0, max_value=4))
+def test_a_name_with_one_letter_twice_gets_the_right_one(name: str, at: int) -> None:
+    """As interval_seconds is suggested for intervall_seconds."""
+    assert nearest(name[: at + 1] + name[at:], Settings.model_fields) == name
 
 
 def test_it_is_told_in_the_words_of_the_place() -> None:
-    with file_of({"listen": 1, "alertmanager_cert_file": "/c", "targets": {"a": [1]}}) as file:
-        told = words(
-            *("--config", file, "--canary-dsn", "host=x", "--interval-seconds", "often"),
-            environment={
-                "PGHEADROOM_MAX_APPLICATIONS": "many",
-                "PGHEADROOM_TARGETS__B__EXTRA_RESERVED": "-1",
-                "PGHEADROOM_TARGETS__B__PASWORD_FILE": "/p",
-                "PGHEADROOM_TARGETS__C": '{"dsn": "x"}',
-            },
-        )
-    numbers = "is not allowed: allowed is a"
+    told = words_of_file(
+        {"listen": 1, "alertmanager_cert_file": "/c", "targets": {"a": [1]}, "low_free_ratio": 2},
+        *("--canary-dsn", "host=x", "--interval-seconds", "often"),
+        PGHEADROOM_MAX_APPLICATIONS="many",
+        PGHEADROOM_LOG_LEVEL="loud",
+        PGHEADROOM_DEMO="perhaps",
+        PGHEADROOM_TARGETS__B__EXTRA_RESERVED="-1",
+        PGHEADROOM_TARGETS__B__PASWORD_FILE="/p",
+        PGHEADROOM_TARGETS__C='{"dsn": "x", "dns": "host=x"}',
+    )
+    number, meant = "is not allowed; give a whole number", "no such setting; did you mean"
     assert set(told) == {
-        f"listen: 1 is not allowed: {ADDRESSES}",
-        "targets.a: a list is not allowed: allowed is a connection string, or a mapping of "
+        "listen: 1 is not allowed; give HOST:PORT or :PORT, such as :10187",
+        "targets.a: a list is not allowed; give a connection string, or a mapping of "
         + ", ".join(TargetSettings.model_fields),
-        f"PGHEADROOM_TARGETS__B__EXTRA_RESERVED: '-1' {numbers} whole number from 0 to 10000",
-        "PGHEADROOM_TARGETS__B__PASWORD_FILE: no such setting; did you mean password_file?",
+        "low_free_ratio: 2 is not allowed; give a share from 0 to 1",
+        f"PGHEADROOM_TARGETS__B__EXTRA_RESERVED: '-1' {number} from 0 to 10000",
+        f"PGHEADROOM_TARGETS__B__PASWORD_FILE: {meant} PGHEADROOM_TARGETS__B__PASSWORD_FILE?",
         f"PGHEADROOM_TARGETS__C dsn: not a connection string of libpq; {CONNECTIONS}",
-        f"--interval-seconds: 'often' {numbers} number from 0.1 to 60",
-        f"PGHEADROOM_MAX_APPLICATIONS: 'many' {numbers} whole number from 1 to 1000",
+        f"PGHEADROOM_TARGETS__C dns: {meant} dsn?",
+        "PGHEADROOM_LOG_LEVEL: 'loud' is not allowed; give debug, info, warning or error",
+        "PGHEADROOM_DEMO: 'perhaps' is not allowed; give true or false",
+        "--interval-seconds: 'often' is not allowed; give seconds, from 0.1 to 60",
+        f"PGHEADROOM_MAX_APPLICATIONS: 'many' {number} from 1 to 1000",
     }
 
 
+def test_the_file_and_the_line_are_told(tmp_path: Path) -> None:
+    """Of the key itself, or of the nearest thing around it."""
+    file = tmp_path / "pgheadroom.yaml"
+    file.write_text(
+        """x-base: &base
+  extra_reserved: many
+targets:
+  orders:
+    dns: host=a
+  billing: {<<: *base, dsn: host=b}
+  1: host=c
+  spare:
+    dsn: host=d
+    serves: nobody
+fold_rules:
+  - pattern: a
+  - patern: b
+alertmanager_key_file: /key
+alertmanager_username: me
+intervall_seconds: 3
+"""
+    )
+    told = words("--config", str(file))
+    assert sorted(line.removeprefix(f"{file}:").split(": ")[:2] for line in told) == [
+        *(["13", "fold_rules.1.patern"], ["13", "fold_rules.1.pattern"]),
+        *(["16", "intervall_seconds"], ["2", "targets.billing.extra_reserved"]),
+        *(["5", "targets.orders.dns"], ["7", "targets"], ["8", "targets.spare"]),
+    ]
+    assert f"{file}:5: targets.orders.dns: no such setting; did you mean dsn?" in told
+    file.write_text(
+        "alertmanager_key_file: /key\nalertmanager_username: me\n"
+        "targets:\n  a: {dsn: host=a, kind: pgbouncer,\n    serves: b}"
+    )
+    told = words("--config", str(file))
+    assert sorted(line.removeprefix(f"{file}:")[:34] for line in told) == [
+        "1: alertmanager_key_file is given ",
+        "2: alertmanager_username is given ",
+        "5: targets.a.serves: there is no t",
+    ]
+
+
 def test_what_does_not_go_together_is_told_in_the_words_of_each_place() -> None:
-    with file_of({"alertmanager_cert_file": "/c"}) as file:
-        (told,) = words("--config", file, environment={"PGHEADROOM_CANARY_DSN": "host=x"})
-        assert "PGHEADROOM_CANARY_DSN is for the server that dsn names, and there is no dsn" in told
-        assert "; alertmanager_cert_file is given without alertmanager_key_file;" in told
-        (told,) = words("--alertmanager-key-file", "/k", "--config", file, "--canary-dsn=host=x")
-    assert told.startswith("--canary-dsn is for the server that dsn names")
+    told = words_of_file({"alertmanager_cert_file": "/c"}, PGHEADROOM_CANARY_DSN="host=x")
+    assert sorted(line.partition(";")[0] for line in told) == [
+        "PGHEADROOM_CANARY_DSN is allowed only with dsn",
+        "alertmanager_cert_file is given without alertmanager_key_file",
+    ]
+    (line,) = words_of_file(
+        {"alertmanager_cert_file": "/c"}, "--alertmanager-key-file", "/k", "--canary-dsn=host=x"
+    )
+    assert line.startswith("--canary-dsn is allowed only with dsn; ")
 
 
 def test_a_list_of_targets_below_variables_that_add_one_is_not_passed_over() -> None:
-    with file_of({"targets": ["host=a"]}) as file:
-        (told,) = words("--config", file, environment={"PGHEADROOM_TARGETS__B": "host=b"})
-    assert told.startswith("targets: a list is not allowed: allowed is a mapping of names, each")
+    (told,) = words_of_file({"targets": ["host=a"]}, PGHEADROOM_TARGETS__B="host=b")
+    assert told.startswith("targets: a list is not allowed; give a mapping of names, each")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +311,7 @@ def test_a_connection_string_in_a_wrong_place_is_not_repeated(arguments: tuple[s
     ("text", "told"),
     [
         ('[{"pattern": "a"', "not JSON: expecting ',' delimiter at character 17"),
-        ('[{"pattern": "a", "pattern": "b"}]', "JSON with a key that stands twice"),
+        ('[{"pattern": "a", "pattern": "b"}]', "JSON with a duplicate key"),
         ('[{"pattern": "a\\u0000"}]', "JSON with a NUL character"),
         ("[" * 100_000, "JSON that is nested too deeply"),
     ],

@@ -1,12 +1,15 @@
 """Tests what the web configuration file may say, and how the rest is refused by its key."""
 
+import re
 import ssl
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.settings import PYDANTICS_PHRASES
 
-from pgheadroom.config.web_file import web_config
+from pgheadroom.config.load import ConfigurationError, load_web
+from pgheadroom.config.web_file import SECTIONS, web_config
 from pgheadroom.web.config import ClientCertificate, Tls, WebConfig
 
 FOLDER = Path("/etc/pgheadroom")
@@ -84,16 +87,69 @@ def test_what_is_wrong_is_worded_for_the_file() -> None:
         f"basic_auth_users: {{12: {HASH}}}"
     )
     headers = "Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options"
-    headers += ", X-XSS-Protection, Content-Security-Policy"
+    headers += ", X-XSS-Protection or Content-Security-Policy"
+    text = "give text (put a number in quotes)"
     assert sorted(problems) == [
-        "basic_auth_users: each key should be a string; a number is one in quotes",
-        f"http_server_config.headers.Server: no such key; allowed are {headers}",
-        "http_server_config.http2: should be true or false",
-        "tls_server_config.cert_file: should be a string; a number is one in quotes",
-        "tls_server_config.client_allowed_sans: should be a list of strings",
+        f"basic_auth_users: a key that is not text is not allowed; {text}",
+        f"http_server_config.headers.Server: no such key; use {headers}",
+        "http_server_config.http2: 'ja' is not allowed; give true or false",
+        "tls_server_config.cert_file: 7 is not allowed; give the path of a file",
+        f"tls_server_config.client_allowed_sans: 1 is not allowed in this list; {text}",
         "tls_server_config.key_file: is missing",
-        "tls_server_config: each key should be a string; a number is one in quotes",
+        f"tls_server_config: a key that is not text is not allowed; {text}",
     ]
+
+
+def test_a_misspelt_key_is_told_the_right_one() -> None:
+    _, problems = read(f"tls_server_config: {{{FILES}, client_ca_fil: x}}\nbasic_auth_user: {{}}")
+    assert sorted(problems) == [
+        "basic_auth_user: no such key; did you mean basic_auth_users?",
+        "tls_server_config.client_ca_fil: no such key; did you mean client_ca_file?",
+    ]
+
+
+def test_the_file_and_the_line_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(
+        f"basic_auth_users:\n  me: {SECRET}\ntls_server_config:\n  cert_file: a\n  key: b\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_web(file)
+    assert sorted(problem.partition("; ")[0] for problem in caught.value.problems) == [
+        f"web_config_file: {file}:2: basic_auth_users.me: this value is not allowed",
+        f"web_config_file: {file}:3: tls_server_config.key_file: is missing",
+        f"web_config_file: {file}:5: tls_server_config.key: not supported",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        *(
+            (section, field.alias or name)
+            for section, model in SECTIONS.items()
+            for name, field in model.model_fields.items()
+        ),
+        ("basic_auth_users", "me"),
+    ],
+)
+def test_whatever_the_file_says_is_refused_in_our_words(section: str, name: str) -> None:
+    """Values of every kind, in the place of every key."""
+    path = [part for part in (*section.split("."), name) if part]
+    lists: tuple[object, ...] = ([], [1], [[]], [None])
+    values = (None, 5, -1e9, True, "", "text", SECRET, *lists, {}, {"a": 1})
+    for value in values:
+        content: object = value
+        for key in reversed(path):
+            content = {key: content}
+        assert isinstance(content, dict)
+        problems: list[str] = []
+        web_config(content, FOLDER, problems)
+        for line in problems:
+            assert line.startswith(path[0]), line
+            assert not any(phrase in line for phrase in PYDANTICS_PHRASES), line
+            assert re.search(r"give|is missing|needs|only|no such key|leave it out|add", line), line
+            assert SECRET not in line or name != "me"
 
 
 def test_a_certificate_may_be_optional() -> None:

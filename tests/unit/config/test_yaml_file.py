@@ -1,8 +1,13 @@
 """Tests anchors and merge keys of the file, and that it is read strictly."""
 
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.settings import settings_from
 
 from pgheadroom.config.load import ConfigurationError
@@ -60,17 +65,20 @@ targets: {t: {<<: *b, dsn: host=x}}
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("targets:\n  a: {dsn: host=x, dsn: host=y}\n", ":2: the key 'dsn' stands twice"),
-        ("x-a: &a {k: 1, k: 2}\n", ":1: the key 'k' stands twice"),
-        ("x-a: &a {k: 1}\ntargets: {t: {<<: *a, <<: *a}}\n", ":2: the key '<<' stands twice; sev"),
+        ("targets:\n  a: {dsn: host=x, dsn: host=y}\n", ":2: the key 'dsn' appears twice"),
+        ("x-a: &a {k: 1, k: 2}\n", ":1: the key 'k' appears twice"),
+        (
+            "x-a: &a {k: 1}\ntargets: {t: {<<: *a, <<: *a}}\n",
+            ":2: the key '<<' appears twice; to m",
+        ),
         ("targets: {t: {<<: 5}}\n", ":1: expected a mapping or list of mappings for merging"),
         ("targets: {t: {<<: [5]}}\n", ":1: expected a mapping for merging"),
         ("x: 1\n", "x: no such setting"),
         ("xinterval_seconds: 1\n", "xinterval_seconds: no such setting; did you mean interval_sec"),
         ("x-a: &a {foo: 1}\ntargets: {t: {<<: *a, dsn: host=x}}\n", "targets.t.foo: no such setti"),
         ("targets: {t: {x-note: 1, dsn: host=x}}\n", "targets.t.x-note: no such setting"),
-        ("listen: !!binary aGFsbG8=\n", ":1: binary data, which nothing here is"),
-        ("? postgresql://u:secret@h\n: 1\n? postgresql://u:secret@h\n: 1\n", ":3: the key '…' st"),
+        ("listen: !!binary aGFsbG8=\n", ":1: binary data, which no setting takes"),
+        ("? postgresql://u:secret@h\n: 1\n? postgresql://u:secret@h\n: 1\n", ":3: the key '…' ap"),
     ],
 )
 def test_it_is_as_strict_as_ever(file: Path, text: str, told: str) -> None:
@@ -81,7 +89,8 @@ def test_it_is_as_strict_as_ever(file: Path, text: str, told: str) -> None:
 
 def test_a_mapping_that_merges_itself_ends(file: Path) -> None:
     file.write_text("x-a: &a {<<: *a, k: 1}\n")
-    assert read_mapping(file, "settings") == ({"x-a": {"k": 1}}, [])
+    found, wrong = read_mapping(file, "settings")
+    assert (found.values, wrong) == ({"x-a": {"k": 1}}, [])
 
 
 def test_merges_of_merges_do_not_grow(file: Path) -> None:
@@ -93,4 +102,40 @@ def test_merges_of_merges_do_not_grow(file: Path) -> None:
     file.write_text("\n".join(lines))
     found, wrong = read_mapping(file, "settings")
     assert wrong == []
-    assert len(found["x-11"]) == 12
+    assert len(found.values["x-11"]) == 12
+
+
+_KEYS = st.text(alphabet="abcdefgh", min_size=1, max_size=4).map(lambda key: f"k{key}")
+
+
+@given(
+    st.recursive(
+        st.integers() | st.booleans(),
+        lambda inner: st.dictionaries(_KEYS, inner, max_size=4) | st.lists(inner, max_size=3),
+        max_leaves=12,
+    ).map(lambda inner: {"top": inner})
+)
+def test_every_key_is_found_on_its_line(values: dict[str, object]) -> None:
+    """Whatever a file holds, in whatever depth."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(yaml.safe_dump(values, default_flow_style=False))
+        file.flush()
+        lines = Path(file.name).read_text().splitlines()
+        found, wrong = read_mapping(Path(file.name), "settings")
+    assert (found.values, wrong) == (values, [])
+    for location in _locations(values):
+        number = found.place(location).removeprefix(f"{file.name}:").removesuffix(": ")
+        if isinstance(location[-1], str):
+            assert lines[int(number) - 1].lstrip("- ").startswith(f"{location[-1]}:")
+        assert found.place((*location, "not there")) == found.place(location)
+
+
+def _locations(value: object, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    below: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, dict):
+        below = value.items()
+    if isinstance(value, list):
+        below = enumerate(value)
+    for part, inner in below:
+        yield (*above, part)
+        yield from _locations(inner, (*above, part))

@@ -3,10 +3,8 @@
 import pytest
 from tests.support.readings import POLICY, pooler_sample, sample
 
-from pgheadroom.judge.advice import to_do
 from pgheadroom.judge.pooling import pooling
 from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
-from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Link, Pool, PoolerConfig
@@ -14,6 +12,8 @@ from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.reading import Failure, Group, Outcome, Sample
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
+from pgheadroom.status.advice import to_do
+from pgheadroom.status.standing import Standing, standing
 from pgheadroom.step import step
 
 NOW = 2000.0
@@ -263,7 +263,7 @@ def test_what_follows_from_settings_hides_no_climb() -> None:
         if state.alerts:
             seen.add((standing(state), to_do(state)[:11]))
     assert {one for one, _ in seen} >= {Standing.ALARMED, Standing.CLIMBING}
-    assert (Standing.CLIMBING, "Keep an eye") in seen
+    assert (Standing.CLIMBING, "Watch api. ") in seen
     assert (Standing.CLIMBING, "Not urgent:") not in seen
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, sample
 
+from pgheadroom.events.changes import changes
 from pgheadroom.model.probes import BOUNDS, Histogram
 from pgheadroom.model.reading import FAILURES, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.watch.changes import changes
 
 SUPERUSER = "its role is a superuser"
 
@@ -40,7 +40,7 @@ def told(*readings: Reading) -> list[str]:
     lines, state = [], State("db")
     for reading in readings:
         before, state = state, step(state, reading, POLICY)
-        lines += [change.event for change in changes(before, state)]
+        lines += [change.event for change in changes(before, state, 0.0)]
     return lines
 
 

@@ -33,8 +33,12 @@ LOW = Alert(AlertName.LOW, Severity.WARNING, T, "9 of 97 slots are left.")
 EXHAUSTED = Alert(AlertName.EXHAUSTED, Severity.CRITICAL, T, "0 of 97 slots are left.", "api-*")
 
 
+def of(target: str, *alerts: Alert, server: str = "") -> list[Notification]:
+    return [Notification(target, alert, server=server) for alert in alerts]
+
+
 def firing(*alerts: Alert, before: Notices | None = None, at: float = T) -> Notices:
-    return noted(before or {}, "db", alerts, at, FORM.keep_seconds)
+    return noted(before or {}, "db", of("db", *alerts), at, FORM.keep_seconds)
 
 
 def sent(notifications: Notices, at: float) -> dict[Key, Sent]:
@@ -53,8 +57,8 @@ def seconds(text: object) -> float:
 
 def test_two_servers_of_one_name_are_two_alerts() -> None:
     """And one that has become another server's has resolved."""
-    one = noted({}, "db", (LOW,), T, FORM.keep_seconds, "db1#7301")
-    other = noted(one, "db", (LOW,), T + 1, FORM.keep_seconds, "db2#7302")
+    one = noted({}, "db", of("db", LOW, server="db1#7301"), T, FORM.keep_seconds)
+    other = noted(one, "db", of("db", LOW, server="db2#7302"), T + 1, FORM.keep_seconds)
     told = [message(one, T + 1, FORM)["labels"] for one in other.values()]
     labels = {"alertname": "PostgresConnectionsLow", "severity": "warning", "target": "db"}
     assert told == [labels | {"server": "db1#7301"}, labels | {"server": "db2#7302"}]
@@ -121,14 +125,14 @@ def test_a_notice_says_as_of_when_it_is() -> None:
 def test_words_alone_are_told_from_another_alert() -> None:
     known = firing(LOW, EXHAUSTED)
     other = replace(LOW, description="8 of 97 slots are left.", told_at=T + 1)
-    found = reworded(known, "db", [other, EXHAUSTED])
+    found = reworded(known, of("db", other, EXHAUSTED))
     assert found is not None
     assert [one.alert for one in found.values()] == [other, EXHAUSTED]
     assert found.keys() == known.keys()
     for alerts in ([replace(LOW, since=T + 1)], [replace(LOW, about=(("role", "app"),))]):
-        assert reworded(known, "db", alerts) is None
-    assert reworded(known, "other", [LOW]) is None
-    assert reworded(firing(before=known), "db", [LOW]) is None
+        assert reworded(known, of("db", *alerts)) is None
+    assert reworded(known, of("other", LOW)) is None
+    assert reworded(firing(before=known), of("db", LOW)) is None
 
 
 def test_other_figures_wait_for_the_beat() -> None:
@@ -173,7 +177,7 @@ def test_what_fires_anew_is_no_longer_resolved() -> None:
 
 
 def test_targets_have_nothing_to_do_with_one_another() -> None:
-    both = noted(firing(LOW), "other", (LOW,), T, FORM.keep_seconds)
+    both = noted(firing(LOW), "other", of("other", LOW), T, FORM.keep_seconds)
     after = noted(both, "other", (), T + 1, FORM.keep_seconds)
     assert {n.target: n.resolved_at for n in after.values()} == {"db": None, "other": T + 1}
 
@@ -313,7 +317,7 @@ def test_an_alertmanager_that_can_be_reached_is_right_at_every_moment(
             assert next_at(known, told, now, FORM) > now
         now, reachable = end, next_reachable
         firing_now = [replace(KINDS[number], since=now) for number in sorted(chosen)]
-        known = noted(known, "db", firing_now, now, FORM.keep_seconds)
+        known = noted(known, "db", of("db", *firing_now), now, FORM.keep_seconds)
         if reachable:
             posted = due(known, told, now, FORM)
             model.take(posted, now)

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.readings import POLICY, pooler_sample, sample
 
+from pgheadroom.events.changes import changes
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
 from pgheadroom.forecast.rolling_max import RollingMax
-from pgheadroom.judge.figures import free_for
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Pool
@@ -34,10 +34,10 @@ from pgheadroom.model.reading import (
 from pgheadroom.model.slots import Limits, Tier
 from pgheadroom.model.thresholds import Thresholds
 from pgheadroom.state import State
+from pgheadroom.status.figures import free_for
 from pgheadroom.step import step
 from pgheadroom.storage.snapshot import Snapshot, restored, taken
 from pgheadroom.storage.snapshot_file import FORMAT, DamagedError, pack, unpack
-from pgheadroom.watch.changes import changes
 
 LIMITS = Limits(100, 3)
 NAMES = ("web", "worker", 'a "b" \\ \n', "größe \N{PILE OF POO}", "\ud800", "<!here>")
@@ -191,7 +191,7 @@ def test_the_first_sample_of_a_new_life_replaces_the_one_that_was_remembered() -
     state = step(anew, found, POLICY)
     assert (state.restored, state.sample) == (False, found)
     assert state.applications.totals == {"api": 4}
-    assert "server" in [change.event for change in changes(anew, state)]
+    assert "server" in [change.event for change in changes(anew, state, 0.0)]
 
 
 def test_what_was_seen_before_a_restart_does_not_make_one_failure_a_page() -> None:
@@ -245,7 +245,7 @@ def test_format_2_had_other_names_for_patterns(pattern: Pattern, before: str) ->
 
 def as_format_3(memory: list[Any]) -> list[Any]:
     """Return what a file holds as the third format had it: trends and forecasts apart."""
-    at, usage, active, identifier, last = memory
+    at, usage, active, identifier, last, _ = memory
     trends, forecasts = usage[-2:]
     usage = [*usage[:5], *usage[6:-3]]
 
@@ -274,10 +274,10 @@ def test_format_3_had_one_label_and_trends_apart() -> None:
     assert read == replace(snapshot, last=None, usage=snapshot.usage._replace(used=0))
 
 
-def test_format_4_had_a_sample_of_another_shape() -> None:
+def test_format_5_had_a_sample_of_another_shape() -> None:
     snapshot = taken(LEAK, 2e6)
-    document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 4}
-    facts = document["memory"][-1][0][-1]
+    document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 5}
+    facts = document["memory"][4][0][-1]
     assert facts[-2:] == [0, None]
     del facts[-2:]
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)

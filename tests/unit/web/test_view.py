@@ -22,11 +22,11 @@ from tests.support.histories import (
 )
 from tests.support.readings import POLICY, role_limit
 
-from pgheadroom.judge.ranking import severity, worst_first
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Reading
 from pgheadroom.model.slots import Limits
 from pgheadroom.state import State
+from pgheadroom.status.ranking import severity, worst_first
 from pgheadroom.step import step
 from pgheadroom.web.view import history_view, summary_view, target_view
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from pgheadroom.durations import duration
+from pgheadroom.durations import about, duration
 from pgheadroom.forecast.application_trends import ApplicationTrend
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.exhaustion import SLOW
 from pgheadroom.forecast.forecast import Forecast, Pattern
-from pgheadroom.judge.blame import Foremost, foremost, near, to_blame
+from pgheadroom.forecast.growth import Culprit
+from pgheadroom.judge.blame import Foremost, foremost, near, taker, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.wording import blaming, slots, through, took
@@ -181,8 +182,8 @@ def _leaking(evaluation: Evaluation) -> Iterator[Finding]:
 
 def _leak_words(state: State, leak: ApplicationTrend) -> Words:
     words = (
-        f"{state.target}: {leak.name} took {leak.change} connections in the last"
-        f" {duration(leak.seconds)}, gave none back, and holds"
+        f"{state.target}: {leak.name} opened {leak.change} connections in the last"
+        f" {duration(leak.seconds)}, closed none of them, and now holds"
         f" {state.applications.tracked[leak.name]}"
     )
     own = (
@@ -191,7 +192,7 @@ def _leak_words(state: State, leak: ApplicationTrend) -> Words:
         if evaluation.application_name == leak.name
     )
     alone = min(own, default=None)
-    words += "." if alone is None else f"; by itself it takes the rest in {duration(alone)}."
+    words += "." if alone is None else f". On its own it takes the rest in {about(alone)}."
     return words, leak.name
 
 
@@ -203,17 +204,20 @@ def _foremost_words(evaluation: Evaluation) -> Words:
         return _come_true(evaluation)
     words = _how(evaluation, first.forecast)
     if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
-        words += f" At the present growth, the last goes in {duration(soonest.seconds)}."
+        countdown = state.countdown
+        seconds = countdown.seconds if countdown.told else soonest.seconds
+        words += f" At this rate it is full in {about(seconds)}."
     return _blaming(evaluation, words, first)
 
 
 def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:
     words = _how(evaluation, forecast)
     if forecast.pattern in _AT_A_PACE:
-        pace = "At the present growth"
+        pace, seconds = "At this rate", evaluation.state.countdown.seconds
         if forecast is not evaluation.state.usage.forecasts[0]:
-            pace = f"At the pace of the last {_since(evaluation, forecast)}"
-        words += f" {pace}, the last goes in {duration(forecast.seconds)}."
+            pace = f"At the rate of the last {_since(evaluation, forecast)}"
+            seconds = forecast.seconds
+        words += f" {pace} it is full in {about(seconds)}."
     return _blaming(evaluation, words, Foremost(forecast, to_blame(evaluation.state, forecast)))
 
 
@@ -223,22 +227,27 @@ def _how(evaluation: Evaluation, forecast: Forecast) -> str:
         return f"{words}.{through(evaluation.state)}"
     if forecast.pattern is Pattern.JUMPS:
         return (
-            f"{words}; usage goes up in jumps of {forecast.slots:.0f}, and one more does not fit."
+            f"{words}. Usage goes up in jumps of {forecast.slots:.0f}, and one more does not fit."
         )
     words += (
-        f"; use peaks about every {duration(forecast.period)}, each time {forecast.slots:.0f}"
+        f". Usage peaks about every {duration(forecast.period)}, each time {forecast.slots:.0f}"
         f" higher, last at {forecast.reached}"
     )
     if forecast.next:
-        return f"{words}, and the next one does not fit: in {duration(forecast.seconds)}."
-    return f"{words}: too high in {duration(forecast.seconds)}."
+        return f"{words}. The next peak does not fit; it is due in {about(forecast.seconds)}."
+    return f"{words}. A peak is too high in {about(forecast.seconds)}."
 
 
 def _blaming(evaluation: Evaluation, words: str, first: Foremost) -> Words:
-    who = first.culprit
+    who, state = first.culprit, evaluation.state
     if who is None:
         return words, None
-    return f"{words} {took(who, _since(evaluation, first.forecast))}", who.application_name
+    told, since = taker(state), _since(evaluation, first.forecast)
+    if told is not None and told.application_name == who.application_name:
+        # Over the stretch that every other output tells it for.
+        who = Culprit(who.application_name, told.took, who.holds)
+        since = duration(round(told.seconds))
+    return f"{words} {took(who, since)}", who.application_name
 
 
 def _since(evaluation: Evaluation, forecast: Forecast) -> str:

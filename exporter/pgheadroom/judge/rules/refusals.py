@@ -45,9 +45,13 @@ def _refused_canary(state: State) -> Iterator[Finding]:
     over_a_limit = login.outcome in _OVER_A_LIMIT
     if not over_a_limit and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
-    words = f"The canary, which logs in as applications do, was not let in by {state.target}"
+    words = f"{state.target} refused the canary, which logs in as applications do"
     words += f": {login.outcome}" + (f" ({login.detail})" if login.detail else "")
-    words += ", although the open session works." if state.outcome is Outcome.OK else "."
+    words += (
+        ". The session that pgheadroom keeps open still works."
+        if state.outcome is Outcome.OK
+        else "."
+    )
     hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
@@ -59,9 +63,13 @@ def _refused_knock(state: State) -> Iterator[Finding]:
     turned_away = knock.outcome in _TURNED_AWAY
     if not turned_away and state.outcome is not Outcome.OK:
         return  # the server is not there at all; that is another alert's news
-    words = f"A new login to {state.target} was refused"
+    words = f"{state.target} refused a new login"
     words += f" ({knock.detail or knock.outcome})"
-    words += ", although the open session works." if state.outcome is Outcome.OK else "."
+    words += (
+        ". The session that pgheadroom keeps open still works."
+        if state.outcome is Outcome.OK
+        else "."
+    )
     hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
     yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
@@ -101,9 +109,9 @@ def full(state: State, _now: float) -> Iterator[Finding]:
 
 def _full_words(state: State) -> Words:
     if state.kind is TargetKind.POSTGRES:
-        words = f"No slot is free for an ordinary role on {state.target}: the server refuses us"
+        words = f"{state.target}: no slot is free, the server refuses pgheadroom, too"
     else:
-        words = f"No place is free for another client of {state.target}: the pooler refuses us"
+        words = f"{state.target}: no place for clients is free, the pooler refuses pgheadroom, too"
     words += f" ({state.detail})."
     words += "" if state.sample is None else last_known(state.sample)
     return blaming(state, words)

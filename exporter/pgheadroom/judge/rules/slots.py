@@ -24,6 +24,7 @@ _RELEASE = 1.25
 _STILL_SHORT = 2
 """Slots that ran out are still short while fewer are free than this many times the least growth."""
 _LEAST_LOGINS = 3
+_REFUSED = " New connections are being refused."
 _RESERVE_HOLD_SECONDS = 10.0
 """A short login to a full server by a person who may use the reserve does not page."""
 _LIMIT_ALERTS = {
@@ -52,14 +53,9 @@ def exhausted(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def _exhausted_words(evaluation: Evaluation) -> Words:
-    main = evaluation.sample.main
-    if main.scope.kind is CapacityKind.SLOTS:
-        what, whom = "slot", "an ordinary role on"
-    else:
-        what, whom = "place", "another client of"
-    none = f"Hardly any {what}" if evaluation.free > 0 else f"No {what}"
-    words = f"{none} is free for {whom} {evaluation.state.target}:"
-    words += f" {evaluation.used} are in use, {evaluation.limit} is the limit."
+    words = f"{evaluation.state.target}: {slots(evaluation.sample.main)},"
+    words += f" {evaluation.used} in use."
+    words += " It was full just now." if evaluation.free > 0 else _REFUSED
     words += through(evaluation.state)
     return blaming(evaluation.state, words)
 
@@ -83,8 +79,9 @@ def _reserve_words(evaluation: Evaluation) -> Words:
     counts = evaluation.sample.postgres.slots
     words = (
         f"{evaluation.state.target}: {counts.reserved_used} of"
-        f" {evaluation.sample.main.reserve} reserved slots are in use; ordinary roles are refused"
-        f" already, and {counts.free(Tier.SUPERUSER)} slots are left to log in with."
+        f" {evaluation.sample.main.reserve} reserved slots are in use. New connections of"
+        f" applications are being refused; {counts.free(Tier.SUPERUSER)} slots are left for"
+        " superusers to log in."
     )
     return blaming(evaluation.state, words)
 
@@ -113,8 +110,8 @@ def logins(evaluation: Evaluation) -> Iterator[Finding]:
     if not under_way:
         return
     words = (
-        f"{evaluation.state.target}: {under_way} logins are in progress; each holds one of the"
-        f" {evaluation.limit} ordinary slots already."
+        f"{evaluation.state.target}: {under_way} logins are in progress. Each already holds one of"
+        f" the {evaluation.limit} slots."
     )
     for severity, ratio in (
         (Severity.WARNING, thresholds.logins_warning_ratio),
@@ -170,5 +167,4 @@ def _whose(use: Capacity) -> Label:
 def _limit_words(state: State, use: Capacity) -> Words:
     what, name = _whose(use)
     things = "clients" if use.scope.kind is CapacityKind.CLIENTS else "connections"
-    words = f"{state.target}: {what} {name} has {use.used} of the {use.limit} {things} that it may"
-    return f"{words} have.", None
+    return f"{state.target}: {what} {name} uses {use.used} of {use.limit} allowed {things}.", None

@@ -1,7 +1,7 @@
 // What an ordinary client runs out of, in one shape: slots of a server, places of a pooler.
 
 const NOUNS = {
-  postgres: { one: "slot", many: "slots", whose: "ordinary roles", holders: "Connections" },
+  postgres: { one: "slot", many: "slots", whose: "applications", holders: "Connections" },
   pgbouncer: { one: "place", many: "places for clients", whose: "clients", holders: "Clients" },
 };
 

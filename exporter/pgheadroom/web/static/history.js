@@ -33,6 +33,15 @@ export class History {
     return Math.max(5, 3 * (beats[beats.length >> 1] ?? 1));
   }
 
+  // The most connections that any application had since a time.
+  highest(from, now) {
+    let most = 0;
+    this.since(from, now, ({ applications }) => {
+      for (const count of Object.values(applications)) most = Math.max(most, count);
+    });
+    return most;
+  }
+
   // Calls each(point, end, complete) for the buckets since a time; complete: no samples are missing after it.
   since(from, now, each) {
     const pause = this.longestPause;

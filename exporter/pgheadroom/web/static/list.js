@@ -4,11 +4,12 @@ import { capacityOf } from "./capacity.js";
 import { $, keyed, make, say, targetLink } from "./dom.js";
 import { gauge } from "./gauge.js";
 import { listen, mood } from "./live.js";
-import { clock, freeOf, isBlind, isFull, isRecovering, plural, software, state, until } from "./words.js";
+import { clock, colour, freeOf, isBlind, isFull, plural, software, told } from "./words.js";
 
 const { root } = document.documentElement.dataset;
 const api = `${root}api/v1`;
-const WORST = ["critical", "warning", "unknown", "ok"];
+const WORST = ["critical", "warning", "recovering", "unknown", "rising", "steady"];
+const MOODS = { steady: "ok", recovering: "warning" };
 
 const views = new Map();
 let order = [];
@@ -32,19 +33,18 @@ listen(`${api}/stream`, `${api}/targets`, {
 
 function show() {
   const shown = order.map((target) => views.get(target));
-  const count = (severity) => shown.filter((view) => view.severity === severity).length;
-  const worst = WORST.find(count) ?? "ok";
+  const count = (condition) => shown.filter((view) => view.status.condition === condition).length;
+  const worst = WORST.find(count) ?? "steady";
   const full = shown.filter(isFull);
-  mood(worst, root);
+  mood(MOODS[worst] ?? worst, root);
   document.body.classList.toggle("is-full", full.length > 0);
-  const tally = WORST.map((severity) => [count(severity), severity]).filter(([number]) => number);
-  const words = tally.map(([number, severity]) => `${number} ${severity}`).join(", ");
+  const tally = WORST.map((condition) => [count(condition), condition]).filter(([number]) => number);
+  const words = tally.map(([number, condition]) => `${number} ${condition}`).join(", ");
   say($("tally"), `${plural(shown.length, "target")}: ${words}`);
   say($("pulse"), "live");
-  const well = shown.every((view) => view.standing === "well");
-  const lead = full.length ? `FULL ${full[0].target}` : well ? "all is well" : worst === "ok" ? "use climbs" : words;
+  const lead = full.length ? `FULL ${full[0].target}` : words;
   document.title = `${lead} · pgheadroom`;
-  const now = shown.filter((view) => view.severity !== "ok").map((view) => `${view.target}: ${state(view)}.`);
+  const now = shown.filter((view) => view.severity !== "ok").map((view) => `${view.target}: ${view.status.label}.`);
   const news = [words, ...now.slice(0, 5)].join(". ");
   if (news !== announced) say($("news"), (announced = news));
   keyed($("targets"), shown, (view) => view.target, row, update);
@@ -66,9 +66,10 @@ function row(view) {
 }
 
 function update(tr, view) {
-  tr.dataset.severity = isRecovering(view) ? "warning" : view.severity;
-  say(tr.querySelector(".badge"), isRecovering(view) ? "recovering" : view.severity);
-  say(tr.querySelector(".state .is"), state(view));
+  const { condition, label, when } = view.status;
+  tr.dataset.severity = colour(view);
+  say(tr.querySelector(".badge"), condition);
+  say(tr.querySelector(".state .is"), label === condition ? "" : label);
   const since = view.state !== "ok" && view.state_since ? ` since ${clock(view.state_since, { seconds: false })}` : "";
   say(tr.querySelector(".state small"), since);
   say(tr.querySelector(".name small"), software(view));
@@ -79,11 +80,10 @@ function update(tr, view) {
   say(tr.querySelector(".free strong"), freeOf(view, capacity));
   const seen = isBlind(view) ? ", last seen" : "";
   say(tr.querySelector(".free small"), capacity && capacity.limit !== null ? ` of ${capacity.limit}${seen}` : seen);
-  const [when] = until(view);
   say(tr.querySelector(".until"), when);
   // While all is well, the application that merely holds most is not shown.
   const takes = view.taker && (view.taker.took || view.alerts.length || isFull(view));
   say(tr.querySelector(".who"), takes ? view.taker.application_name : "");
-  const [first, ...more] = view.alerts;
+  const [first, ...more] = told(view);
   say(tr.querySelector(".alerts"), first ? first.summary + (more.length ? ` And ${more.length} more.` : "") : "");
 }

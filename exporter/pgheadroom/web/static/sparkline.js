@@ -14,7 +14,8 @@ export function makeSparkline() {
   );
 }
 
-export function sparkline(svg, history, name, now, from) {
+// All of a table share one scale: `highest` connections are as tall as the line can be.
+export function sparkline(svg, history, name, now, from, highest) {
   const steps = [];
   let least = Infinity;
   let most = 0;
@@ -26,7 +27,7 @@ export function sparkline(svg, history, name, now, from) {
   });
   if (!steps.length) return;
   const x = (at) => (((at - from) / (now - from)) * WIDTH).toFixed(1);
-  const y = (count) => (HEIGHT - 2 - (count / Math.max(most, 4)) * (HEIGHT - 4)).toFixed(1);
+  const y = (count) => (HEIGHT - 2 - (count / Math.max(highest, 4)) * (HEIGHT - 4)).toFixed(1);
   let line = "";
   let area = "";
   let pen = false;

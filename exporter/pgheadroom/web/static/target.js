@@ -3,14 +3,15 @@
 import { capacityOf, nouns } from "./capacity.js";
 import { Chart } from "./chart.js";
 import { $, keyed, make, say, set } from "./dom.js";
+import { events } from "./events.js";
 import { gauge, legend } from "./gauge.js";
 import { History } from "./history.js";
 import { listen, mood } from "./live.js";
 import { pooling } from "./pooling.js";
 import { pools } from "./pools.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
-import { clock, description, duration, freeOf, growth, isBlind, isFull, isRecovering, plural, roughly } from "./words.js";
-import { software, taker, title, until, worst } from "./words.js";
+import { clock, description, duration, freeOf, growth, isBlind, isFull, plural, roughly } from "./words.js";
+import { colour, software, title, told, until } from "./words.js";
 
 const { root, target } = document.documentElement.dataset;
 const api = `${root}api/v1`;
@@ -44,7 +45,7 @@ function show(data) {
   view = data;
   capacity = capacityOf(view);
   document.title = title(view);
-  mood(isRecovering(view) ? "warning" : view.severity, root);
+  mood(colour(view), root);
   document.body.dataset.kind = view.kind;
   document.body.classList.toggle("is-full", isFull(view));
   headline();
@@ -58,6 +59,7 @@ function show(data) {
   }
   pools(view.pooler, root);
   applications();
+  events(view.events);
   pooling(view.pooling, root);
   limits();
   server();
@@ -76,15 +78,16 @@ function names() {
 }
 
 function headline() {
-  say($("state"), worst(view));
+  const { label, who, change } = view.status;
+  say($("state"), label);
   say($("free"), freeOf(view, capacity));
   say($("of"), freeWords());
   const [when, because] = until(view);
   say($("until"), when);
   say($("sign"), because);
-  const [who, took] = taker(view);
-  say($("who"), who);
-  say($("took"), took);
+  say($("who-heading"), view.taker?.took ? "Biggest change" : "Top consumer");
+  say($("who"), who || "–");
+  say($("took"), change);
   say($("others"), capacity ? reach() : "");
 }
 
@@ -114,7 +117,7 @@ function todo() {
   say($("todo"), view.to_do);
   keyed(
     $("alerts"),
-    view.alerts,
+    told(view),
     (alert) => JSON.stringify([alert.alertname, alert.severity, alert.about]),
     (alert) =>
       make(
@@ -127,7 +130,8 @@ function todo() {
     (element, alert) => {
       element.classList.toggle("over", alert.over);
       say(element.querySelector(".badge"), alert.over ? "over" : alert.severity);
-      say(element.querySelector("strong"), alert.summary);
+      const over = `${alert.alertname}: its cause is gone since ${clock(alert.told_at)}.`;
+      say(element.querySelector("strong"), alert.over ? over : alert.summary);
       say(element.querySelector(".description"), description(view, alert));
       say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);
     },
@@ -142,8 +146,8 @@ function runbook(alert) {
 
 // What a screen reader announces: changes of the state or the alerts, not each second's figures.
 function news() {
-  const alerts = view.alerts.map((alert) => `${alert.severity}: ${alert.summary}`);
-  const words = [`${target} ${worst(view)}.`, ...alerts].join(" ");
+  const alerts = told(view).map((alert) => `${alert.severity}: ${alert.summary}`);
+  const words = [`${target}: ${view.status.label}.`, ...alerts].join(" ");
   if (words === announced) return;
   announced = words;
   const known = capacity && !isBlind(view);
@@ -152,7 +156,7 @@ function news() {
 
 function curve() {
   if (!capacity) return;
-  chart ??= new Chart($("curve"), $("readout"));
+  chart ??= new Chart($("curve"), $("readout"), $("stack-keys"));
   const now = view.sample.time;
   const span = Number(new FormData($("span-form")).get("span"));
   const first = history.points[0]?.time ?? now;
@@ -174,7 +178,7 @@ function curveWords(from, now, left) {
   if (low > high) return "No samples in this time range.";
   const { used, limit, many, whose } = capacity;
   const range = low === high ? `${low}` : `${low} to ${high}`;
-  const then = left ? ` At the present growth, the last one goes in ${roughly(left)}.` : "";
+  const then = left ? ` At this rate it is ${view.status.when}.` : "";
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
   const most = limit === null ? "there is no limit" : `${limit} is the limit for ${whose}`;
   return `Since ${since}, ${range} ${many} were in use; now ${used}, and ${most}.${then}`;
@@ -186,6 +190,7 @@ function applications() {
   const now = view.sample?.time ?? 0;
   const from = Math.max(now - HOUR, Math.min(history.points[0]?.time ?? now, now - LEAST_SPAN));
   const most = Math.max(1, ...view.applications.map((one) => one.connections));
+  const highest = history.highest(from, now);
   keyed($("applications"), view.applications, (one) => one.application_name, row, (tr, one) => {
     const states = Object.entries(one.states).sort((a, b) => b[1] - a[1]);
     const text = {
@@ -200,7 +205,7 @@ function applications() {
     tr.querySelector(".verdict").dataset.verdict = one.verdict;
     const climbs = one.climbing_seconds ? `for ${duration(one.climbing_seconds)}` : "";
     say(tr.querySelector(".climbs"), climbs);
-    sparkline(tr.querySelector(".spark"), history, one.application_name, now, from);
+    sparkline(tr.querySelector(".spark"), history, one.application_name, now, from, highest);
   });
   const other = view.applications_in_other;
   say($("rest"), other ? `“other” stands for ${plural(other, "more application")}.` : "");

@@ -1,6 +1,6 @@
 // Formats figures, times and states as text.
 
-import { capacityOf, nouns } from "./capacity.js";
+import { capacityOf } from "./capacity.js";
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
@@ -58,90 +58,38 @@ export function growth(perSecond) {
   return "0";
 }
 
-const STATES = {
-  waiting: "waiting for the first reading",
-  ok: "answers",
-  full: "full: every slot is taken",
-  reserved_only: "full: only reserved slots are left",
-  role_limit: "our role is at its CONNECTION LIMIT",
-  database_limit: "the database is at its CONNECTION LIMIT",
-  pooler_full: "the pooler in front of it is full",
-  starting: "starting up",
-  shutting_down: "shutting down",
-  auth: "does not let us log in",
-  error: "answers with an error",
-  timeout: "does not answer in time",
-  host_unknown: "its host is unknown",
-  unreachable: "unreachable",
-};
-
-const STATES_OF_A_POOLER = { pooler_full: "full: every place for clients is taken" };
-
 export const isFull = (view) => view.standing === "full";
 
 // Whether the figures are old: the server is gone, or refuses us.
 export const isBlind = (view) => view.standing === "blind" || view.standing === "waiting";
 
 // Whether alerts still fire, but the cause of each is gone.
-export const isRecovering = (view) => view.standing === "recovering";
+export const isRecovering = (view) => view.status.condition === "recovering";
 
-// The state of the target, in a few words.
-export function state(view) {
-  const states = view.kind === "pgbouncer" ? { ...STATES, ...STATES_OF_A_POOLER } : STATES;
-  const { one, whose } = nouns(view);
-  if (view.state !== "ok") return states[view.state] ?? view.state;
-  if (isFull(view)) return `full for ${whose}`;
-  if (view.standing === "running_out") return view.severity === "ok" ? "use climbs" : `${one}s run out`;
-  if (view.standing === "climbing") return "use climbs";
-  if (isRecovering(view)) return "recovering";
-  if (view.standing === "queueing") return "clients queue";
-  return view.standing === "alarmed" ? "answers, and an alert fires" : "all is well";
-}
-
-// The same as a headline: if an alert fires, its summary.
-export function worst(view) {
-  const [alert] = view.alerts;
-  const own = isFull(view) || isBlind(view) || isRecovering(view) || ["climbing", "queueing"].includes(view.standing);
-  return alert && !own ? alert.summary.replace(/\.$/, "") : state(view);
-}
-
-const SIGNS = {
-  climb: "climbing",
-  jumps: "going up in steps",
-  cycle: "peaks growing",
-  leak: "leaking",
-};
+// In which colour a target is shown.
+const COLOURS = { steady: "ok", recovering: "warning" };
+export const colour = ({ status }) => COLOURS[status.condition] ?? status.condition;
 
 // Until when there is something free for ordinary clients: a short answer, and its basis.
 export function until(view) {
-  const { forecast } = view;
-  const capacity = capacityOf(view);
-  if (isFull(view)) return ["none is left", `${nouns(view).whose} are refused`];
-  if (isBlind(view)) return ["unknown", ""];
-  if (view.standing === "alarmed") return ["no forecast", `but ${view.alerts[0].alertname} fires`];
-  if (isRecovering(view)) {
-    const at = view.resolves_at === null ? "" : ` and resolves at ${clock(view.resolves_at)} if that lasts`;
-    return ["no end in sight", `the alert's cause is gone${at}`];
+  const { when, because } = view.status;
+  if (isRecovering(view) && view.resolves_at !== null) {
+    return [when, `${because}; the alert clears at ${clock(view.resolves_at)} if it stays so`];
   }
-  if (view.standing !== "running_out") {
-    const peak = capacity.peak["5m"];
-    const end = view.standing === "climbing" ? "no forecast yet" : "no end in sight";
-    return [end, peak === null ? "" : `at most ${peak} in use in the last 5 min`];
-  }
-  const seconds = capacity.left;
-  const at = clock(view.sample.time + seconds, { seconds: seconds < 600 });
-  const sign = SIGNS[forecast.sign] ?? "";
-  const since = forecast.since === null ? "" : ` since ${clock(forecast.since, { seconds: false })}`;
-  return [`gone in ${roughly(seconds)}`, `about ${at}${sign && `: ${sign}${since}`}`];
+  const left = view.standing === "running_out" ? capacityOf(view).left : null;
+  if (left === null) return [when, because];
+  const at = `at about ${clock(view.sample.time + left, { seconds: false })}`;
+  return [when, because ? `${at}; ${because}` : at];
 }
 
 // The title of the browser's tab.
 export function title(view) {
+  const { condition, label, when } = view.status;
   if (isFull(view)) return `FULL ${view.target}`;
-  if (view.state !== "ok") return `${view.state.replaceAll("_", " ")} · ${view.target}`;
-  const { free, left } = capacityOf(view);
-  const pages = view.severity === "critical" && !isRecovering(view);
-  const soon = pages && left ? `, ${roughly(left)}` : "";
+  if (view.state !== "ok") return `${label} · ${view.target}`;
+  const { free } = capacityOf(view);
+  const pages = condition === "critical";
+  const soon = pages && view.standing === "running_out" ? `, ${when}` : "";
   return `${pages ? "PAGE · " : ""}${free === null ? "" : `${free} free${soon} · `}${view.target}`;
 }
 
@@ -151,14 +99,8 @@ export function freeOf(view, capacity) {
   return capacity.free === null ? "any number" : String(capacity.free);
 }
 
-// The application that takes most, and how many.
-export function taker(view) {
-  const who = view.taker;
-  if (!who) return ["–", ""];
-  const name = who.application_name;
-  if (!who.took) return [name, `holds most: ${who.holds} of ${capacityOf(view).used}`];
-  return [name, `took ${Math.round(who.took)} in the last ${roughly(who.seconds)}, holds ${who.holds}`];
-}
+// The alerts that no other one says better, the most urgent first.
+export const told = (view) => view.alerts.filter((alert) => alert.superseded_by === null);
 
 // The description of an alert, with its time if that is not the time of the sample.
 export function description(view, alert) {

@@ -315,7 +315,7 @@ def test_somebody_is_paged_before_the_last_slot_goes(case: Case) -> None:
     assert full - imminent[0].start >= case.least_seconds
     assert imminent[0].start == first_page(account)
     assert imminent[0].alert.application_name == case.culprit
-    assert f"{case.culprit} took" in imminent[0].alert.description
+    assert f"{case.culprit}: +" in imminent[0].alert.description
     assert case.comes_down or wavering(account) == []
 
 
@@ -398,6 +398,6 @@ def test_a_page_says_what_is_left_and_who_took_it() -> None:
     state = after(samples(together(services(), climb("leaky", 5, 1 / 10, 600)), 600 + 560))
     (page,) = (alert for alert in state.alerts if alert.name is AlertName.IMMINENT)
     assert page.description.startswith("db: ")
-    assert "of 97 ordinary slots are free" in page.description
-    assert "the last goes in" in page.description
-    assert "leaky took" in page.description
+    assert "of 97 slots free" in page.description
+    assert "it is full in" in page.description
+    assert "leaky: +" in page.description

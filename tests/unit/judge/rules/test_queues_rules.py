@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import pytest
 from tests.support.readings import POLICY, pooler_sample
 
-from pgheadroom.judge.advice import to_do
-from pgheadroom.judge.standing import Standing, standing
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.pooler import Database, Pool, PoolerConfig
 from pgheadroom.model.reading import Failure, Group, Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import to_do
+from pgheadroom.status.standing import Standing, standing
 from pgheadroom.step import step
 
 START = 1_000_000.0
@@ -286,7 +286,7 @@ def test_places_for_clients_have_alerts_of_their_own() -> None:
         if used == 99:
             alert = firing(state, AlertName.CLIENTS_IMMINENT)
             assert alert is not None
-            assert "1 of 100 places for clients are free" in alert.description
+            assert "1 of 100 places for clients free" in alert.description
     names = {alert.name for alert in state.alerts}
     assert AlertName.CLIENTS_EXHAUSTED in names
     assert all(name.startswith("Pooler") for name in names)
@@ -297,4 +297,4 @@ def test_a_refusal_of_the_console_means_that_no_place_is_left() -> None:
     assert state.free == 0
     alert = firing(state, AlertName.CLIENTS_EXHAUSTED)
     assert alert is not None
-    assert alert.description.startswith("No place is free for another client of pool")
+    assert alert.description.startswith("pool: no place for clients is free")

@@ -83,8 +83,8 @@ def test_exhausted_fires_at_once_and_says_who_holds_most() -> None:
     alert = watch.alert(AlertName.EXHAUSTED)
     assert alert is not None
     assert alert.since == START + 1
-    assert "No slot is free" in alert.description
-    assert "97 are in use, 97 is the limit" in alert.description
+    assert "0 of 97 slots free" in alert.description
+    assert "97 in use. New connections are being refused" in alert.description
     assert "web holds most: 65." in alert.description
 
 
@@ -101,7 +101,7 @@ def test_a_slot_or_two_that_come_free_are_no_end_of_it() -> None:
     watch.over(held(second, 95) for second in range(1, 2 * int(RESOLVE)))
     alert = watch.alert(AlertName.EXHAUSTED)
     assert alert is not None
-    assert alert.description.startswith("Hardly any slot is free")
+    assert "2 of 97 slots free, 95 in use. It was full just now." in alert.description
     other = Watch()
     assert other.over(held(second, 95) for second in range(60)) == []
 
@@ -113,7 +113,7 @@ def test_a_refusal_for_want_of_a_slot_is_exhausted_too(outcome: Outcome) -> None
     assert (AlertName.EXHAUSTED, CRITICAL) in watch.sees(failure(10, outcome, "sorry, too many"))
     alert = watch.alert(AlertName.EXHAUSTED)
     assert alert is not None
-    assert "the server refuses us (sorry, too many)" in alert.description
+    assert "the server refuses pgheadroom, too (sorry, too many)" in alert.description
     from_the_start = Watch()
     assert from_the_start.sees(failure(0, outcome)) == [(AlertName.EXHAUSTED, CRITICAL)]
 
@@ -140,7 +140,7 @@ def test_the_reserve_in_use_says_how_much_and_what_is_left() -> None:
     alert = watch.alert(AlertName.RESERVE)
     assert alert is not None
     assert "2 of 8 reserved slots are in use" in alert.description
-    assert "6 slots are left to log in with" in alert.description
+    assert "6 slots are left for superusers" in alert.description
     watch.sees(reserve(12, 92))
     assert watch.alert(AlertName.RESERVE)
     watch.sees(reserve(12 + RESOLVE, 92))
@@ -169,7 +169,7 @@ def test_low_waits_for_its_hold() -> None:
     assert watch.sees(held(hold, 90)) == [(AlertName.LOW, WARNING)]
     alert = watch.alert(AlertName.LOW, WARNING)
     assert alert is not None
-    assert "7 of 97 ordinary slots are free. web holds most: 60." in alert.description
+    assert "7 of 97 slots free. web holds most: 60." in alert.description
 
 
 def test_low_that_wavers_about_its_threshold_neither_begins_nor_ends() -> None:
@@ -188,7 +188,7 @@ def test_a_knock_that_is_turned_away_tells_at_once_whatever_sql_says() -> None:
     assert watch.sees(knock(1, FULL, "sorry")) == [(AlertName.REFUSED, CRITICAL)]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
-    assert "was refused (sorry), although the open session works" in alert.description
+    assert "refused a new login (sorry). The session" in alert.description
     assert watch.sees(knock(2, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
     assert watch.sees(knock(2 + RESOLVE, Outcome.OK)) == []
 
@@ -227,8 +227,11 @@ def test_a_canary_that_is_turned_away_is_proof(outcome: Outcome) -> None:
     ]
     alert = watch.alert(AlertName.REFUSED)
     assert alert is not None
-    assert "The canary" in alert.description
-    assert f"{outcome} (remaining slots), although the open session works" in alert.description
+    assert "refused the canary" in alert.description
+    assert (
+        f"{outcome} (remaining slots). The session that pgheadroom keeps open still works"
+        in alert.description
+    )
     assert watch.over([knock(9, Outcome.OK), calm(9 + RESOLVE)]) != []
     assert watch.sees(canary_login(10 + RESOLVE, Outcome.OK)) == [(AlertName.REFUSED, CRITICAL)]
     assert watch.sees(canary_login(10 + 2 * RESOLVE, Outcome.OK)) == []
@@ -325,7 +328,7 @@ def test_a_connection_limit_in_use_is_told_after_its_hold(kind: str, name: Alert
     alert = watch.alert(name, WARNING)
     assert alert is not None
     assert alert.about == ((kind, "app"),)
-    assert f"{kind} app has 40 of the 50 connections" in alert.description
+    assert f"{kind} app uses 40 of 50 allowed connections" in alert.description
     watch.over(limited(61 + second, 50, 50, kind) for second in range(60))
     assert watch.alert(name) is None
     assert watch.sees(limited(121, 50, 50, kind)) == [(name, WARNING), (name, CRITICAL)]
@@ -359,7 +362,7 @@ def test_without_samples_nobody_knows(outcome: Outcome) -> None:
     alert = watch.alert(AlertName.UNKNOWN)
     assert alert is not None
     assert f"No sample of db for 5 min: {outcome} (why)." in alert.description
-    assert "Last known, at 2026-01-01 00:00:00 UTC: 87 of 97 ordinary slots" in alert.description
+    assert "Last known, at 2026-01-01 00:00:00 UTC: 87 of 97 slots" in alert.description
     watch.sees(calm(301))
     assert watch.alert(AlertName.UNKNOWN)
     assert watch.sees(calm(301 + RESOLVE)) == []

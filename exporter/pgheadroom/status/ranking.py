@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from pgheadroom.judge.figures import exhaustion_seconds
 from pgheadroom.model.alert import Severity
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+from pgheadroom.status.figures import exhaustion_seconds
 
 _OK, _UNKNOWN = "ok", "unknown"
 _WORST = (str(Severity.CRITICAL), str(Severity.WARNING), _UNKNOWN, _OK)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.support.histories import START, after, climb, pool, reading, samples, together
 
-from pgheadroom.judge.advice import by_urgency, to_do
 from pgheadroom.model.alert import SEVERITIES, Alert, AlertName, Severity
 from pgheadroom.model.reading import FAILURES, Failure, Outcome
 from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency, to_do
 
 CALM = after([reading(START, {"web": 5})])
 
@@ -23,14 +23,14 @@ def alert(name: AlertName, severity: Severity | None = None) -> Alert:
 
 
 def test_when_all_is_well_there_is_nothing_to_do() -> None:
-    assert to_do(CALM) == "Nothing to do."
+    assert to_do(CALM) == "No action needed."
     assert to_do(State("db")).startswith("Wait")
 
 
 def test_a_forecast_that_is_no_alert_yet_is_worth_a_look() -> None:
     state = after(samples(together(pool("web", 10, 1), climb("leaky", 0, 1 / 10)), 450))
     assert (state.alerts, bool(state.usage.forecasts)) == ((), True)
-    assert to_do(state).startswith("Keep an eye on leaky.")
+    assert to_do(state).startswith("Watch leaky.")
 
 
 @pytest.mark.parametrize("name", [name for name in AlertName if name is not AlertName.UNKNOWN])

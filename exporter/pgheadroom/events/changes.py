@@ -1,55 +1,47 @@
-"""Makes log lines of a target's changes: one per change of state, none per reading."""
+"""Says what changed about a target and its server: one piece of news a change, none a reading."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
+from pgheadroom.durations import duration
+from pgheadroom.events.news import News, Value
+from pgheadroom.model.event import Event, EventKind, Level
 from pgheadroom.model.postgres import PG_16, PostgresFacts
 from pgheadroom.model.probes import ProbeLog
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
-
-Value = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line: how serious, what happened, and the figures to it."""
-
-    level: int
-    event: str
-    fields: Mapping[str, Value] = field(default_factory=dict)
-    retries: bool = False
-    """Whether the time until the next attempt belongs in the line."""
+from pgheadroom.status.status import status
 
 
-def changes(before: State, after: State) -> Iterator[LogLine]:
-    """Yield what differs between two successive states of one target."""
+def changes(before: State, after: State, now: float) -> Iterator[News]:
+    """Yield what differs between two successive states of one target, of which one is *now*."""
     if after.outcome is not before.outcome:
-        yield _condition(before, after)
+        yield _condition(before, after, now)
     if after.sample is not None and after.sample is not before.sample:
         known = None if before.restored else before.sample
         if isinstance(after.sample.facts, PostgresFacts):
-            yield from _server(known, after.sample)
+            yield from _server(known, after.sample, now)
         elif known is None:
-            yield LogLine(logging.INFO, "pooler", _of_pooler(after.sample))
+            yield News(Level.INFO, "pooler", _of_pooler(after.sample))
     if after.probes is not before.probes:
         yield from _knock(before.knocks, after.knocks)
         yield from _canary(before.canary, after.canary)
 
 
-def _condition(before: State, after: State) -> LogLine:
+def _condition(before: State, after: State, now: float) -> News:
     if after.outcome is Outcome.OK and after.sample is not None:
         main, facts = after.sample.main, after.sample.facts
         limit: dict[str, Value] = {"client_limit": main.limit}
         if isinstance(facts, PostgresFacts):
             limit = {"max_connections": facts.slots.limits.max_connections}
         blind = _blind_seconds(before, after)
-        return LogLine(
-            logging.INFO,
+        words = "readable" if before.outcome is None else "readable again"
+        words += "" if blind is None else f" after {duration(round(blind))} without a reading"
+        words += f": {status(after).left}"
+        return News(
+            Level.INFO,
             "target readable" if before.outcome is None else "target readable again",
             {
                 "used": main.used,
@@ -57,11 +49,15 @@ def _condition(before: State, after: State) -> LogLine:
                 **limit,
                 **({} if blind is None else {"blind_seconds": round(blind, 1)}),
             },
+            remembered=Event(now, EventKind.READABLE, Level.INFO, words),
         )
     fields: dict[str, Value] = {"state": str(after.outcome), "reason": after.detail}
     if after.sample is not None:
         fields["last_used"] = after.sample.main.used
-    return LogLine(logging.WARNING, "target unreadable", fields, retries=True)
+    label = status(after).label
+    words = f"{label} ({after.detail})" if after.detail else label
+    event = Event(now, EventKind.UNREADABLE, Level.WARNING, words)
+    return News(Level.WARNING, "target unreadable", fields, retries=True, remembered=event)
 
 
 def _blind_seconds(before: State, after: State) -> float | None:
@@ -81,38 +77,40 @@ def _of_pooler(sample: Sample) -> dict[str, Value]:
     }
 
 
-def _server(before: Sample | None, after: Sample) -> Iterator[LogLine]:
+def _server(before: Sample | None, after: Sample, now: float) -> Iterator[News]:
     server = after.postgres.server
     if before is None:
-        yield LogLine(logging.INFO, "server", _about(after))
+        yield News(Level.INFO, "server", _about(after))
     elif server.started_at != before.postgres.server.started_at:
-        yield LogLine(logging.WARNING, "server restarted or changed", _about(after))
+        words = f"the server was restarted, or is another one: PostgreSQL {server.version_text}"
+        event = Event(now, EventKind.RESTART, Level.WARNING, words)
+        yield News(Level.WARNING, "server restarted or changed", _about(after), remembered=event)
     if server.pooled and not (before and before.postgres.server.pooled):
-        yield LogLine(
-            logging.WARNING,
+        yield News(
+            Level.WARNING,
             "connected through a pooler: the slot that we use, and a refusal, are the pooler's;"
             " name the server itself to be able to log in when the pooler is full",
         )
     if not after.holders.complete and (before is None or before.holders.complete):
-        yield LogLine(
-            logging.WARNING,
+        yield News(
+            Level.WARNING,
             "states and ages of other roles' sessions are unknown: our role may not see them"
             if after.exact
             else "counts are estimates: our role may not see other roles' sessions",
             {"cure": f"GRANT pg_monitor TO {server.role};"},
         )
     if before is not None and after.holders.complete and not before.holders.complete:
-        yield LogLine(logging.INFO, "counts are exact: our role may see every session")
+        yield News(Level.INFO, "counts are exact: our role may see every session")
     if before is None and server.shared_reserve:
-        yield LogLine(
-            logging.INFO,
+        yield News(
+            Level.INFO,
             "reserved_connections and rds.rds_superuser_reserved_connections are counted as one"
             " reserve; set the target's rds_reserve to separate if they are two",
             {"slots": server.shared_reserve},
         )
     if before is None and server.version >= PG_16 and not _may_use_reserve(after):
-        yield LogLine(
-            logging.INFO,
+        yield News(
+            Level.INFO,
             "our role may not use the reserved slots: it is refused when applications are",
             {"cure": f"GRANT pg_use_reserved_connections TO {server.role};"},
         )
@@ -134,24 +132,24 @@ def _about(sample: Sample) -> dict[str, Value]:
     }
 
 
-def _knock(before: ProbeLog, after: ProbeLog) -> Iterator[LogLine]:
+def _knock(before: ProbeLog, after: ProbeLog) -> Iterator[News]:
     if after.outcome is before.outcome:
         return
     if after.outcome is Outcome.OK:
-        yield LogLine(logging.INFO, "knock answered again")
+        yield News(Level.INFO, "knock answered again")
     else:
-        yield LogLine(logging.WARNING, "knock refused", _reason(after))
+        yield News(Level.WARNING, "knock refused", _reason(after))
 
 
-def _canary(before: ProbeLog, after: ProbeLog) -> Iterator[LogLine]:
+def _canary(before: ProbeLog, after: ProbeLog) -> Iterator[News]:
     if after.outcome is not before.outcome:
         if after.outcome is Outcome.OK:
-            yield LogLine(logging.INFO, "canary logs in again")
+            yield News(Level.INFO, "canary logs in again")
         else:
-            yield LogLine(logging.WARNING, "canary login failed", _reason(after), retries=True)
+            yield News(Level.WARNING, "canary login failed", _reason(after), retries=True)
     if after.privilege and after.privilege != before.privilege:
-        yield LogLine(
-            logging.WARNING,
+        yield News(
+            Level.WARNING,
             "the canary proves nothing for ordinary roles",
             {"reason": after.privilege},
         )

@@ -10,16 +10,22 @@ from pgheadroom.forecast.exhaustion import forecasts_for, seconds_left
 from pgheadroom.judge.blame import (
     LATELY_SECONDS,
     SHORTEST_SECONDS,
-    STORM_SECONDS,
     foremost,
-    grew,
     grown_since,
+    rises,
+    taker,
 )
+from pgheadroom.judge.firing import held
+from pgheadroom.model.alert import Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
+
+_STORM_SECONDS = 180.0
+"""A storm would take all ordinary slots within this time at its pace: too fast to look up who it
+is and stop it by hand."""
 
 
 def free_for(state: State, tier: Tier) -> int | None:
@@ -55,17 +61,21 @@ def _free_of_reserve(state: State, tier: Tier) -> int | None:
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
     """Return the time until no slot is free for each tier, infinite when no end is in sight.
 
-    0 while there is no slot for the tier; before there was a sample, only what a refusal tells.
+    0 while there is no slot for the tier; before there was a sample, only what a refusal tells. For
+    an ordinary client that is the countdown, which does not jump about; nobody runs out before.
     """
     sample = state.sample
     if sample is None:
         return {tier: 0.0 for tier in Tier if free_for(state, tier) == 0}
-    used, seconds = sample.main.used, {}
+    used, seconds, told = sample.main.used, {}, state.countdown.seconds
     for tier, limit in _limits(sample).items():
-        ahead = state.usage.forecasts
-        if ahead and limit != state.usage.limit:
-            ahead = forecasts_for(state.usage, limit, sample.at)
-        seconds[tier] = 0.0 if free_for(state, tier) == 0 else seconds_left(ahead, limit, used)
+        if free_for(state, tier) == 0:
+            seconds[tier] = 0.0
+        elif limit == state.usage.limit:
+            seconds[tier] = told
+        else:
+            ahead = state.usage.forecasts and forecasts_for(state.usage, limit, sample.at)
+            seconds[tier] = max(told, seconds_left(ahead, limit, used))
     return seconds
 
 
@@ -80,19 +90,26 @@ def _limits(sample: Sample) -> dict[Tier, int]:
 def growth_rates(state: State) -> dict[str, float]:
     """Return by how many connections a second each application grows, or shrinks if below 0.
 
-    Over the stretch that the foremost forecast was seen in, so that the one that grows most is the
-    one to blame; without a forecast, over the last five minutes. Empty before there is a stretch.
+    One that rises is told over its rise, and whoever is to blame over what it is blamed for, so
+    that growth, verdict and forecast are of the same stretch of time. The others are told over the
+    stretch of the foremost forecast, or over five minutes. Empty before there is a stretch.
     """
     began = state.usage.history.began
     if state.sample is None or began is None:
         return {}
     now = state.sample.at
     first = foremost(state)
-    since = max(now - LATELY_SECONDS if first is None else first.forecast.since, began)
-    if now - since < SHORTEST_SECONDS:
+    if now - began < SHORTEST_SECONDS:
         return {}
-    grown = grown_since(state, since)
-    return {name: more / (now - since) for name, more in grown.items()}
+    since = max(now - LATELY_SECONDS, began)
+    if first is not None and now - first.forecast.since >= SHORTEST_SECONDS:
+        since = max(first.forecast.since, began)
+    rates = {name: more / (now - since) for name, more in grown_since(state, since).items()}
+    rates |= {name: one.rate for name, one in rises(state).items()}
+    who = taker(state)
+    if who is not None and who.took and who.application_name in rates:
+        rates[who.application_name] = who.rate
+    return rates
 
 
 def climbing_seconds(state: State) -> dict[str, float]:
@@ -106,14 +123,32 @@ def climbing_seconds(state: State) -> dict[str, float]:
 
 
 def verdicts(state: State) -> dict[str, Verdict]:
-    """Return what a person would say of each application's curve."""
+    """Return what a person would say of each application's curve.
+
+    Whoever is to blame for what is foreseen, or for what an alert tells of now, climbs at least.
+    """
     totals = state.applications.totals
+    began = state.usage.history.began
+    if state.sample is None or began is None or state.sample.at - began < SHORTEST_SECONDS:
+        return dict.fromkeys(totals, Verdict.NEW)
     verdict_of = {name: state.usage.trends.verdict(name) for name in totals}
     mended = {name for name, seconds in climbing_seconds(state).items() if not seconds}
     for name, verdict in verdict_of.items():
         if verdict is Verdict.CLIMBING and name in mended:
             verdict_of[name] = Verdict.STABLE
-    for name in grew(state, LATELY_SECONDS):
-        if verdict_of[name] is Verdict.STABLE:
+    for name in _blamed(state):
+        if verdict_of.get(name) in (Verdict.STABLE, Verdict.SHRINKING):
             verdict_of[name] = Verdict.CLIMBING
-    return verdict_of | dict.fromkeys(grew(state, STORM_SECONDS), Verdict.STORM)
+    storm = state.usage.limit / _STORM_SECONDS
+    for name, one in rises(state).items():
+        verdict_of[name] = Verdict.STORM if one.rate >= storm else Verdict.CLIMBING
+    return verdict_of
+
+
+def _blamed(state: State) -> set[str]:
+    """Return who is to blame for what is foreseen or fires now."""
+    who = taker(state)
+    urgent = state.countdown.told or any(
+        alert.severity is Severity.CRITICAL and not held(state, alert) for alert in state.alerts
+    )
+    return {who.application_name} if who is not None and who.took and urgent else set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 import pytest
@@ -11,12 +10,13 @@ from hypothesis import strategies as st
 from tests.support.histories import START, climb, let_in, pool, reading, samples, together
 from tests.support.readings import POLICY
 
+from pgheadroom.events.alerts import CULPRIT_SECONDS, alert_news, as_told
+from pgheadroom.events.news import News
 from pgheadroom.model.alert import About, Alert, AlertName, Severity
+from pgheadroom.model.event import EventKind, Level, Told
 from pgheadroom.model.reading import Failure, Outcome, Reading
 from pgheadroom.state import State
 from pgheadroom.step import step
-from pgheadroom.watch.alert_lines import CULPRIT_SECONDS, Told, alert_lines, as_told
-from pgheadroom.watch.changes import LogLine
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
@@ -26,11 +26,14 @@ class Log:
 
     def __init__(self, told: Told | None = None) -> None:
         self.told = told or {}
-        self.lines: list[tuple[float, LogLine]] = []
+        self.before = State("db")
+        self.lines: list[tuple[float, News]] = []
 
-    def hear(self, at: float, *alerts: Alert) -> list[str]:
+    def hear(self, at: float, *alerts: Alert, state: State | None = None) -> list[str]:
         """Take in what fires; return the events that are logged."""
-        lines, self.told = alert_lines(self.told, alerts, START + at)
+        before = self.before._replace(told=self.told)
+        self.before = state or State("db", alerts=alerts)
+        lines, self.told = alert_news(before, self.before, START + at)
         self.lines += [(at, line) for line in lines]
         return [line.event for line in lines]
 
@@ -39,7 +42,7 @@ class Log:
         state = state or State("db")
         for one in found:
             state = step(state, one, POLICY)
-            self.hear(one.at - START, *state.alerts)
+            self.hear(one.at - START, state=state)
         return state
 
     def told_of(self, name: AlertName) -> list[str]:
@@ -64,15 +67,19 @@ def test_it_begins_and_ends_with_all_there_is_to_say() -> None:
     assert log.hear(65, role) == ["alert ends"]
     (_, first), (_, second), (_, end) = log.lines
     assert (first.level, second.level, end.level) == (
-        *(logging.WARNING, logging.WARNING),
-        logging.INFO,
+        *(Level.CRITICAL, Level.WARNING),
+        Level.INFO,
     )
     assert first.fields == {
         "alertname": "PostgresConnectionsExhausted",
         "severity": "critical",
         "application_name": "web",
+        "summary": "waiting for the first reading",
         "reason": "web holds most.",
     }
+    assert first.remembered is not None
+    assert first.remembered.kind is EventKind.BEGINS
+    assert first.remembered.application_name == "web"
     assert second.fields["role"] == "shop"
     assert "application_name" not in second.fields
     assert end.fields["seconds"] == 65
@@ -85,7 +92,7 @@ def test_a_worse_severity_is_a_change_and_not_another_alert() -> None:
     assert log.hear(1, warns, pages) == ["alert changes"]
     assert log.hear(2, warns, pages) == []
     assert log.hear(3, warns) == ["alert changes"]
-    assert [line.level for _, line in log.lines[1:]] == [logging.WARNING, logging.INFO]
+    assert [line.level for _, line in log.lines[1:]] == [Level.CRITICAL, Level.INFO]
     assert log.lines[1][1].fields["severity_before"] == "warning"
     assert log.hear(4) == ["alert ends"]
     assert Log().hear(0, warns, pages) == ["alert begins"]

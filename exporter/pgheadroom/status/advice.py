@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-from pgheadroom.durations import moment
+from pgheadroom.durations import about
 from pgheadroom.judge.blame import rising, taker
-from pgheadroom.judge.standing import Standing, resolves_at, standing
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
+from pgheadroom.status.standing import Standing, resolves_at, standing
 
-_NOTHING = "Nothing to do."
-_WATCH = "Keep an eye on {who}. Nothing fires yet, because most climbs end by themselves."
-_RECOVERING = "No action needed but to see that it lasts: the alert's cause is gone. It resolves"
-_QUEUEING = "Clients wait at the pooler. Nothing fires yet: it pages if the queue does not drain."
-_WAITING = "Wait a moment: the first reading is under way."
+_NOTHING = "No action needed."
+_WATCH = "Watch {who}. No alert yet: most climbs like this stop on their own."
+_RECOVERING = "No action needed: check that it stays so. The alert resolves by itself"
+_QUEUEING = "Clients wait at the pooler. No alert yet: it pages if the queue does not drain."
+_WAITING = "Wait a moment for the first reading."
 
 _OF_ALERT: dict[AlertName, str] = {
-    AlertName.EXHAUSTED: "Stop {who} from growing: scale it down or roll its last deploy back, then"
-    " end idle sessions of it. Do not restart PostgreSQL: the same pools fill it again.",
-    AlertName.IMMINENT: "Look at {who} now, while there are slots left to log in with: roll its"
-    " last deploy back, scale it down, or end its idle sessions.",
-    AlertName.EXPECTED: "Not urgent: find out today why {who} takes connections and does not"
-    " give them back.",
-    AlertName.LOW: "Look who holds the slots, and make the pool of {who} smaller, before the next"
-    " deploy needs room for two.",
+    AlertName.EXHAUSTED: "Stop {who} from growing: scale it down or roll back its last deploy, then"
+    " end its idle sessions. Do not restart PostgreSQL: its pools would refill immediately.",
+    AlertName.IMMINENT: "Act on {who} now, while you can still log in: roll back its last deploy,"
+    " scale it down, or end its idle sessions.",
+    AlertName.EXPECTED: "Not urgent. Find out today why {who} keeps connections open.",
+    AlertName.LOW: "See who holds the slots, and shrink the pool of {who} before the next deploy"
+    " doubles it.",
     AlertName.REFUSED: "Try to log in yourself, from where the applications run: the answer says"
     " who refuses them.",
-    AlertName.RESERVE: "Ordinary roles are refused already. Log in while a reserved slot is left,"
-    " and stop {who} from growing.",
+    AlertName.RESERVE: "Applications are being refused already. Log in while a reserved slot is"
+    " left, and stop {who} from growing.",
     AlertName.LOGINS: "Find out what logins wait for: the lookup of a host or an account, a lock on"
-    " the catalog, a processor that is busy.",
+    " the catalog, a busy processor.",
     AlertName.ROLE: "Make the pools that log in as {about} smaller, or raise the role's CONNECTION"
     " LIMIT if the slots allow it.",
     AlertName.DATABASE: "Make the pools that use {about} smaller, or raise the database's"
     " CONNECTION LIMIT if the slots allow it.",
     AlertName.CLIENTS_EXHAUSTED: "Stop {who} from opening more clients, or raise max_client_conn"
     " and RELOAD if the machine has the descriptors: it costs the server no slot.",
-    AlertName.CLIENTS_IMMINENT: "Look at {who} now: roll its last deploy back or scale it down, or"
+    AlertName.CLIENTS_IMMINENT: "Act on {who} now: roll back its last deploy, scale it down, or"
     " raise max_client_conn and RELOAD if the machine has the descriptors.",
-    AlertName.CLIENTS_LOW: "Raise max_client_conn before the next deploy needs room for two, or"
-    " make the pool of {who} smaller.",
-    AlertName.QUEUE: "Look what holds the server connections: SHOW SERVERS on the console, then"
+    AlertName.CLIENTS_LOW: "Raise max_client_conn before the next deploy doubles the clients, or"
+    " shrink the pool of {who}.",
+    AlertName.QUEUE: "See what holds the server connections: SHOW SERVERS on the console, then"
     " long transactions and locks on the server. A larger pool helps only while the server has"
     " slots and processors to spare.",
     AlertName.PAUSED: "Find out who said PAUSE or DISABLE and why; RESUME or ENABLE on the console"
     " lets clients go on.",
-    AlertName.OVERCOMMITTED: "Not urgent: make pool_size smaller, or set max_db_connections, so"
-    " that all pools together fit the slots; `pgheadroom check` shows the sum.",
-    AlertName.LEAKING: "Not urgent: count the pools that {who} opens. There should be one in"
-    " each process, closed when the process ends.",
+    AlertName.OVERCOMMITTED: "Not urgent. Lower pool_size or set max_db_connections until all pools"
+    " together fit the slots; `pgheadroom check` shows the sum.",
+    AlertName.LEAKING: "Not urgent. Count the pools that {who} opens: there should be one per"
+    " process, closed when the process ends.",
 }
 
 _OF_NOW = (
@@ -68,16 +67,16 @@ _REMEDIES: dict[Outcome, str] = {
     " raise it, or log in to another database, such as postgres.",
     Outcome.POOLER_FULL: "The pooler in front is full: look at its clients, or point pgheadroom"
     " at the server itself.",
-    Outcome.STARTING: "The server starts up: look into its log if that takes long.",
-    Outcome.SHUTTING_DOWN: "The server shuts down: find out who stops it.",
+    Outcome.STARTING: "The server is starting: see its log if that takes long.",
+    Outcome.SHUTTING_DOWN: "The server is shutting down: find out who stopped it.",
     Outcome.AUTH: "The server does not let pgheadroom in: check user, password (or password_file,"
     " .pgpass) and pg_hba.conf.",
     Outcome.ERROR: "Read the error: `pgheadroom check` says what works and what is missing.",
-    Outcome.TIMEOUT: "The server or the way to it does not answer: look whether its host is up"
-    " and its processor free, and at firewalls.",
+    Outcome.TIMEOUT: "The server does not answer: check that its host is up and not overloaded, and"
+    " check firewalls.",
     Outcome.HOST_UNKNOWN: "The host's name cannot be resolved: check DNS and the connection"
     " string.",
-    Outcome.UNREACHABLE: "Nothing listens there: check host and port, whether PostgreSQL runs, and"
+    Outcome.UNREACHABLE: "Nothing listens there: check host and port, that PostgreSQL runs, and"
     " firewalls.",
 }
 """The first thing to do where a server cannot be read, by how the reading ended."""
@@ -87,9 +86,9 @@ _REMEDIES_OF_A_POOLER: dict[Outcome, str] = {
     " of the application that grew.",
     Outcome.AUTH: "The console does not let pgheadroom in: list its user in stats_users, and check"
     " the password (or password_file, .pgpass).",
-    Outcome.TIMEOUT: "PgBouncer does not answer: look whether its process is stopped or busy, and"
-    " for `kernel file descriptor limit` in its log; out of descriptors it hangs without a word.",
-    Outcome.UNREACHABLE: "Nothing listens there: check host and port, and whether PgBouncer runs.",
+    Outcome.TIMEOUT: "PgBouncer does not answer: check whether its process is stopped or busy, and"
+    " its log for `kernel file descriptor limit`; out of descriptors it hangs silently.",
+    Outcome.UNREACHABLE: "Nothing listens there: check host and port, and that PgBouncer runs.",
 }
 """What differs where it is a pooler that cannot be read."""
 
@@ -108,7 +107,8 @@ def to_do(state: State) -> str:
     stands = standing(state)
     if stands is Standing.RECOVERING:
         at = resolves_at(state)
-        return _RECOVERING + ("." if at is None else f" at {moment(at)[-8:]} UTC if it does.")
+        now = 0.0 if state.sample is None else state.sample.at
+        return _RECOVERING + ("." if at is None else f" in {about(max(0.0, at - now))}.")
     if stands in (Standing.CLIMBING, Standing.QUEUEING):
         return _without_alert(state)
     alerts = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
@@ -124,7 +124,7 @@ def to_do(state: State) -> str:
 def _without_alert(state: State) -> str:
     if standing(state) is Standing.QUEUEING:
         return _QUEUEING
-    if not state.usage.forecasts and rising(state) is None:
+    if not state.countdown.told and rising(state) is None:
         return _NOTHING
     who = taker(state)
     return _WATCH.format(who=who.application_name if who is not None and who.took else "it")

@@ -6,6 +6,7 @@ import enum
 
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.blame import rising
+from pgheadroom.judge.firing import held
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State
@@ -52,29 +53,29 @@ def standing(state: State) -> Standing:
 
 def _readable(state: State) -> Standing:
     """Return how a target stands that was sampled just now, and is not full."""
-    if state.usage.forecasts:
+    if state.countdown.told:
         return Standing.RUNNING_OUT
-    climbs, pressing = rising(state) is not None, _pressing(state)
-    if pressing:
-        recovers = not climbs and _recovering(state, pressing)
+    climbs, urgent = rising(state) is not None, pressing(state)
+    if urgent:
+        recovers = not climbs and _recovering(state, urgent)
         return Standing.RECOVERING if recovers else Standing.ALARMED
-    if climbs:
-        return Standing.CLIMBING
     waits = (queue.newest.longest_seconds for queue in state.queues.values())
     if max(waits, default=0.0) >= _LONG_SECONDS:
         return Standing.QUEUEING
+    if climbs:
+        return Standing.CLIMBING
     return Standing.ALARMED if state.alerts else Standing.WELL
 
 
-def _pressing(state: State) -> list[Alert]:
+def pressing(state: State) -> list[Alert]:
     """Return the alerts that tell of this moment, and not of settings that stay as they are."""
     return [alert for alert in state.alerts if alert.name is not AlertName.OVERCOMMITTED]
 
 
-def held(state: State, alert: Alert) -> bool:
-    """Say whether the cause of *alert* is gone, and it only stands until it may resolve."""
-    active = state.active.get(alert.key)
-    return active is not None and active.pending_since is None
+def cause_gone_at(state: State) -> float | None:
+    """Return when the cause of the last alert of *state* was seen last; None if that is unknown."""
+    told = [alert.told_at for alert in pressing(state) if alert.told_at is not None]
+    return max(told, default=None)
 
 
 def resolves_at(state: State) -> float | None:
@@ -83,7 +84,7 @@ def resolves_at(state: State) -> float | None:
     None, too, while the cause of one lasts. What follows from settings is not waited for.
     """
     hold, at = state.thresholds.resolve_hold_seconds, 0.0
-    for alert in _pressing(state):
+    for alert in pressing(state):
         active = state.active.get(alert.key)
         if active is None or active.pending_since is not None:
             return None

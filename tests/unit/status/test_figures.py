@@ -22,16 +22,16 @@ from tests.support.histories import (
 )
 
 from pgheadroom.forecast.application_trends import Verdict
-from pgheadroom.judge.figures import (
+from pgheadroom.model.reading import Failure, Outcome, Sample
+from pgheadroom.model.slots import Limits, Tier
+from pgheadroom.state import State
+from pgheadroom.status.figures import (
     climbing_seconds,
     exhaustion_seconds,
     free_for,
     growth_rates,
     verdicts,
 )
-from pgheadroom.model.reading import Failure, Outcome, Sample
-from pgheadroom.model.slots import Limits, Tier
-from pgheadroom.state import State
 
 RESERVE = Limits(max_connections=100, superuser_reserved=3, reserved=5)
 
@@ -83,9 +83,9 @@ def test_with_a_forecast_growth_is_told_over_what_it_was_seen_in() -> None:
     assert growth_rates(state) == {"web": 0.0, "leaky": pytest.approx(0.2, rel=0.15)}
 
 
-def test_growth_needs_ten_seconds() -> None:
-    assert growth_rates(after(samples(pool("web", 30), 10))) == {}
-    assert growth_rates(after(samples(pool("web", 30), 11))) == {"web": 0.0}
+def test_growth_needs_five_seconds() -> None:
+    assert growth_rates(after(samples(pool("web", 30), 5))) == {}
+    assert growth_rates(after(samples(pool("web", 30), 6))) == {"web": 0.0}
 
 
 def test_a_leak_is_told_with_its_length_and_everybody_else_with_none() -> None:
@@ -105,11 +105,43 @@ def test_a_mended_leak_is_stable() -> None:
     assert verdicts(state) == {"leaky": Verdict.STABLE}
 
 
-@pytest.mark.parametrize(("takes", "verdict"), [(9, Verdict.STABLE), (10, Verdict.STORM)])
-def test_a_storm_takes_a_tenth_of_the_slots_within_a_minute(takes: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("takes", "verdict"), [(9, Verdict.STABLE), (15, Verdict.CLIMBING), (20, Verdict.STORM)]
+)
+def test_a_storm_would_take_all_slots_within_three_minutes(takes: int, verdict: Verdict) -> None:
     shape = together(pool("web", 20), ramp("lambda", 0, takes, 100, 130))
-    assert verdicts(after(samples(shape, 140)))["lambda"] is verdict
-    assert verdicts(after(samples(shape, 500)))["lambda"] is Verdict.STABLE
+    assert verdicts(after(samples(shape, 130)))["lambda"] is verdict
+    assert verdicts(after(samples(shape, 170)))["lambda"] is Verdict.STABLE
+
+
+def test_a_jump_that_is_over_is_no_rise() -> None:
+    """A deploy opens its pools within a second, and that is all."""
+    shape = together(pool("web", 20), ramp("api", 5, 35, 100, 101))
+    for second in range(101, 160):
+        assert verdicts(after(samples(shape, second)))["api"] is Verdict.STABLE
+
+
+@pytest.mark.parametrize("per_second", [0.4, 2.0, 5.0])
+def test_growth_is_told_at_its_true_pace_soon_after_it_began(per_second: float) -> None:
+    """Averaged over five minutes, a climb of 24 a minute was told as one of 2 to 8."""
+    shape = together(pool("web", 20), climb("leaky", 0, per_second, begins=600))
+    first = 600 + math.ceil(10 / per_second) + 5
+    for second in range(first, first + 30):
+        state = after(samples(shape, second))
+        if state.free:
+            assert growth_rates(state)["leaky"] == pytest.approx(per_second, rel=0.25)
+
+
+def test_whoever_an_alert_blames_is_never_stable() -> None:
+    shape = together(pool("web", 20), ramp("leaky", 0, 77, 300, 480))
+    state = after(samples(shape, 600))
+    assert state.free == 0
+    assert any(alert.application_name == "leaky" for alert in state.alerts)
+    assert verdicts(state)["leaky"] is Verdict.CLIMBING
+
+
+def test_in_its_first_seconds_an_application_is_new() -> None:
+    assert verdicts(after(samples(pool("web", 30), 3))) == {"web": Verdict.NEW}
 
 
 @pytest.mark.parametrize(("takes", "verdict"), [(9, Verdict.STABLE), (10, Verdict.CLIMBING)])
@@ -117,7 +149,7 @@ def test_who_took_a_tenth_of_the_slots_within_five_minutes_climbs(
     takes: int, verdict: Verdict
 ) -> None:
     shape = together(pool("web", 20), ramp("jobs", 5, 5 + takes, 400, 650))
-    assert verdicts(after(samples(shape, 660)))["jobs"] is verdict
+    assert verdicts(after(samples(shape, 650)))["jobs"] is verdict
     assert verdicts(after(samples(shape, 1000)))["jobs"] is Verdict.STABLE
 
 

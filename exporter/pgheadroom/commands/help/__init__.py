@@ -1,0 +1,1 @@
+"""Parses the flags of one command, and makes what --help prints."""

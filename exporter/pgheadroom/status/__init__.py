@@ -1,0 +1,1 @@
+"""Says how a target stands, in one word and one sentence: every output takes it from here."""

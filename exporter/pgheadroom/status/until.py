@@ -1,0 +1,147 @@
+"""Says until when something is free, and what that rests on, for each way a target may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pgheadroom.durations import about, duration
+from pgheadroom.forecast.climb import least_rise
+from pgheadroom.judge.blame import rising, taker
+from pgheadroom.model.alert import Alert, AlertName
+from pgheadroom.model.reading import Outcome
+from pgheadroom.state import State
+from pgheadroom.status.advice import by_urgency
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.standing import Standing, cause_gone_at, pressing
+
+REFUSED = "new connections are being refused"
+
+
+class Until(NamedTuple):
+    """Short answers about how long it lasts."""
+
+    label: str
+    """How it is, in a few words."""
+    when: str
+    because: str = ""
+    """What *when* rests on; may be empty."""
+
+
+_OUTCOMES = {
+    Outcome.FULL: "full: every slot is taken",
+    Outcome.RESERVED_ONLY: "full: only reserved slots are left",
+    Outcome.ROLE_LIMIT: "pgheadroom's role is at its CONNECTION LIMIT",
+    Outcome.DATABASE_LIMIT: "the database is at its CONNECTION LIMIT",
+    Outcome.POOLER_FULL: "the pooler in front of it is full",
+    Outcome.STARTING: "starting up",
+    Outcome.SHUTTING_DOWN: "shutting down",
+    Outcome.AUTH: "does not let pgheadroom log in",
+    Outcome.ERROR: "answers with an error",
+    Outcome.TIMEOUT: "does not answer in time",
+    Outcome.HOST_UNKNOWN: "its host is unknown",
+    Outcome.UNREACHABLE: "unreachable",
+}
+_ALMOST_FULL = (
+    *(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE),
+    *(AlertName.CLIENTS_EXHAUSTED, AlertName.CLIENTS_IMMINENT, AlertName.CLIENTS_LOW),
+)
+
+
+def until(state: State, stands: Standing) -> Until:
+    """Return until when something is free of *state*, which *stands* so."""
+    return _BY_STANDING[stands](state)
+
+
+def _waiting(_state: State) -> Until:
+    return Until("waiting for the first reading", "unknown")
+
+
+def _blind(state: State) -> Until:
+    outcome = state.outcome
+    return Until("" if outcome is None else _OUTCOMES.get(outcome, str(outcome)), "unknown")
+
+
+def _full(_state: State) -> Until:
+    return Until(f"full: {REFUSED}", "full", REFUSED)
+
+
+def _running_out(state: State) -> Until:
+    who = taker(state)
+    since = "" if who is None or not who.took else f"rising for {duration(round(who.seconds))}"
+    if not state.alerts:
+        since = f"{since}; no alert yet".removeprefix("; ")
+    pages = condition(state) is Condition.CRITICAL
+    return Until(
+        "almost full" if pages else "rising", f"full in {about(state.countdown.seconds)}", since
+    )
+
+
+def _climbing(state: State) -> Until:
+    risen = rising(state)
+    if risen is None or not risen.rate or state.free is None:
+        return Until("rising", "rising")
+    since = f"rising for {duration(round(risen.seconds))}"
+    early = "" if state.alerts else "; too early to page"
+    at_this_rate = about(state.free / risen.rate)
+    return Until("rising", f"full in {at_this_rate} at this rate", since + early)
+
+
+def _alarmed(state: State) -> Until:
+    first = by_urgency(state.alerts)[0]
+    short, pages = first.name in _ALMOST_FULL, condition(state) is Condition.CRITICAL
+    label = ("almost full" if pages else "few left") if short else f"{first.name} fires"
+    if state.free is not None and state.free <= least_rise(state.usage.limit):
+        return Until(label, "almost full", "too few are left to tell when")
+    if rising(state) is not None:
+        return _climbing(state)._replace(label=label)
+    when = "no forecast" if short and pages else "not filling up"
+    return Until(label, when, f"{first.name} fires")
+
+
+def _queueing(state: State) -> Until:
+    return _well(state)._replace(label="clients queue")
+
+
+def _well(state: State) -> Until:
+    peak = (
+        None
+        if state.sample is None
+        else state.usage.recent_max.highest(_PEAK_SECONDS, state.sample.at)
+    )
+    because = "" if peak is None else f"5-min peak: {peak} in use"
+    return Until("steady", "not filling up", because)
+
+
+_PEAK_SECONDS = 300.0
+
+
+def _recovering(state: State) -> Until:
+    return Until("recovering", "recovered", was(state))
+
+
+def was(state: State) -> str:
+    """Return what *state* recovers from, and how long ago its cause was last seen."""
+    alert, gone = by_urgency(tuple(pressing(state)))[0], cause_gone_at(state)
+    now = 0.0 if state.sample is None else state.sample.at
+    ago = "" if gone is None else f" until {duration(round(max(0.0, now - gone)))} ago"
+    return f"{_trouble(alert)}{ago}"
+
+
+def _trouble(alert: Alert) -> str:
+    if alert.name in (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED):
+        return "was full"
+    return "was almost full" if alert.name in _ALMOST_FULL else f"{alert.name} fired"
+
+
+_BY_STANDING: Mapping[Standing, Callable[[State], Until]] = {
+    Standing.WAITING: _waiting,
+    Standing.BLIND: _blind,
+    Standing.FULL: _full,
+    Standing.RUNNING_OUT: _running_out,
+    Standing.CLIMBING: _climbing,
+    Standing.ALARMED: _alarmed,
+    Standing.QUEUEING: _queueing,
+    Standing.WELL: _well,
+    Standing.RECOVERING: _recovering,
+}

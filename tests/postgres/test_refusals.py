@@ -54,6 +54,29 @@ async def test_full_while_we_are_there(pg: Postgres, clients: Clients, watch: Wa
     assert state.knocks.newest.outcome is Outcome.FULL
 
 
+async def test_slots_that_come_free_are_known_to_the_knock_soon(
+    pg: Postgres, clients: Clients, watch: Watcher
+) -> None:
+    """A page rests on it, and the interval of knocks may be minutes."""
+    watched = watch(pg.dsn())
+    await watched.sample()
+    clients.fill(pg.tcp)
+    state = await watched.knock()
+    refused = state.knocks.newest
+    assert refused is not None
+    clients.close()
+
+    async def knocked_again() -> bool:
+        newest = (await watched.sample()).knocks.newest
+        return newest is not None and newest is not refused
+
+    await auntil(knocked_again, 10, "a knock that follows samples alone")
+    newest = watched.state.knocks.newest
+    assert newest is not None
+    assert newest.outcome is Outcome.OK
+    assert newest.at - refused.at >= 4.0, "not with every sample"
+
+
 async def test_an_ordinary_role_meets_the_reserve(
     pg: Postgres, clients: Clients, watch: Watcher
 ) -> None:

@@ -76,7 +76,7 @@ class Story:
             self._left, self._peak = left, state.usage.used
             return
         self._peak = max(self._peak, state.usage.used)
-        if self._left is not None and left > NOISE * self._left + NOISE_SECONDS:
+        if self._left and left > NOISE * self._left + NOISE_SECONDS:
             yield f"{self._left:.0f} s left, and then {left:.0f}"
         self._left = left
 

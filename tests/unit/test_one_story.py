@@ -26,10 +26,11 @@ from tests.support.readings import POLICY
 from tests.support.story import Story, story
 from tests.unit.test_story import INCIDENTS, scripted
 
+from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LAUNCH, LEAK, NEST, STORM
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.model.alert import AlertName, Severity
-from pgheadroom.model.reading import Reading, Sample
+from pgheadroom.model.reading import Probe, Reading, Sample
 from pgheadroom.state import State
 from pgheadroom.status.condition import Condition, condition
 from pgheadroom.status.figures import growth_rates, verdicts
@@ -103,9 +104,10 @@ def test_growth_is_told_as_it_is() -> None:
     """24 a minute: averaged over five minutes it was told as 2 to 8."""
     rates = [
         60 * growth_rates(state)[NEST]
-        for state in played(scripted(LEAK))
-        if 20 <= state.applications.totals.get(NEST, 0) <= 84
+        for state in played(scripted(LEAK))[:230]
+        if state.applications.totals.get(NEST, 0) >= 20
     ]
+    assert len(rates) > 100
     assert 19 <= min(rates) <= max(rates) <= 31
 
 
@@ -136,8 +138,9 @@ def test_the_time_left_of_a_leak_never_counts_backwards() -> None:
 
 
 @pytest.mark.parametrize("script", [LEAK, STORM])
-def test_it_recovers_within_ten_seconds_of_the_cure(script: object) -> None:
-    states = played(scripted(script))  # type: ignore[arg-type]
+def test_it_recovers_within_ten_seconds_of_the_cure(script: Script) -> None:
+    # Without knocks: the daemon's come every five seconds then, those of the script do not.
+    states = played(one for one in scripted(script) if not isinstance(one, Probe))
     pages = [any(alert.severity is Severity.CRITICAL for alert in state.alerts) for state in states]
     assert any(pages)
     cured = next(

@@ -37,9 +37,9 @@ def _condition(before: State, after: State, now: float) -> News:
         if isinstance(facts, PostgresFacts):
             limit = {"max_connections": facts.slots.limits.max_connections}
         blind = _blind_seconds(before, after)
-        words = "readable" if before.outcome is None else "readable again"
-        words += "" if blind is None else f" after {duration(round(blind))} without a reading"
-        words += f": {status(after).left}"
+        words = status(after).left
+        if blind is not None:
+            words = f"after {duration(round(blind))} without a reading: {words}"
         return News(
             Level.INFO,
             "target readable" if before.outcome is None else "target readable again",

@@ -47,7 +47,8 @@ class Countdown(NamedTuple):
 
         Use that came down by more than *slack* from its highest has ended what was foreseen.
         """
-        if used < self.used - slack and soonest > self.seconds:
+        due = self.seconds <= 0  # and it has not come: who reaches the limit has no countdown
+        if soonest > self.seconds and (due or used < self.used - slack):
             self = Countdown()  # noqa: PLW0642 - a value, not an object
         stretch = max(_STRETCH_SECONDS, _STRETCH_SAMPLES * self.pause)
         if math.isinf(soonest):

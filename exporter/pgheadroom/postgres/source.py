@@ -130,6 +130,11 @@ class SampleSource:
         self._session.close()
 
 
+_AGAIN_SECONDS = 5.0
+"""Where a knock found no slot, the next one comes so soon."""
+_NO_SLOT = (Outcome.FULL, Outcome.RESERVED_ONLY, Outcome.POOLER_FULL)
+
+
 class KnockSource:
     """Knocks where our session is, or else at the first address that answers."""
 
@@ -142,17 +147,21 @@ class KnockSource:
         self._session = session
         self._pending: PendingByAddress[Refusal | None] = PendingByAddress()
         self._under_way = False
-        self._refused = False
+        self._refused = self._no_slot = False
+        self._knocked_at = -_AGAIN_SECONDS
         self._cannot_knock = ""
 
     @property
     def wanted(self) -> bool:
-        """Whether the newest sample calls for a knock: the session was lost, or is there again.
+        """Whether a knock is called for: the session was lost, is there again, or slots ran out.
 
-        A knock that failed would else stay the newest one where knocks are turned off.
+        A knock that failed would else stay the newest one where knocks are turned off. And one that
+        found no slot is the reason for a page: that it is over is not to be known late.
         """
         again = self._session.entered and self._refused
-        return (self._session.lost or again) and not self._under_way
+        late = time.monotonic() - self._knocked_at >= _AGAIN_SECONDS
+        soon = self._no_slot and self._session.address is not None and late
+        return (self._session.lost or again or soon) and not self._under_way
 
     async def read(self) -> Probe | None:
         """Knock once; None while one is under way, which will tell, or where none can be sent."""
@@ -163,9 +172,11 @@ class KnockSource:
             answer = await self._knock()
         finally:
             self._under_way = False
+            self._knocked_at = time.monotonic()
             self._session.lost = self._session.entered = False
         if answer is not None:
             self._refused = answer.outcome is not Outcome.OK
+            self._no_slot = answer.outcome in _NO_SLOT
         return answer
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from pgheadroom.text import escaped
 _CURVE_SECONDS = 300.0
 _STALE_SECONDS = 5.0
 _TENTHS_BELOW_SECONDS = 0.01
+_MOST_CURVE_ROWS = 16
 _LEAST_ROWS = 4
 """Rows that the table of applications keeps, including its head, if it has that many."""
 _LOOKS = {"critical": "bold red", "warning": "yellow", "ok": "green"}
@@ -56,7 +57,7 @@ def screen(state: State, now: float, look: Look) -> Group:
         "headline": headline(state, now, look.width),
         "tiers": tiers(state),
         "gauge": _gauge(state, look),
-        "curve": _curve(state, now, look),
+        "curve": _curve(state, now, look.width, max(2, min(8, look.height // 8))),
         "trouble": _trouble(state, now, look),
         "alerts": _alerts(state, now, look),
         "through": _through(state),
@@ -74,6 +75,10 @@ def screen(state: State, now: float, look: Look) -> Group:
     rows = cut(rows, room)
     spare = max(0, room - len(rows))
     apart = [name for name in _APART if sections[name]]
+    more = min(spare - len(apart), _MOST_CURVE_ROWS - len(sections["curve"]))
+    if sections["curve"] and more > 0:
+        sections["curve"] = _curve(state, now, look.width, len(sections["curve"]) + more)
+        spare -= more
     if spare >= len(apart):
         spare -= len(apart)
         for name in apart:
@@ -102,15 +107,16 @@ def _gauge(state: State, look: Look) -> list[Text]:
     return [bars.bar(main, free, look.width, style), legend]
 
 
-def _curve(state: State, now: float, look: Look) -> list[Text]:
-    """Return usage of the last minutes as a curve, with labels at the left."""
+def _curve(state: State, now: float, width: int, rows: int) -> list[Text]:
+    """Return usage of the last minutes as a curve of *rows* lines, with labels at the left."""
     if state.sample is None:
         return []
     limit = state.usage.limit
-    rows = max(2, min(8, look.height // 8))
     label = max(5, len(str(limit)) + 1)
-    size = max(10, look.width - label - 1), rows
-    labels = [str(limit), *[""] * (rows - 2), "5 min"]
+    size = max(10, width - label - 1), rows
+    labels = [str(limit), *[""] * (rows - 2), "0"]
+    if rows > 2:  # noqa: PLR2004 - one at the top, one at the foot
+        labels[rows // 2] = "5 min"
     drawn = bars.curve(state.usage.history, now, _CURVE_SECONDS, limit, size)
     style = LOOKS[condition(state)]
     return [

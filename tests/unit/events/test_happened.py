@@ -79,7 +79,7 @@ def test_a_server_that_is_gone_and_comes_back_is_told_with_why() -> None:
     assert state.events[1].words == "does not answer in time (no answer)"
     state, _ = lived(samples(pool("web", 20), 20, start=90), state)
     again = next(one for one in state.events[2:] if one.kind is EventKind.READABLE)
-    assert again.words == "readable again after 31 s without a reading: 77 of 97 slots free"
+    assert again.words == "after 31 s without a reading: 77 of 97 slots free"
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 from fuzz.harness import Harness, file_of
+from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Recorded
 from pgheadroom.model.recorded import recorded_sample
@@ -28,6 +29,14 @@ def _readings() -> list[Recorded]:
         for n in range(50)
     ]
     failure = Failure(4000.0, Outcome.FULL, "sorry, too many clients already")
+    root = Blocker(
+        *(41, "client backend", 'a "b" \\ \n', "app", "shop", "active", None),
+        blocks=2,
+        longest_wait_seconds=9.0,
+        applications=(("api", 2),),
+    )
+    blockers = Blockers(3999.0, 2, 2, (root,))
+    samples.append(recorded_sample(3999.5, _LIMITS, groups, waiting=2, blockers=blockers))
     return [*samples, failure, Probe(ProbeKind.KNOCK, 4001.0, 0.01, Outcome.OK)]
 
 

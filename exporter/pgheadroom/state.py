@@ -10,6 +10,7 @@ from pgheadroom.forecast.queues import Queue
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Scope
 from pgheadroom.model.event import Event, Told
 from pgheadroom.model.identity import Identity, TargetKind
@@ -61,6 +62,9 @@ class State(NamedTuple):
     """What happened, the newest last."""
     address: str = ""
     """Where the server is, in a few characters that may be shown to everybody."""
+    blockers: Blockers | None = None
+    """Of a server: who makes others wait for locks, as of its own time, the applications that wait
+    called as in *applications*; None while no two sessions wait for somebody."""
     pooling: Pooling | None = None
     """What it has to do with poolers, or as a pooler with servers; None where there are none."""
     direct: HighWater = HighWater()

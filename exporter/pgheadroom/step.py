@@ -12,6 +12,7 @@ from pgheadroom.forecast.queues import Queues, followed
 from pgheadroom.judge.judge import judge
 from pgheadroom.judge.rules.forecasts import spoken_of
 from pgheadroom.model.applications import count
+from pgheadroom.model.blockers import FEWEST_WAITING, Blockers
 from pgheadroom.model.capacity import CapacityKind
 from pgheadroom.model.pooling import HighWater, Pooling
 from pgheadroom.model.postgres import PostgresFacts
@@ -45,6 +46,8 @@ def _read(state: State, reading: Reading, policy: Policy) -> State:
                 detail=detail,
                 failures=_one_more(state.failures, outcome),
             )
+        case Blockers():
+            return state._replace(blockers=_told(reading, policy))
         case Pooling(at=at, direct=direct):
             before = () if state.pooling is None else state.pooling.uses
             same = {use.pooler for use in before} == {use.pooler for use in reading.uses}
@@ -93,7 +96,21 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         applications=applications,
         usage=usage,
         queues=_queues(state, sample),
+        blockers=_blockers(state, sample, policy),
     )
+
+
+def _blockers(state: State, sample: Sample, policy: Policy) -> Blockers | None:
+    facts = sample.facts
+    if not isinstance(facts, PostgresFacts) or facts.waiting < FEWEST_WAITING:
+        return None
+    return state.blockers if facts.blockers is None else _told(facts.blockers, policy)
+
+
+def _told(blockers: Blockers, policy: Policy) -> Blockers | None:
+    if blockers.waiting < FEWEST_WAITING or not blockers.roots:
+        return None
+    return blockers.folded(policy.fold)
 
 
 def _queues(state: State, sample: Sample) -> Queues:

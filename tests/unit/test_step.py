@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from tests.support.readings import POLICY, SERVER, sample
 
 from pgheadroom.model.alert import AlertName
-from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Reading
+from pgheadroom.model.blockers import Blocker, Blockers
+from pgheadroom.model.reading import (
+    FAILURES,
+    Failure,
+    Group,
+    Outcome,
+    Probe,
+    ProbeKind,
+    Reading,
+    Sample,
+)
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.status.figures import exhaustion_seconds, free_for
@@ -137,3 +147,40 @@ def test_a_breakdown_counts_also_where_the_sample_is_of_a_look_after_it() -> Non
     second = sample(at=1005.0, groups=(Group("worker", "idle", 4, 1.0),))._replace(at=1005.2)
     state = after(first, second)
     assert state.applications.totals == {"worker": 4}
+
+
+ROOT = Blocker(
+    *(41, "client backend", "report-1", "app", "shop", "idle in transaction", 60.0),
+    blocks=3,
+    longest_wait_seconds=9.0,
+    applications=(("api-1", 2), ("api-2", 1)),
+)
+BLOCKERS = Blockers(1001.0, waiting=3, looked_at=3, roots=(ROOT,))
+
+
+def waiting(count: int, at: float = 1000.0) -> Sample:
+    found = sample(at)
+    return found._replace(facts=found.postgres._replace(waiting=count))
+
+
+def test_who_blocks_is_told_while_sessions_wait() -> None:
+    state = after(waiting(3), BLOCKERS, waiting(2, 1002.0))
+    folded = ROOT._replace(applications=(("api-*", 3),))
+    assert state.blockers == BLOCKERS._replace(roots=(folded,))
+    assert state.outcome is Outcome.OK
+
+
+def test_who_blocks_is_told_while_the_server_refuses_us() -> None:
+    assert after(waiting(3), BLOCKERS, failure(Outcome.FULL, 1002.0)).blockers is not None
+
+
+def test_when_a_sample_sees_no_queue_nobody_blocks() -> None:
+    assert after(waiting(3), BLOCKERS, waiting(1, 1002.0)).blockers is None
+    assert after(waiting(3), BLOCKERS, waiting(0, 1002.0)).blockers is None
+
+
+@pytest.mark.parametrize(
+    "over", [Blockers(1002.0), BLOCKERS._replace(roots=()), BLOCKERS._replace(waiting=1)]
+)
+def test_when_nobody_waits_for_somebody_any_more_nobody_blocks(over: Blockers) -> None:
+    assert after(waiting(3), BLOCKERS, over).blockers is None

@@ -14,7 +14,7 @@ from operator import add
 from typing import NamedTuple, TypeVar
 
 from pgheadroom.model.names import OTHER, UNNAMED
-from pgheadroom.model.reading import Group
+from pgheadroom.model.reading import Group, Sample
 
 STARTING = "starting"
 
@@ -120,6 +120,15 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
         tracked,
         followed,
     )
+
+
+def unattributed(sample: Sample, applications: Applications) -> int:
+    """Return how many places in use belong to nobody that is known yet.
+
+    Who holds them is as of ``sample.holders.at``, and their number as of ``sample.at``: whoever
+    came in between is counted, and not named. *applications* are those of *sample*.
+    """
+    return max(0, sample.main.used - sum(applications.totals.values()))
 
 
 def _biggest(by_holder: dict[Holder, int], named: Collection[str]) -> Mapping[Holder, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.slots import Slots
 
 PG_16, PG_17, PG_18 = 160000, 170000, 180000
@@ -59,3 +60,8 @@ class PostgresFacts(NamedTuple):
     """As of when the holders were read."""
     backends: tuple[Backend, ...] = ()
     """As of then, too; only where poolers are watched."""
+    waiting: int = 0
+    """Sessions that wait for a lock, as far as our role may see that; as of then."""
+    blockers: Blockers | None = None
+    """Who blocked whom shortly before; only in a recording, whose lines are samples. Elsewhere it
+    is a reading of its own."""

@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.pooling import Pooling
@@ -176,7 +177,7 @@ class Probe:
 
 Recorded = Sample | Failure | Probe
 """What asking a target brings; a recording is made of these."""
-Reading = Recorded | Pooling
+Reading = Recorded | Pooling | Blockers
 """What changes what is known of a target."""
 
 Trouble = TypeVar("Trouble", Failure, Probe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity
 from pgheadroom.model.postgres import PostgresFacts, Server
 from pgheadroom.model.reading import Group, Holders, Sample
@@ -22,6 +23,8 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
     started_at: float = 0.0,
     reserve: bool = False,
     complete: bool = True,
+    waiting: int = 0,
+    blockers: Blockers | None = None,
 ) -> Sample:
     """Return the sample that was taken at *at*, by what was kept of it."""
     total = 0
@@ -33,7 +36,12 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
     return Sample.of_postgres(
         at,
         0.0,
-        PostgresFacts(Slots(limits, visible, hidden), _server(started_at, reserve)),
+        PostgresFacts(
+            Slots(limits, visible, hidden),
+            _server(started_at, reserve),
+            waiting=waiting,
+            blockers=blockers,
+        ),
         Holders(holders_at, total, groups, complete, cost_seconds=0.0),
         others,
     )

@@ -2,8 +2,9 @@
 
 A full reading names who holds the slots, but its cost grows with the number of sessions (a
 millisecond at a few hundred, 20 ms at 4,000); a pulse counts them and costs a tenth of that. So a
-full reading is taken when the count went where it had not been of late, when few slots are left,
-and every few seconds in any case, as far as a share of one processor of the server allows.
+full reading is taken when the count went where it had not been of late, when it is far from what
+the last one explains, when few slots are left, and every few seconds in any case, as far as a share
+of one processor of the server allows.
 """
 
 from __future__ import annotations
@@ -38,6 +39,17 @@ class Pace:
     """While nothing moves: a sixth of a millisecond of work a second."""
     moved_share: float = 1 / 400
     """When the count went where it had not been of late."""
+    far_ratio: float = 0.05
+    """The count is far from what the last full reading explains when they differ by more than this
+    share of the ordinary limit: a twentieth of the slots, and nobody knows whose. ..."""
+    far_seconds: float = 2.0
+    """... Then one is taken wherever the count had been of late, at most this often ..."""
+    far_share: float = 1 / 50
+    """... and never for more than this share, 20 ms of work a second. A reading measures as dear as
+    the server is busy, so that 1/400 holds one of 75 ms back for half a minute, just while somebody
+    asks who came. At 4,000 sessions one works for 20 ms: one in 2 s is half of this share, and one
+    that measures ten times as dear, because it waits, is still taken every 10 s. A climb of 5 % for
+    each fills the server with twenty of them; only a count that goes to and fro pays for longer."""
     lately_seconds: float = 30.0
     """Counts are remembered for so long: sessions that come and go move the count all the time, and
     who they are is read every few seconds anyway."""
@@ -58,6 +70,11 @@ class Pace:
 
 
 DEFAULT_PACE = Pace()
+
+_BLOCKERS_SECONDS = 5.0
+"""It is asked at most this often who blocks whom: a person reads it, and acts on it, in minutes."""
+_BLOCKERS_SHARE = 0.002
+"""... and for no more than this share of the time, by the server's clock: its waiting included."""
 
 _HALF_A_BEAT = 0.5  # seconds; samples are taken on a beat, and late by milliseconds
 
@@ -130,6 +147,21 @@ class Lately(NamedTuple):
         return bool(before) and min(before) <= visible <= max(before)
 
 
+class BlockersPace(NamedTuple):
+    """When it may be asked again who blocks whom."""
+
+    not_before: float = -math.inf
+    """In seconds of a monotonic clock."""
+
+    def asked(self, now: float, took_seconds: float) -> BlockersPace:
+        """Return what is known after it was asked until *now*, which *took_seconds*."""
+        return BlockersPace(now + max(_BLOCKERS_SECONDS, took_seconds / _BLOCKERS_SHARE))
+
+    def allows(self, now: float) -> bool:
+        """Say whether it may be asked *now*."""
+        return now >= self.not_before
+
+
 def depth(last: Sample | None, now: float, lately: Lately, pace: Pace = DEFAULT_PACE) -> Depth:
     """Return what to ask for at *now*, given the *last* sample of this server.
 
@@ -150,7 +182,8 @@ def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE)
     """Say whether *pulse* tells of a change that a full reading should explain right away.
 
     While few slots are left that is any change; else one that leads where the count was not
-    *lately*.
+    *lately*, or far from what the last full reading explains: half of the sessions may have come
+    since, and be told as nobody's.
     """
     if pulse.started_at != last.postgres.server.started_at:
         return True
@@ -158,10 +191,12 @@ def moved(last: Sample, pulse: Pulse, lately: Lately, pace: Pace = DEFAULT_PACE)
     few = _few(last, pace)
     if pulse.visible == holders.visible:
         return False
-    if not few and lately.covers(pulse.visible, holders.at):
-        return False
-    share = pace.few_share if few else pace.moved_share
-    return pulse.at - holders.at >= holders.cost_seconds / share
+    age, cost = pulse.at - holders.at, holders.cost_seconds
+    if few:
+        return age >= cost / pace.few_share
+    if _far(last, pulse, pace) and age >= max(pace.far_seconds, cost / pace.far_share):
+        return True
+    return not lately.covers(pulse.visible, holders.at) and age >= cost / pace.moved_share
 
 
 def carry(last: Sample, pulse: Pulse) -> Sample:
@@ -187,3 +222,8 @@ def _full_interval(last: Sample, pace: Pace) -> float:
 def _few(last: Sample, pace: Pace) -> bool:
     ordinary = last.postgres.slots.limits.of(Tier.ORDINARY)
     return last.postgres.slots.free(Tier.ORDINARY) <= max(pace.few_slots, pace.few_ratio * ordinary)
+
+
+def _far(last: Sample, pulse: Pulse, pace: Pace) -> bool:
+    ordinary = last.postgres.slots.limits.of(Tier.ORDINARY)
+    return abs(pulse.visible - last.holders.visible) > pace.far_ratio * ordinary

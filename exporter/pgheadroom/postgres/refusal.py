@@ -160,3 +160,8 @@ def _without_code(text: str) -> Outcome:
         if pattern.search(text):
             return outcome_of
     return Outcome.ERROR
+
+
+def ends_session(sqlstate: str | None) -> bool:
+    """Say whether an error leaves no session: libpq's own, 57P0x (shutdown) and class 08."""
+    return sqlstate is None or sqlstate.startswith(("57P0", "08"))

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from pgheadroom.model.blockers import PREPARED, PREPARED_PID, Blockers, Locker, blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.postgres import Backend, PostgresFacts, Server, Sessions
 from pgheadroom.model.reading import Group, Holders, Sample
 from pgheadroom.model.slots import Limits, RdsReserve, Slots
 from pgheadroom.postgres.cadence import Pulse
 from pgheadroom.postgres.starting import Starting
+from pgheadroom.postgres.statements import MOST_BLOCKERS, MOST_WAITING
 from pgheadroom.text import escaped
 
 Row = tuple[bytes | None, ...]
@@ -102,9 +104,7 @@ def sample(
     saying so in any setting; *rds_reserve* is whether it names one reserve twice. Raises
     SenselessError.
     """
-    parts: dict[str, list[Row]] = {}
-    for row in rows:
-        parts.setdefault(text(row[0]), []).append(row)
+    parts = _parts(rows)
     settings = {text(name): _optional(value) for _, name, value, *_ in parts["setting"]}
     limits, shared = _limits(settings, extra_reserved, rds_reserve)
     groups = tuple(_group(row) for row in parts.get("application", ()))
@@ -124,6 +124,7 @@ def sample(
             shared_reserve=shared,
         ),
         sessions=_each(parts, "sessions", _sessions),
+        waiting=sum(_int(row[7]) for row in parts.get("application", ())),
     )
     holders = Holders(
         at=at,
@@ -140,6 +141,27 @@ def sample(
     return whole, Starting(_pids(parts["hidden"][0][2]))
 
 
+@_sensible
+def who_blocks(rows: Iterable[Row], at: float) -> tuple[Blockers, float]:
+    """Read who waits for a lock, and on whom; and how many seconds the server took to find out.
+
+    Raises SenselessError.
+    """
+    parts = _parts(rows)
+    lockers = {one.pid: one for one in _each(parts, "session", _locker)}
+    for row in parts.get("prepared", [(None,) * 9]):
+        lockers[PREPARED_PID] = _locker(row)._replace(kind=PREPARED, state="prepared")
+    edges: dict[int, frozenset[int]] = {}
+    for row in parts.get("edges", ()):
+        for chain in text(row[2]).split(","):
+            pid, *found = (_int(one or "nobody") for one in chain.split(" "))
+            edges[pid] = frozenset(found)
+            if len(edges) > MOST_WAITING or len(found) > MOST_BLOCKERS:
+                raise ValueError
+    waiting, cost = _int(parts["waiting"][0][1]), _float(parts["cost"][0][5])
+    return blockers(at, waiting, edges, lockers), cost
+
+
 def text(value: bytes | None) -> str:
     r"""Decode what a server sent; bytes that are no UTF-8 stay readable as ``\xNN``.
 
@@ -147,6 +169,13 @@ def text(value: bytes | None) -> str:
     encoding of the database that they are read from.
     """
     return (value or b"").decode("utf-8", errors="backslashreplace")
+
+
+def _parts(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(text(row[0]), []).append(row)
+    return parts
 
 
 def _each(parts: dict[str, list[Row]], name: str, read: Callable[[Row], Part]) -> tuple[Part, ...]:
@@ -178,14 +207,28 @@ def _limits(
 
 
 def _group(row: Row) -> Group:
-    _, name, state, count, seconds, database, role = row
+    _, name, state, count, seconds, database, role, _ = row
     return Group(
         application_name=text(name),
         state=UNKNOWN_STATE if state is None else text(state),
         count=_int(count),
-        oldest_seconds=None if seconds is None else max(0.0, _float(seconds)),
+        oldest_seconds=_age(seconds),
         database=_name(database),
         role=_name(role),
+    )
+
+
+def _locker(row: Row) -> Locker:
+    _, pid, name, kind, state, in_transaction, waits, database, role = row
+    return Locker(
+        pid=_int(pid),
+        kind=text(kind),
+        application_name=text(name),
+        role=_name(role),
+        database=_name(database),
+        state=UNKNOWN_STATE if state is None else text(state),
+        transaction_seconds=_age(in_transaction),
+        wait_seconds=_age(waits),
     )
 
 
@@ -203,6 +246,10 @@ def _sessions(row: Row) -> Sessions:
 def _name(value: bytes | None) -> str:
     """Return the name of a role or a database, which may be any text, as it can be shown."""
     return escaped(text(value))
+
+
+def _age(value: bytes | None) -> float | None:
+    return None if value is None else max(0.0, _float(value))
 
 
 def _pids(value: bytes | None) -> frozenset[int]:

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.postgres import PG_17
 from pgheadroom.model.reading import Failure, Outcome, Sample
 from pgheadroom.net import backoff
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.net.retry import Retry
-from pgheadroom.postgres import libpq, refusal, rows
+from pgheadroom.postgres import asides, libpq, refusal, rows
 from pgheadroom.postgres.addresses import Address
 from pgheadroom.postgres.cadence import Cost, Depth, Lately, Pulse, carry, depth, moved
 from pgheadroom.postgres.login import ConnectOptions, enter, within
@@ -27,11 +28,6 @@ from pgheadroom.postgres.statements import Plan, Statements
 _ADMIN_SHUTDOWN = "57P01"
 _NOT_PREPARED = "26000"
 _UNSURE_IN_A_ROW = 4
-_BACKENDS = (
-    b"SELECT a.pid, a.client_port FROM pg_catalog.pg_stat_activity AS a"
-    b" WHERE a.backend_type = 'client backend'"
-)
-_IDENTIFIER = b"SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c"
 
 
 class Session:
@@ -56,6 +52,7 @@ class Session:
         self._identifier = ""
         self._traced = False
         self.retry = Retry(options.backoff_first_seconds, options.backoff_longest_seconds)
+        self._turn = asyncio.Lock()
         self._was_alive = False
         self._may_use_reserve = False
         self.ended_by = ""
@@ -76,6 +73,11 @@ class Session:
         return self._was_alive
 
     @property
+    def newest(self) -> Sample | None:
+        """The newest sample of this connection; None where there is no connection."""
+        return self._last if self._connection is not None else None
+
+    @property
     def login_hangs(self) -> bool:
         """Whether a server has taken up a login of ours and not finished it in time."""
         return self._logins.under_way
@@ -89,6 +91,27 @@ class Session:
         A connection that turns out to be dead is replaced and asked again within the same
         reading, so that a restarted server or a terminated session leaves no gap.
         """
+        async with self._turn:
+            return await self._read()
+
+    async def who_blocks(self) -> tuple[Blockers | None, float]:
+        """Ask who waits for locks, and on whom; tell how many seconds that took.
+
+        None where there is no answer: that is no failed reading.
+        """
+        async with self._turn:
+            if self._connection is None or self._plan is None:
+                return None, 0.0
+            asked = asides.who_blocks(self._connection, self._plan.blockers)
+            try:
+                return await within(self._options.read_timeout_seconds, asked)
+            except BaseException as error:
+                self._drop()  # halfway through an answer
+                if isinstance(error, TimeoutError):
+                    return None, self._options.read_timeout_seconds
+                raise
+
+    async def _read(self) -> Sample | Failure | None:
         if self._connection is None:
             return await self._read_anew()
         try:
@@ -98,8 +121,8 @@ class Session:
             if answer.sqlstate == _NOT_PREPARED:
                 # Somebody in between loses what a session was told, and hides that it is there.
                 self._keeps_state = self._prepared = False
-                return await self.read()
-            if not self._connection.broken and not _ends_session(answer.sqlstate):
+                return await self._read()
+            if not self._connection.broken and not refusal.ends_session(answer.sqlstate):
                 return self._query_failed(answer)
             self._drop()
             self.ended_by = answer.detail
@@ -203,7 +226,7 @@ class Session:
         if last is None or due is Depth.FULL:
             sample = await self._full(connection)
             if last is None and sample is not None:
-                self._identifier = await _identifier(connection)
+                self._identifier = await asides.identifier(connection)
             return self._took(sample)
         if due is Depth.NOTHING:
             return None
@@ -234,7 +257,7 @@ class Session:
             cost = min(holders.cost_seconds, self._cost.of(holders.visible))
         sample = sample._replace(holders=holders._replace(cost_seconds=cost))
         if self._traced:
-            backends = rows.backends(await connection.query(_BACKENDS))
+            backends = await asides.backends(connection)
             sample = sample._replace(facts=sample.postgres._replace(backends=backends))
         if self._version >= PG_17:
             return sample
@@ -325,21 +348,3 @@ class Session:
     def _drop(self) -> None:
         self.close()
         self.lost = True
-
-
-async def _identifier(connection: libpq.Connection) -> str:
-    """Ask which cluster it is; empty where that is refused, which is no failed reading.
-
-    Not a part of the full reading: everybody may ask, but not of every cloud's server.
-    """
-    try:
-        return rows.identifier(await connection.query(_IDENTIFIER))
-    except libpq.LibpqError as error:
-        if connection.broken or _ends_session(refusal.parse(str(error)).sqlstate):
-            raise
-        return ""
-
-
-def _ends_session(sqlstate: str | None) -> bool:
-    """Say whether an error leaves no session: libpq's own, 57P0x (shutdown) and class 08."""
-    return sqlstate is None or sqlstate.startswith(("57P0", "08"))

@@ -1,4 +1,4 @@
-"""Asks a PostgreSQL target in three ways: samples, knocks, and logins of the canary.
+"""Asks a PostgreSQL target in four ways: samples, knocks, logins of a canary, and who blocks whom.
 
 They share one session's knowledge of the server: where it is, whether it was alive, whether a login
 of ours hangs.
@@ -14,10 +14,12 @@ from typing import NamedTuple, Protocol
 import structlog
 from psycopg import ProgrammingError
 
+from pgheadroom.model.blockers import FEWEST_WAITING, Blockers
 from pgheadroom.model.reading import Failure, Outcome, Probe, ProbeKind, Sample, most_telling
 from pgheadroom.net.pending import PendingByAddress
 from pgheadroom.net.retry import Retry
 from pgheadroom.postgres.addresses import Address, HostUnknownError
+from pgheadroom.postgres.cadence import BlockersPace
 from pgheadroom.postgres.canary import Canary
 from pgheadroom.postgres.knock import OurFileError, knock
 from pgheadroom.postgres.login import ConnectOptions, resolve
@@ -255,7 +257,51 @@ class CanarySource:
         self._canary.close()
 
 
-PostgresSource = SampleSource | KnockSource | CanarySource
+class BlockersSource:
+    """Asks who blocks whom, after a sample that says that sessions wait for locks."""
+
+    name = "blockers"
+    every_seconds = 0.0
+    """It has no turns of its own: a server on which nobody waits must not pay for it."""
+    retry: Retry | None = None
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pace = BlockersPace()
+        self._under_way = False
+        self._over_at = -1.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether sessions wait, by the newest full reading and every answer since."""
+        newest = self._session.newest
+        return (
+            newest is not None
+            and newest.postgres.waiting >= FEWEST_WAITING
+            and newest.holders.at != self._over_at
+            and not self._under_way
+            and self._pace.allows(time.monotonic())
+        )
+
+    async def read(self) -> Blockers | None:
+        """Ask once; None where there is no answer."""
+        newest = self._session.newest
+        self._under_way = True
+        try:
+            answer, seconds = await self._session.who_blocks()
+        finally:
+            self._under_way = False
+        self._pace = self._pace.asked(time.monotonic(), seconds)
+        if newest is not None and answer is not None and answer.waiting < FEWEST_WAITING:
+            # It is over, until a full reading says otherwise.
+            self._over_at = newest.holders.at
+        return answer
+
+    def close(self) -> None:
+        """Give nothing up: the session is the samples'."""
+
+
+PostgresSource = SampleSource | BlockersSource | KnockSource | CanarySource
 Sources = tuple[SampleSource, *tuple[PostgresSource, ...]]
 """The ways in which one target is asked, that for samples first."""
 
@@ -276,9 +322,10 @@ def postgres_sources(
     canary = None if options.canary is None else Canary(options.canary)
     samples = SampleSource(options, session, canary, interval_seconds)
     knocks = KnockSource(options, session, knock_interval_seconds)
+    blockers = BlockersSource(session)
     if canary is None:
-        return samples, knocks
-    return samples, knocks, CanarySource(canary, session, thorough=thorough)
+        return samples, blockers, knocks
+    return samples, blockers, knocks, CanarySource(canary, session, thorough=thorough)
 
 
 def _unanswered(outcome: Outcome, detail: str) -> Probe:

@@ -51,6 +51,20 @@ _UNLISTED = """
     )
 """
 
+# pg_blocking_pids holds every partition of the lock table for a moment, once for each who waits.
+MOST_WAITING, _SPARE = 50, 10
+# A lock may be shared by everybody.
+MOST_BLOCKERS = 200
+_EDGES = f"""pg_catalog.string_agg(
+            pg_catalog.array_to_string(
+                pg_catalog.array_prepend(
+                    n.pid, (pg_catalog.pg_blocking_pids(n.pid))[1:{MOST_BLOCKERS}]
+                ), ' '
+            ), ','
+        )"""
+BLOCKERS_TIMEOUT_SECONDS = 0.25
+"""Who blocks whom takes milliseconds; a server that has no time for that has other troubles."""
+
 _UNKNOWN = "NULL::pg_catalog.int8"
 _NO_PIDS = "NULL::pg_catalog.int4[]"
 
@@ -96,6 +110,10 @@ class Plan:
         }
         local = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
         before = f"SET TRANSACTION READ ONLY; {local}"
+        # Sent whole to everybody: where nobody waits, not even its preparation is paid for.
+        least = min(milliseconds, round(BLOCKERS_TIMEOUT_SECONDS * 1000))
+        sooner = f"SET LOCAL statement_timeout = {least}; SET LOCAL lock_timeout = {least}; "
+        self.blockers = f"{before}{sooner}{_blockers()}".encode()
         again = _again(version)
         self.whole = Statements(
             **{name: f"{before}{text}".encode() for name, text in texts.items()},
@@ -141,6 +159,12 @@ def _again(version: int) -> str:
         return ""
     return _text("pulse_14").format(
         client=_CLIENT_BY_ADDRESS, starting=_starting(), earlier="{earlier}"
+    )
+
+
+def _blockers() -> str:
+    return _text("blockers").format(
+        most=MOST_WAITING, spare=_SPARE, each=MOST_BLOCKERS, edges=_EDGES
     )
 
 

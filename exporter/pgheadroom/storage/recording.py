@@ -15,6 +15,7 @@ import json
 from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.reading import (
@@ -29,7 +30,7 @@ from pgheadroom.model.reading import (
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
-from pgheadroom.storage import pooler_recording
+from pgheadroom.storage import blockers_recording, pooler_recording
 from pgheadroom.text import printable
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
@@ -80,7 +81,9 @@ def line_of(reading: Recorded) -> str:
     (logins in progress), ``provider_reserved``, ``pulse`` (``[backends now, when the connections
     were told apart]``, where that was not with this very sample), ``roles`` and ``databases``
     (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
-    ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact).
+    ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact),
+    ``waiting`` (sessions that wait for locks), ``blockers`` (who blocked whom shortly before: see
+    ``blockers_recording``).
     """
     fields: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
     match reading:
@@ -99,7 +102,8 @@ def line_of(reading: Recorded) -> str:
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
-    slots, holders, server = sample.postgres.slots, sample.holders, sample.postgres.server
+    facts, holders = sample.postgres, sample.holders
+    slots, server = facts.slots, facts.server
     counts: dict[tuple[str, str], int] = {}
     for group in holders.groups:
         key = group.application_name, group.state
@@ -113,6 +117,8 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "started_at": round(server.started_at, TIME_DIGITS),
         "reserve": server.reserve,
         "estimate": not sample.exact,
+        "waiting": facts.waiting,
+        "blockers": facts.blockers and blockers_recording.field_of(facts.blockers),
     }
     return {
         "max_connections": slots.limits.max_connections,
@@ -154,6 +160,8 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
         started_at=_number(fields, "started_at", _LAST_SECOND) if "started_at" in fields else 0.0,
         reserve=bool(fields.get("reserve")),
         complete=not fields.get("estimate"),
+        waiting=_counted("waiting", fields["waiting"]) if "waiting" in fields else 0,
+        blockers=_blockers(fields["blockers"]) if "blockers" in fields else None,
     )
 
 
@@ -178,6 +186,18 @@ def _of_pooler(fields: dict[str, Any], at: float) -> Sample:
         if isinstance(error, RecordingError):
             raise
         words = "pools must be a list of [database, role, size, reserve, servers, waiting, seconds]"
+        raise RecordingError(words) from None
+
+
+def _blockers(field: object) -> Blockers:
+    try:
+        return blockers_recording.blockers_of(
+            field, _counted, _worded, partial(_seconds, most=_LAST_SECOND)
+        )
+    except (TypeError, ValueError, LookupError) as error:
+        if isinstance(error, RecordingError):
+            raise
+        words = "blockers must be an object with time, waiting, looked_at and a list of roots"
         raise RecordingError(words) from None
 
 

@@ -56,7 +56,7 @@ def taken(state: State, at: float) -> Snapshot:
     last = None
     if state.sample is not None and isinstance(state.sample.facts, PostgresFacts):
         holders = state.sample.holders._replace(groups=())
-        facts = state.sample.facts._replace(sessions=())
+        facts = state.sample.facts._replace(sessions=(), blockers=None)
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
     return Snapshot(at, usage, state.active, state.identifier, last, state.events)
 

@@ -28,9 +28,9 @@ from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
 from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 5
+FORMAT = 6
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_READ = (1, 2, 3, 4, FORMAT)
+_READ = (1, 2, 3, 4, 5, FORMAT)
 """Older formats are read all the same."""
 _PATTERNS = {"strokes": "jumps", "range": "cycle"}
 """What formats 1 and 2 call two patterns of a forecast."""
@@ -81,7 +81,7 @@ def unpack(data: bytes, target: str, now: float) -> Snapshot:
         raise DamagedError("it is of another target")
     try:
         memory = document["memory"]
-        for newer in _NEWER[document["format"] - 1 :]:
+        for newer in _NEWER[int(document["format"]) - 1 :]:
             memory = newer(memory)
         snapshot: Snapshot = typed(Snapshot, memory)
         history = _history(document["rungs"], document["names"])
@@ -144,7 +144,16 @@ def _from_format_4(memory: Plain) -> Plain:
     return [*memory, []]
 
 
-_NEWER = (_from_format_1, _from_format_2, _from_format_3, _from_format_4)
+def _from_format_5(memory: Plain) -> Plain:
+    """Return what the fifth format says: a last sample that does not tell who waits; left out."""
+    try:
+        at, usage, active, identifier, _, events = memory
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, usage, active, identifier, None, events]
+
+
+_NEWER = (_from_format_1, _from_format_2, _from_format_3, _from_format_4, _from_format_5)
 """What makes the next format of each older one."""
 
 

@@ -9,9 +9,10 @@ import structlog
 
 from pgheadroom.board import Board
 from pgheadroom.events.happened import happened
+from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.event import Level
 from pgheadroom.model.pooling import Pooling
-from pgheadroom.model.reading import Reading, Recorded
+from pgheadroom.model.reading import Reading, Recorded, Sample
 from pgheadroom.step import Policy, step
 from pgheadroom.watch.source import Source
 
@@ -24,7 +25,10 @@ _LEVELS = {
 }
 
 OnReading = Callable[[str, Recorded], None]
-"""Called with what asking a target brought, by its name, before it is taken in."""
+"""Called with what asking a target brought, by its name, before it is taken in.
+
+Who blocks whom comes with the sample after it.
+"""
 
 
 class Sampler:
@@ -43,6 +47,7 @@ class Sampler:
         self._policy = policy
         self._board = board
         self._on_reading = on_reading
+        self._blockers: Blockers | None = None
 
     async def take(self, source: Source) -> None:
         """Ask *source* once, and then those that its reading calls for."""
@@ -59,14 +64,23 @@ class Sampler:
             source.close()
 
     def _publish(self, reading: Reading, source: Source) -> None:
-        if self._on_reading is not None and not isinstance(reading, Pooling):
-            self._on_reading(self._name, reading)
+        if self._on_reading is not None:
+            self._pass_on(reading, self._on_reading)
         before = self._board.state(self._name)
         after, news = happened(before, step(before, reading, self._policy), reading.at)
         self._board.publish(after)
         for one in news:
             extra = _pauses(source) if one.retries else {}
             log.log(_LEVELS[one.level], one.event, target=after.target, **one.fields, **extra)
+
+    def _pass_on(self, reading: Reading, on_reading: OnReading) -> None:
+        if isinstance(reading, Blockers):
+            self._blockers = reading
+        elif not isinstance(reading, Pooling):
+            if isinstance(reading, Sample) and self._blockers is not None:
+                facts = reading.postgres._replace(blockers=self._blockers)
+                reading, self._blockers = reading._replace(facts=facts), None
+            on_reading(self._name, reading)
 
 
 def _pauses(source: Source) -> dict[str, float | None]:

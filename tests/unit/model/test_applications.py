@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.readings import POLICY, pooler_sample, sample
 
-from pgheadroom.model.applications import STARTING, Applications, count
+from pgheadroom.model.applications import STARTING, Applications, count, unattributed
 from pgheadroom.model.names import OTHER, UNNAMED, NameFolder
-from pgheadroom.model.reading import Group
+from pgheadroom.model.reading import Group, Sample
+from pgheadroom.model.slots import Limits
+from pgheadroom.postgres.cadence import Pulse, carry
+from pgheadroom.state import State
+from pgheadroom.step import step
 
 names = st.sampled_from([f"app{chr(97 + n)}" for n in range(20)] + ["", OTHER, UNNAMED])
 groups = st.lists(
@@ -141,3 +146,27 @@ def test_pools_are_bounded_and_none_is_lost(number: int) -> None:
     pools = counted(groups).by_holder
     assert len(pools) == min(number, 200)
     assert sum(pools.values()) == sum(group.count for group in groups)
+
+
+def not_attributed(*samples: Sample) -> int:
+    state = State("db")
+    for one in samples:
+        state = step(state, one, POLICY)
+    assert state.sample is not None
+    return unattributed(state.sample, state.applications)
+
+
+def test_with_a_full_reading_everybody_is_known() -> None:
+    assert not_attributed(sample(hidden=3)) == 0
+    assert not_attributed(pooler_sample(used=4)) == 0
+
+
+@given(groups, st.integers(0, 50), st.integers(0, 3000), st.integers(0, 50))
+def test_who_came_after_a_full_reading_is_not_attributed(
+    found: tuple[Group, ...], hidden: int, visible: int, hidden_then: int
+) -> None:
+    """Logins in progress are ``unnamed``, and no application's yet; who left leaves nobody over."""
+    full = sample(1000.0, found, hidden, Limits(max_connections=3000, superuser_reserved=3))
+    later = carry(full, Pulse(1001.0, 0.001, visible, hidden_then, started_at=500.0))
+    assert not_attributed(full) == 0
+    assert not_attributed(full, later) == max(0, visible - full.holders.visible)

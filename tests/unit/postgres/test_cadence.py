@@ -9,6 +9,7 @@ from pgheadroom.model.reading import Group
 from pgheadroom.model.slots import Limits
 from pgheadroom.postgres.cadence import (
     DEFAULT_PACE,
+    BlockersPace,
     Cost,
     Depth,
     Lately,
@@ -177,6 +178,96 @@ def test_a_reading_costs_no_more_than_any_like_it_took(taken: list[tuple[float, 
         assert cost.of(sessions) <= max(seconds, cost.fixed_seconds) * (1 + 1e-9)
 
 
+def test_a_count_far_from_what_is_explained_is_explained_soon() -> None:
+    """A busy server's reading measures as dear; and the count had been there of late."""
+    last = sample(at=1000.0, limits=LARGE, cost_seconds=0.100)
+    held = last.holders.visible
+    lately = counts(held + 1000, held)
+    near, far = held + 249, held + 250
+    assert not moved(last, pulse(1029.0, near), lately)
+    assert not moved(last, pulse(1029.0, near), Lately())
+    assert not moved(last, pulse(1004.9, far), lately)
+    assert moved(last, pulse(1005.0, far), lately)
+    cheap = sample(at=1000.0, limits=LARGE, cost_seconds=0.020)
+    assert not moved(cheap, pulse(1001.9, far), lately)
+    assert moved(cheap, pulse(1002.0, far), lately)
+
+
+def test_sessions_that_left_in_numbers_are_far_as_well() -> None:
+    last = sample(at=1000.0, groups=(Group("api", "idle", 1000, 1.0),), limits=LARGE)
+    assert moved(last, pulse(1002.0, 700), counts(700, 1000))
+
+
+STEADY = sample(groups=(Group("api", "idle", 2000, 1.0),), limits=LARGE)
+
+
+@given(
+    st.floats(0.0005, 0.5),
+    st.lists(st.tuples(st.floats(0.1, 3.0), st.integers(0, 4400)), max_size=60),
+)
+def test_full_readings_never_come_too_often(cost: float, looks: list[tuple[float, int]]) -> None:
+    """While slots are left: none within 2 s that is dearer than 5 ms, and a share of 1/50 at most.
+
+    Whatever the count does; the one every 30 s aside.
+    """
+    holders = STEADY.holders._replace(cost_seconds=cost)
+    last, lately = STEADY._replace(holders=holders), Lately()
+    now = last.at
+    for pause, visible in looks:
+        now += pause
+        found, before = pulse(now, visible), last.holders.at
+        full = depth(last, now, lately) is Depth.FULL
+        if full or moved(last, found, lately):
+            age = now - before
+            if age < DEFAULT_PACE.full_seconds_at_most:
+                assert cost / age <= DEFAULT_PACE.far_share * (1 + 1e-9)
+                assert age >= min(DEFAULT_PACE.far_seconds, cost / DEFAULT_PACE.moved_share)
+            last = sample(
+                now, (Group("api", "idle", visible, 1.0),), limits=LARGE, cost_seconds=cost
+            )
+        else:
+            last = carry(last, found)
+        lately = lately.add(now, visible)
+
+
+@given(st.floats(0.0005, 0.5), st.lists(st.integers(0, 4400), max_size=60))
+def test_what_is_far_is_not_left_unexplained(cost: float, looks: list[int]) -> None:
+    """Looked at every second, no breakdown that is far from the count is older than its bounds."""
+    holders = STEADY.holders._replace(cost_seconds=cost)
+    last, lately = STEADY._replace(holders=holders), Lately()
+    oldest = max(DEFAULT_PACE.far_seconds, cost / DEFAULT_PACE.far_share)
+    for number, visible in enumerate(looks, start=1):
+        now = STEADY.at + number
+        found = pulse(now, visible)
+        if depth(last, now, lately) is Depth.FULL or moved(last, found, lately):
+            last = sample(
+                now, (Group("api", "idle", visible, 1.0),), limits=LARGE, cost_seconds=cost
+            )
+        else:
+            last = carry(last, found)
+        lately = lately.add(now, visible)
+        if abs(visible - last.holders.visible) > DEFAULT_PACE.far_ratio * 4997:
+            assert now - last.holders.at < oldest
+
+
 def test_the_worst_that_full_readings_may_cost_is_bounded() -> None:
-    """While slots are left, at most the share that a move may take."""
-    assert DEFAULT_PACE.calm_share <= DEFAULT_PACE.moved_share <= 1 / 400
+    """While slots are left, at most the share that a move may take, or one that leads far."""
+    pace = DEFAULT_PACE
+    assert pace.calm_share <= pace.moved_share <= 1 / 400
+    assert pace.moved_share <= pace.far_share <= 1 / 50 <= pace.few_share
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 400)), min_size=1, max_size=40))
+def test_who_blocks_whom_is_asked_within_its_bounds(turns: list[tuple[float, float]]) -> None:
+    """Every five seconds at most, and for two thousandths of the time."""
+    pace, now = BlockersPace(), 0.0
+    assert pace.allows(now)
+    for took, pause in turns:
+        pace = pace.asked(now, took)
+        now += pause
+        if pace.allows(now):
+            assert pause >= 5.0
+            assert took / pause <= 0.002 * (1 + 1e-9)
+        else:
+            assert pause < max(5.0, 500 * took) * (1 + 1e-9)
+            now = pace.not_before

@@ -9,11 +9,14 @@ from tests.support.readings import POLICY, database_limit, pooler_sample, role_l
 
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.text import facts
+from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import Database, Pool
 from pgheadroom.model.reading import FAILURES, Failure, Group, Outcome, Probe, ProbeKind, Sample
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import Limits
+from pgheadroom.state import State
+from pgheadroom.step import step
 from pgheadroom.storage.recording import RecordingError, line_of, parse
 
 PLAIN = {
@@ -110,6 +113,78 @@ def test_a_sample_survives_the_file(
     assert written.isascii()
     assert "\n" not in written
     assert parse(written) == taken
+
+
+seconds = st.integers(0, 4_000_000_000).map(lambda ms: ms / 1000)
+blockers = st.builds(
+    Blockers,
+    at=times,
+    waiting=counts,
+    looked_at=counts,
+    roots=st.lists(
+        st.builds(
+            Blocker,
+            pid=st.integers(0, 4_194_304),
+            kind=names,
+            application_name=names,
+            role=names,
+            database=names,
+            state=names,
+            transaction_seconds=st.none() | seconds,
+            blocks=counts,
+            longest_wait_seconds=seconds,
+            applications=st.lists(st.tuples(names, counts), max_size=3).map(tuple),
+        ),
+        max_size=5,
+    ).map(tuple),
+)
+
+
+@given(at=times, waiting=counts, found=blockers)
+def test_who_blocks_whom_survives_the_file(at: float, waiting: int, found: Blockers) -> None:
+    taken = recorded_sample(at, Limits(100, 3), (), waiting=waiting, blockers=found)
+    assert parse(line_of(taken)) == taken
+
+
+ROOT = [4711, "client backend", "report", "app", "shop", "active", 60.5, 2, 9.1, [["api", 2]]]
+QUEUE = {"time": 1767225600.0, "waiting": 2, "looked_at": 2, "roots": [ROOT]}
+
+
+def test_a_recorded_incident_plays_back_with_who_blocked() -> None:
+    state = State("db")
+    seen = []
+    lines: list[dict[str, object]] = [
+        {"waiting": 2},
+        {"waiting": 3, "blockers": QUEUE},
+        {"waiting": 3},
+        {"waiting": 1},
+    ]
+    for second, more in enumerate(lines):
+        state = step(state, parse(line(time=1767225600.5 + second, **more)), POLICY)
+        seen.append(None if state.blockers is None else state.blockers.roots[0].pid)
+    assert seen == [None, 4711, 4711, None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        3,
+        [],
+        {},
+        QUEUE | {"time": None},
+        QUEUE | {"waiting": -1},
+        QUEUE | {"roots": 3},
+        QUEUE | {"roots": [ROOT[:-1]]},
+        QUEUE | {"roots": [[-1, *ROOT[1:]]]},
+        QUEUE | {"roots": [[True, *ROOT[1:]]]},
+        QUEUE | {"roots": [[*ROOT[:-1], [["api"]]]]},
+        QUEUE | {"roots": [[*ROOT[:2], "x" * 1001, *ROOT[3:]]]},
+    ],
+)
+def test_blockers_that_are_none_are_refused(wrong: object) -> None:
+    with pytest.raises(RecordingError) as refused:
+        parse(line(blockers=wrong))
+    assert str(refused.value).isprintable()
 
 
 @given(at=times, outcome=st.sampled_from(FAILURES), detail=st.just("no route to host"))

@@ -274,6 +274,16 @@ def test_format_3_had_one_label_and_trends_apart() -> None:
     assert read == replace(snapshot, last=None, usage=snapshot.usage._replace(used=0))
 
 
+def test_format_5_had_a_sample_of_another_shape() -> None:
+    snapshot = taken(LEAK, 2e6)
+    document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 5}
+    facts = document["memory"][4][0][-1]
+    assert facts[-2:] == [0, None]
+    del facts[-2:]
+    read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
+    assert read == replace(snapshot, last=None)
+
+
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, ())
 
 

@@ -1,12 +1,14 @@
 /* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
-   (part, name, detail, count, seconds, database, role). */
+   (part, name, detail, count, seconds, database, role, waiting for locks). */
 WITH activity AS MATERIALIZED (
-    SELECT a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start
+    SELECT
+        a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start,
+        a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' AS waits
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
 ),
 client AS MATERIALIZED (
     /* backend_type is NULL where our role may not see it. */
-    SELECT a.*
+    SELECT a.datid, a.usesysid, a.application_name, a.state, a.backend_start, a.waits
     FROM activity AS a
     WHERE a.datid IS NOT NULL
         AND (
@@ -24,10 +26,12 @@ client AS MATERIALIZED (
 SELECT
     'application' AS part, g.application_name AS name, g.state AS detail, g.count, g.seconds,
     COALESCE(d.datname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.datid::pg_catalog.text) AS database,
-    COALESCE(r.rolname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.usesysid::pg_catalog.text) AS role
+    COALESCE(r.rolname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.usesysid::pg_catalog.text) AS role,
+    g.waiting
 FROM (
     SELECT
         c.application_name, c.state, c.datid, c.usesysid, pg_catalog.count(*) AS count,
+        pg_catalog.count(*) FILTER (WHERE c.waits) AS waiting,
         EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds
     FROM client AS c
     GROUP BY c.application_name, c.state, c.datid, c.usesysid
@@ -35,11 +39,11 @@ FROM (
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) g.datid
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.usesysid
 UNION ALL
-SELECT 'hidden', NULL, ({starting})::pg_catalog.text, ({hidden}), NULL, NULL, NULL
+SELECT 'hidden', NULL, ({starting})::pg_catalog.text, ({hidden}), NULL, NULL, NULL, NULL
 UNION ALL
 /* PostgreSQL itself counts client backends and nothing else for a CONNECTION LIMIT. One of 0 is a lock
    and no limit. Of many, the fullest are listed, and whatever an alert may speak of. */
-SELECT 'role', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL
+SELECT 'role', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL, NULL
 FROM (
     SELECT
         o.rolname AS name, o.rolconnlimit AS most, COALESCE(u.used, 0) AS used,
@@ -59,7 +63,7 @@ WHERE g.place OPERATOR(pg_catalog.<=) 100
         AND g.used OPERATOR(pg_catalog.>=) ({share} OPERATOR(pg_catalog.*) g.most)
     )
 UNION ALL
-SELECT 'database', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL
+SELECT 'database', g.name, g.most::pg_catalog.text, g.used, NULL, NULL, NULL, NULL
 FROM (
     SELECT
         o.datname AS name, o.datconnlimit AS most, COALESCE(u.used, 0) AS used,
@@ -87,14 +91,14 @@ UNION ALL
             pg_catalog.pg_stat_get_db_sessions_fatal(d.oid),
             pg_catalog.pg_stat_get_db_sessions_killed(d.oid)
         ),
-        pg_catalog.pg_stat_get_db_sessions(d.oid) AS opened, NULL, NULL, NULL
+        pg_catalog.pg_stat_get_db_sessions(d.oid) AS opened, NULL, NULL, NULL, NULL
     FROM pg_catalog.pg_database AS d
     WHERE d.datallowconn
     ORDER BY opened DESC, d.datname
     LIMIT 100
 )
 UNION ALL
-SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL, NULL, NULL
+SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL, NULL, NULL, NULL
 FROM (
     VALUES
     ('max_connections'), ('superuser_reserved_connections'), ('reserved_connections'),
@@ -102,20 +106,20 @@ FROM (
     ('is_superuser')
 ) AS s (name)
 UNION ALL
-SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL, NULL, NULL
+SELECT 'recovery', NULL, pg_catalog.pg_is_in_recovery()::pg_catalog.text, NULL, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'me', NULL, pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text), NULL, NULL, NULL, NULL
+SELECT 'me', NULL, pg_catalog.quote_ident(CURRENT_USER::pg_catalog.text), NULL, NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'sees_all', NULL,
-    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')::pg_catalog.text, NULL, NULL, NULL, NULL
+    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')::pg_catalog.text, NULL, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'reserve', NULL, pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE'))::pg_catalog.text, NULL, NULL, NULL, NULL
+SELECT 'reserve', NULL, pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE'))::pg_catalog.text, NULL, NULL, NULL, NULL, NULL
 FROM pg_catalog.pg_roles AS r
 WHERE r.rolname OPERATOR(pg_catalog.=) 'pg_use_reserved_connections'
 UNION ALL
-SELECT 'pid', NULL, NULL, pg_catalog.pg_backend_pid(), NULL, NULL, NULL
+SELECT 'pid', NULL, NULL, pg_catalog.pg_backend_pid(), NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'started', NULL, NULL, NULL, EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), NULL, NULL
+SELECT 'started', NULL, NULL, NULL, EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), NULL, NULL, NULL
 UNION ALL
 SELECT 'cost', NULL, NULL, NULL,
-    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp()), NULL, NULL
+    EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp()), NULL, NULL, NULL

@@ -15,6 +15,8 @@ from pgheadroom.durations import duration, moment
 from pgheadroom.judge.firing import held
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import Alert, Severity
+from pgheadroom.model.applications import unattributed
+from pgheadroom.model.blockers import CLIENT
 from pgheadroom.model.pooler import PoolerFacts, busiest_first
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
@@ -35,6 +37,7 @@ _LEAST_ROWS = 4
 """Rows that the table of applications keeps, including its head, if it has that many."""
 _LOOKS = {"critical": "bold red", "warning": "yellow", "ok": "green"}
 _TO_DO = "▶ "
+_AT_THE_FOOT = ("through", "locks", "limits", "foot")
 _APART = ("gauge", "curve", "alerts")
 """Sections that are followed by an empty line if there is room."""
 
@@ -61,16 +64,27 @@ def screen(state: State, now: float, look: Look) -> Group:
         "trouble": _trouble(state, now, look),
         "alerts": _alerts(state, now, look),
         "through": _through(state),
+        "locks": _locks(state, now),
         "limits": _limits(state),
         "foot": [_foot(state, now, look)],
     }
     least_rows = min(len(rows), _LEAST_ROWS)
     # Sections are dropped in this order until the table has room.
-    for name in ("through", "limits", "curve", "tiers", "alerts", "gauge", "foot", "trouble"):
+    for name in (
+        "through",
+        "limits",
+        "locks",
+        "curve",
+        "tiers",
+        "alerts",
+        "gauge",
+        "foot",
+        "trouble",
+    ):
         if look.height - sum(map(len, sections.values())) >= least_rows:
             break
         sections[name] = sections[name][:2] if name == "alerts" else []
-    foot = [*sections.pop("through"), *sections.pop("limits"), *sections.pop("foot")]
+    foot = [line for name in _AT_THE_FOOT for line in sections.pop(name)]
     room = look.height - sum(map(len, sections.values())) - len(foot)
     rows = cut(rows, room)
     spare = max(0, room - len(rows))
@@ -187,6 +201,24 @@ def _alert(state: State, alert: Alert, now: float) -> Text:
     return line
 
 
+def _locks(state: State, now: float) -> list[Text]:
+    """Return a line about who blocks most sessions that wait for a lock."""
+    found = state.blockers
+    if found is None:
+        return []
+    root = found.roots[0]
+    who = root.application_name if root.kind == CLIENT else root.kind
+    words = f"{who} (pid {root.pid}) is {root.state}"
+    if root.transaction_seconds is not None:
+        words += f" for {duration(round(root.transaction_seconds))}"
+    least = "at least " if found.looked_at < found.waiting else ""
+    words += f" and blocks {least}{root.blocks} of {found.waiting} that wait"
+    age = max(0.0, now - found.at)
+    if age > _STALE_SECONDS:
+        words += f", {duration(round(age))} ago"
+    return [Text.assemble(("locks   ", "bold"), (escaped(words), "yellow"))]
+
+
 def _limits(state: State) -> list[Text]:
     """Return a line of role and database limits in use, the fullest first."""
     if state.sample is None:
@@ -249,6 +281,12 @@ def _foot(state: State, now: float, look: Look) -> Text:
     if state.sample is not None:
         age = duration(max(0.0, now - state.sample.at))
         parts.append(f"sample {age} old ({_milliseconds(state.sample.duration_seconds)})")
+        known = max(0.0, now - state.sample.holders.at)
+        if known > _STALE_SECONDS:
+            parts.append(f"applications {duration(round(known))} old")
+        unknown = unattributed(state.sample, state.applications)
+        if unknown:
+            parts.append(f"{unknown} not told apart yet")
     keys = f"q quit  p {'PAUSED' if look.paused else 'pause'}  s by {look.order}"
     room = max(0, look.width - len(keys) - 1)
     return Text(f"{', '.join(parts):{room}.{room}} {keys}", "dim")

@@ -15,6 +15,7 @@ from pgheadroom.judge.blame import foremost, taker
 from pgheadroom.judge.firing import held
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
+from pgheadroom.model.applications import unattributed
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.model.pooler import PoolerFacts
@@ -32,9 +33,11 @@ from pgheadroom.status.figures import (
     verdicts,
 )
 from pgheadroom.status.ranking import severity
+from pgheadroom.status.remedies import remedies
 from pgheadroom.status.standing import Standing, cause_gone_at, resolves_at, standing
 from pgheadroom.status.status import status
 from pgheadroom.status.titles import superseded_by, title
+from pgheadroom.text import escaped
 from pgheadroom.web.json_values import Json, View
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
@@ -50,12 +53,16 @@ def target_view(state: State) -> View:
     return summary_view(state) | {
         "applications": _applications(state),
         "applications_in_other": state.applications.in_other,
+        "applications_at": None if state.sample is None else state.sample.holders.at,
+        "unattributed": _unattributed(state),
         "limits": {
             "roles": _uses(state, CapacityKind.ROLE),
             "databases": _uses(state, CapacityKind.DATABASE),
         },
         "knock": _probe(state.knocks),
         "canary": _probe(state.canary),
+        "blockers": _blockers(state),
+        "remedies": [dict(one._asdict()) for one in remedies(state)],
         "events": event_views([state], _EVENTS_OF_ONE),
     }
 
@@ -226,6 +233,37 @@ def _applications(state: State) -> list[Json]:
         }
         for name in sorted(applications.totals, key=lambda name: (-applications.totals[name], name))
     ]
+
+
+def _unattributed(state: State) -> int:
+    return 0 if state.sample is None else unattributed(state.sample, state.applications)
+
+
+def _blockers(state: State) -> View | None:
+    """Return who waits for a lock, and on whom."""
+    found = state.blockers
+    if found is None:
+        return None
+    return {
+        "time": found.at,
+        "waiting": found.waiting,
+        "looked_at": found.looked_at,
+        "roots": [
+            {
+                "pid": root.pid,
+                "kind": root.kind,
+                "application_name": escaped(root.application_name),
+                "role": root.role,
+                "database": root.database,
+                "state": root.state,
+                "transaction_seconds": root.transaction_seconds,
+                "blocks": root.blocks,
+                "longest_wait_seconds": root.longest_wait_seconds,
+                "applications": dict(root.applications),
+            }
+            for root in found.roots
+        ],
+    }
 
 
 def _uses(state: State, kind: CapacityKind) -> list[Json]:

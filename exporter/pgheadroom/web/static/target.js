@@ -9,6 +9,7 @@ import { History } from "./history.js";
 import { listen, mood } from "./live.js";
 import { pooling } from "./pooling.js";
 import { pools } from "./pools.js";
+import { blockers, remedies } from "./remedies.js";
 import { makeSparkline, sparkline } from "./sparkline.js";
 import { clock, description, duration, freeOf, growth, isBlind, isFull, plural, roughly } from "./words.js";
 import { colour, software, title, told, until } from "./words.js";
@@ -19,6 +20,7 @@ const name = encodeURIComponent(target);
 
 const HOUR = 3600;
 const LEAST_SPAN = 120;
+const OLD_SECONDS = 3; // a breakdown by application that is older says so
 
 const history = new History();
 let view = null;
@@ -59,6 +61,8 @@ function show(data) {
   }
   pools(view.pooler, root);
   applications();
+  blockers(view.blockers, view.sample?.time ?? 0);
+  remedies(view.remedies);
   events(view.events);
   pooling(view.pooling, root);
   limits();
@@ -207,8 +211,15 @@ function applications() {
     say(tr.querySelector(".climbs"), climbs);
     sparkline(tr.querySelector(".spark"), history, one.application_name, now, from, highest);
   });
+  const old = view.sample ? now - view.applications_at : 0;
+  const age = old < OLD_SECONDS ? "" : `, ${duration(Math.round(old))} ago`;
+  say($("applications-heading"), `Applications${age}`);
   const other = view.applications_in_other;
-  say($("rest"), other ? `“other” stands for ${plural(other, "more application")}.` : "");
+  const rest = [
+    view.unattributed ? `${plural(view.unattributed, "connection")} not told apart yet.` : "",
+    other ? `“other” stands for ${plural(other, "more application")}.` : "",
+  ];
+  say($("rest"), rest.filter(Boolean).join(" "));
   say($("spark-heading"), now - from > HOUR - 60 ? "Last hour" : `Last ${roughly(now - from)}`);
 }
 

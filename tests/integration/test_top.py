@@ -179,7 +179,7 @@ def test_keys(pg: Postgres, clients: Clients) -> None:
         tty.until("PAUSED")
         clients.fill(pg.tcp, 3, application_name="zebra")
         until(lambda: tty.read().count("\x1b[H") > 3, SECONDS, "more frames")
-        assert "12 of 15 ordinary slots" in "\n".join(tty.frame())
+        assert "12 of 15 slots" in "\n".join(tty.frame())
         tty.press("p")
         tty.until("9 of 15 slots free")
         tty.press("Q")

@@ -109,7 +109,8 @@ def test_the_full_one_of_two_is_one_alert(scene: Scene) -> None:
     (ruled,) = (a for a in scene.prometheus.alerts() if a["labels"]["alertname"] == EXHAUSTED)
     assert ruled["labels"] == labels
     slots = SLOTS["full"] - RESERVED
-    assert f"main: 0 of {slots} ordinary slots are free." in ruled["annotations"]["description"]
+    assert f"main: 0 of {slots} slots free" in ruled["annotations"]["description"]
+    assert ruled["annotations"]["summary"].startswith(f"main: FULL, 0 of {slots} slots free: ")
     groups = http.get_json(f"{scene.alertmanager.url}/api/v2/alerts/groups")
     about = [group["labels"] for group in groups if group["labels"]["alertname"] == EXHAUSTED]
     assert about == [{"alertname": EXHAUSTED, "target": "main", "server": scene.full}]

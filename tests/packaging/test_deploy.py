@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
+from tests.support.histories import START
 from tests.support.needs import need
 from tests.support.servers import http
 from tests.support.servers.alertmanager import Alertmanager
@@ -23,6 +24,9 @@ from tests.support.settings import settings_from
 from pgheadroom.commands.dashboards import NAMES as DASHBOARDS
 from pgheadroom.config.settings import PREFIX, Settings
 from pgheadroom.demo.binaries import newest_install
+from pgheadroom.model.alert import ALERTS_OF, SEVERITIES, About, Alert, AlertName
+from pgheadroom.state import State
+from pgheadroom.status.titles import superseded_by
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -233,6 +237,41 @@ def test_amtool_accepts_the_configuration() -> None:
     _run(need("amtool"), "check-config", ALERTMANAGER)
 
 
+EXAMPLE: Final = re.compile(r"^    # ", re.MULTILINE)
+"""A line of a receiver's example, which is commented out."""
+
+
+@pytest.mark.alertmanager
+def test_the_examples_of_receivers_are_accepted(tmp_path: Path) -> None:
+    """As they are once they are uncommented."""
+    text = EXAMPLE.sub("    ", ALERTMANAGER.read_text().partition("inhibit_rules:")[0])
+    (tmp_path / "alertmanager.yml").write_text(text)
+    said = _run(need("amtool"), "check-config", tmp_path / "alertmanager.yml")
+    assert "2 receivers" in said
+    receivers = {one.pop("name"): set(one) for one in yaml.safe_load(text)["receivers"]}
+    assert receivers == {
+        "page": {"pagerduty_configs"},
+        "ticket": {"slack_configs", "email_configs"},
+    }
+
+
+@pytest.mark.alertmanager
+def test_the_title_of_a_notification_is_the_summary(tmp_path: Path) -> None:
+    text = EXAMPLE.sub("    ", ALERTMANAGER.read_text())
+    titles = re.findall(r"(?:description|title|Subject): '(.*summary \}\})'$", text, re.MULTILINE)
+    assert len(titles) == 3
+    annotations = {"summary": "orders: FULL, 0 of 95 slots free: nest-api holds 87"}
+    group = {"status": "firing", "alerts": [{"status": "firing", "annotations": annotations}]}
+    (tmp_path / "group.json").write_text(json.dumps(group))
+    (tmp_path / "none.tmpl").touch()
+    for title in titles:
+        said = _run(
+            *(need("amtool"), "template", "render", f"--template.glob={tmp_path / 'none.tmpl'}"),
+            *(f"--template.data={tmp_path / 'group.json'}", f"--template.text={title}"),
+        )
+        assert said.strip() == annotations["summary"]
+
+
 @pytest.mark.alertmanager
 @pytest.mark.parametrize(
     ("severity", "receiver"), [("critical", "page"), ("warning", "ticket"), ("none", "page")]
@@ -258,6 +297,55 @@ NO_PLACES: Final = {"alertname": "PoolerClientsExhausted", "severity": "critical
 FEWER_PLACES: Final = {"alertname": "PoolerClientsExhaustionImminent", "severity": "critical"}
 FEW_PLACES: Final = {"alertname": "PoolerClientsLow", "severity": "warning"}
 DOWN: Final = {"alertname": "PgheadroomDown", "severity": "critical", "job": "pgheadroom"}
+
+
+ABOUT: Final[dict[AlertName, tuple[About, ...]]] = {
+    AlertName.ROLE: ((("role", "web"),), (("role", "jobs"),)),
+    AlertName.DATABASE: ((("database", "shop"),), (("database", "crm"),)),
+    AlertName.CLIENTS_EXHAUSTED: ((), (("database", "shop"),), (("user", "web"),)),
+    AlertName.CLIENTS_LOW: ((), (("database", "shop"),), (("user", "web"),)),
+}
+"""What else the alerts of a name are about than the whole target."""
+
+EVERY_ALERT: Final = [
+    Alert(name, severity, START, "words", about=about)
+    for name, severities in SEVERITIES.items()
+    for severity in severities
+    for about in ABOUT.get(name, ((),))
+]
+
+
+def _inhibits(rule: dict[str, Any], source: dict[str, str], lesser: dict[str, str]) -> bool:
+    """Tell whether an inhibit rule keeps back *lesser* while *source* fires."""
+
+    def matches(matchers: list[str], labels: dict[str, str]) -> bool:
+        words = [re.fullmatch(r'(\w+)=(~?)"(.*)"', one) for one in matchers]
+        assert all(words), matchers
+        return all(re.fullmatch(one[3], labels.get(one[1], "")) for one in words if one)
+
+    return (
+        matches(rule["source_matchers"], source)
+        and matches(rule["target_matchers"], lesser)
+        and all(source.get(name) == lesser.get(name) for name in rule["equal"])
+    )
+
+
+@pytest.mark.parametrize("lesser", EVERY_ALERT, ids=lambda one: f"{one.name}-{one.severity}")
+def test_what_is_kept_back_is_what_the_page_leaves_out(lesser: Alert) -> None:
+    """The inhibit rules say the same as status/titles.py, of each pair of the daemon's alerts."""
+    rules = yaml.safe_load(ALERTMANAGER.read_text())["inhibit_rules"]
+
+    def labels(alert: Alert) -> dict[str, str]:
+        own = {"alertname": str(alert.name), "severity": str(alert.severity)}
+        return own | {"target": "orders", "server": "db1#71"} | dict(alert.about)
+
+    for other in EVERY_ALERT:
+        if other is lesser or not any({lesser.name, other.name} <= of for of in ALERTS_OF.values()):
+            continue
+        inhibited = any(_inhibits(rule, labels(other), labels(lesser)) for rule in rules)
+        state = State("orders")._replace(alerts=(other, lesser))
+        left_out = superseded_by(state, lesser)
+        assert left_out == (other.name if inhibited else None), other
 
 
 @pytest.mark.alertmanager

@@ -34,6 +34,8 @@ CHANGES: Final = re.compile(r"\b(ALTER|GRANT|REVOKE|pg_terminate_backend)\b")
 EXHAUSTED: Final = "PostgresConnectionsExhausted"
 LOGINS: Final = "PostgresLoginsPilingUp"
 LOW: Final = "PostgresConnectionsLow"
+IMMINENT: Final = "PostgresConnectionsExhaustionImminent"
+LEAKING: Final = "PostgresApplicationLeaking"
 
 Rows = list[dict[str, str]]
 
@@ -148,7 +150,7 @@ def test_every_question_finds_the_trouble(troubled: Postgres) -> None:
         if one.runs_on(troubled.major) and not CHANGES.search(one.text):
             assert rows(troubled, one.text), f"{one.runbook} found nothing by\n{one.text}"
             asked += 1
-    assert asked >= 15
+    assert asked >= 20
 
 
 def test_the_figures_are_the_servers_own(troubled: Postgres) -> None:
@@ -175,12 +177,28 @@ def test_the_holder_of_most_slots_is_named_first(troubled: Postgres) -> None:
         "idle_in_transaction": "1",
     }
     for runbook, words in (
-        ("PostgresConnectionsExhaustionImminent", "last_minute"),
+        (IMMINENT, "last_minute"),
         ("PostgresConnectionsExhaustionExpected", "this_hour"),
         (LOW, "AS working"),
     ):
         first = rows(troubled, block(runbook, words).text)[0]
         assert (first["application_name"], first["connections"]) == ("nest-api", "6")
+
+
+def test_where_the_culprits_connections_come_from(troubled: Postgres) -> None:
+    """By the name that the alert gives, folded or not; and who else has its role."""
+    for name in ("nest-api", "nest-*"):
+        (found,) = rows(
+            troubled, block(IMMINENT, "GROUP BY usename, client_addr").setting(app=name)
+        )
+        assert found.pop("newest")
+        assert found == {"role": "app", "client_addr": "127.0.0.1", "connections": "6"}
+        (found,) = rows(troubled, block(LEAKING, "GROUP BY client_addr\n").setting(app=name))
+        assert (found["client_addr"], found["connections"]) == ("127.0.0.1", "6")
+    sharing = rows(troubled, block(EXHAUSTED, "GROUP BY application_name\n").text)
+    assert sharing == [{"application_name": "nest-api", "sessions": "6"}]
+    (first, *_) = rows(troubled, block(EXHAUSTED, "max(backend_start) AS newest").text)
+    assert (first["application_name"], first["sessions"], first["idle"]) == ("nest-api", "6", "4")
 
 
 def test_who_holds_the_lock_that_others_wait_for(troubled: Postgres) -> None:

@@ -14,7 +14,10 @@ from pgheadroom.model.reading import FAILURES
 
 FOLDER: Final = Path(__file__).parents[2] / "alerts" / "runbooks"
 TEXTS: Final = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.md"))}
-SECTIONS: Final = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Prevention"]
+FIRST: Final = "First 30 seconds"
+SECTIONS: Final = [FIRST, "Meaning", "Impact", "Diagnosis", "Mitigation", "Prevention"]
+LONGEST_FIRST: Final = 30
+"""Lines that are read at 3 a.m."""
 FENCED: Final = re.compile(r"^```(\w*)\n.*?^```$\n?", re.MULTILINE | re.DOTALL)
 DOWN: Final = "PgheadroomDown"
 """The one alert that only Prometheus can raise."""
@@ -45,10 +48,32 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
 
 
 @every_runbook
-def test_it_has_the_five_sections_in_order(name: str) -> None:
-    assert TEXTS[name].startswith(f"# {name}\n\n**Do first:** ")
+def test_it_has_the_sections_in_order(name: str) -> None:
+    assert TEXTS[name].startswith(f"# {name}\n\n## {FIRST}\n\n1. ")
     assert list(sections(name)) == SECTIONS
     assert all(text.strip() for text in sections(name).values())
+
+
+@every_runbook
+def test_it_begins_with_steps_to_take(name: str) -> None:
+    """Numbered from 1 on, few, and short."""
+    steps = sections(name)[FIRST].strip().splitlines()
+    numbers = [int(line[0]) for line in steps if re.match(r"\d\. ", line)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert 3 <= len(numbers) <= 4
+    assert len(steps) <= LONGEST_FIRST
+
+
+def test_a_cap_says_whom_it_hits() -> None:
+    """A CONNECTION LIMIT of a role is shared by all that log in as it."""
+    capping = {
+        "PostgresApplicationLeaking",
+        "PostgresConnectionsExhausted",
+        "PostgresConnectionsExhaustionImminent",
+    }
+    assert capping == {name for name in TEXTS if "#stop-the-growth" in TEXTS[name]}
+    for name in capping:
+        assert "every application that logs in as" in " ".join(prose(name).replace("*", "").split())
 
 
 @every_runbook

@@ -26,6 +26,8 @@ RECORDED: Final = {rule["record"] for rule in RULES if "record" in rule}
 TESTS: Final = sorted(ALERTS.glob("tests/*.test.yml"))
 
 DOWN: Final = "PgheadroomDown"
+LONGEST_SUMMARY: Final = 120
+"""Some four lines of a phone."""
 NAMED: Final = {
     *((str(name), str(severity)) for name in SEVERITIES for severity in SEVERITIES[name]),
     (DOWN, "critical"),
@@ -65,19 +67,32 @@ def test_every_alert_is_there_once_in_each_severity() -> None:
 
 @of_each
 def test_lint_as_mixtool_does(rule: dict[str, Any]) -> None:
-    """The rules of monitoring-mixins/mixtool, pkg/mixer/lint.go."""
+    """The rules of monitoring-mixins/mixtool, pkg/mixer/lint.go, but for the one about summaries.
+
+    They are to be fixed sentences there. A pager's lock screen shows nothing else of an alert, so
+    ours say which server it is, and which application.
+    """
     assert re.fullmatch(r"([A-Z]+[a-z0-9]+)+", rule["alert"])
     assert set(rule["labels"]) == {"severity"}
-    summary = rule["annotations"]["summary"]
-    assert re.fullmatch(r"[A-Z][^{}]*\.", summary)
     assert "{{" in rule["annotations"]["description"]
 
 
 @of_each
+def test_a_summary_alone_says_what_it_is_about(rule: dict[str, Any]) -> None:
+    summary = rule["annotations"]["summary"]
+    about = "or $labels.instance $labels.job" if rule["alert"] == DOWN else "$labels.target"
+    assert summary.startswith(f"{{{{ {about} }}}}:")
+    assert "\n" not in summary
+    named = ".Labels.application_name }}" in summary
+    assert named == (rule["alert"] in ABOUT_AN_APPLICATION)
+
+
+@of_each
 def test_it_says_what_the_daemon_says(rule: dict[str, Any]) -> None:
-    summaries = {str(name): summary for name, summary in SUMMARIES.items()}
-    if rule["alert"] != DOWN:
-        assert rule["annotations"]["summary"] == summaries[rule["alert"]]
+    """Where no figures are known, in the daemon's own words."""
+    words = {str(name): summary for name, summary in SUMMARIES.items()}
+    words[DOWN] = "The daemon that watches the connection slots cannot be scraped."
+    assert f" {words[rule['alert']].removesuffix('.')}" in rule["annotations"]["summary"]
     assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}/{rule['alert']}.md"
 
 
@@ -114,7 +129,7 @@ def test_records_are_named_level_metric_operation(record: str) -> None:
     """The level is the labels that are left."""
     label = (
         "(job|instance|target|server|alertname|severity|application_name|role|database|user|pooler"
-        "|name)"
+        "|name|unit)"
     )
     assert re.fullmatch(rf"{label}(_{label})*:pgheadroom_[a-z_]+:[a-z0-9_]+", record)
 
@@ -198,13 +213,31 @@ def test_each_fires_and_keeps_quiet(name: str, severity: str) -> None:
     assert outcomes == {True, False}
 
 
-def test_annotations_are_compared_in_full() -> None:
-    expected = {rule["alert"]: set(rule["annotations"]) for rule in ALERTING}
+def annotations() -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the annotations of each alert that the tests of the rules expect."""
     for file in TESTS:
         for test in yaml.safe_load(file.read_text())["tests"]:
             for case in test.get("alert_rule_test", ()):
                 for alert in case["exp_alerts"]:
-                    assert set(alert["exp_annotations"]) == expected[case["alertname"]]
+                    yield case["alertname"], alert["exp_annotations"]
+
+
+def test_annotations_are_compared_in_full() -> None:
+    expected = {rule["alert"]: set(rule["annotations"]) for rule in ALERTING}
+    for name, found in annotations():
+        assert set(found) == expected[name]
+
+
+def test_a_summary_fits_a_lock_screen() -> None:
+    """Without blanks and commas that are left over where a figure is not known."""
+    for _, found in annotations():
+        summary = found["summary"]
+        assert len(summary) <= LONGEST_SUMMARY, summary
+        assert not re.search(r"  | [,;:.]|[,;:]$|NaN|Inf|<no value>", summary), summary
+
+
+def test_a_hostile_name_is_in_a_summary_that_is_tested() -> None:
+    assert any("??" in found["summary"] for _, found in annotations())
 
 
 def test_the_file_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

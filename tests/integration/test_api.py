@@ -297,3 +297,36 @@ async def test_it_ends_quickly_while_pages_are_open(
             assert reader.at_eof()
     assert "level=error" not in daemon.log.read()
     assert "Traceback" not in daemon.log.read()
+
+
+def test_what_happened_is_told_and_outlasts_a_restart(
+    pg: Postgres, make_headroom: MakeHeadroom, clients: Clients, tmp_path: Path
+) -> None:
+    """The list of the page, of /api/v1/events and of the log are one."""
+    settings = f'state_directory: "{tmp_path}"\n{config(pg)}'
+    daemon = make_headroom(settings)
+    daemon.ready()
+    clients.fill(pg.tcp, application_name="checkout-api")
+
+    def told(kind: str) -> list[Json]:
+        found = simple.get_json(f"{daemon.url}/api/v1/events")["events"]
+        return [one for one in found if one["kind"] == kind]
+
+    until(lambda: bool(told("alert_begins")), 10, "an event")
+    clients.close()
+    until(lambda: bool(told("recovers")), 15, "the recovery")
+    (begins,) = [
+        one for one in told("alert_begins") if one["alertname"] == "PostgresConnectionsExhausted"
+    ]
+    assert (begins["level"], begins["target"]) == ("critical", "db")
+    assert begins["application_name"] == "checkout-api"
+    assert begins["words"].startswith("FULL: 0 of 15 slots free, ")
+    assert begins["words"] in daemon.log.read()
+    assert begins in target(daemon)["events"]
+    status, _, body = get(daemon, "/api/v1/events?target=db")
+    assert (status, begins in json.loads(body)["events"]) == (200, True)
+    assert get(daemon, "/api/v1/events?target=other")[0] == 404
+    daemon.stop()
+    daemon = make_headroom(settings)
+    daemon.ready()
+    assert begins in simple.get_json(f"{daemon.url}/api/v1/events")["events"]

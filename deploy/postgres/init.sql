@@ -1,5 +1,5 @@
 -- The role that pgheadroom logs in as: it sees every session (pg_monitor), still gets in when
--- ordinary roles are refused (pg_use_reserved_connections, PostgreSQL 16 and newer), and cannot take
+-- applications are refused (pg_use_reserved_connections, PostgreSQL 16 and newer), and cannot take
 -- many slots itself (the limit).
 --
 -- The password comes from a file, so that it is not in the process list:

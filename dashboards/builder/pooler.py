@@ -100,13 +100,13 @@ def waiting() -> Json:
 
 
 def longest_wait() -> Json:
-    """Return for how long the oldest waits, and when it is thrown out."""
+    """Return for how long the oldest waits, and when it is disconnected."""
     pages = f"({WAIT} >= {PATIENCE})"
     return stat(
         "Longest wait",
         what_to_do(
             "How long the oldest client waits, red from when it pages, and query_wait_timeout,"
-            " after which it is thrown out; `never`: it hangs. Find out what holds the pool's"
+            " after which it is disconnected; `never`: it hangs. Find out what holds the pool's"
             " connections.",
             QUEUE,
         ),
@@ -147,7 +147,7 @@ def paused() -> Json:
         "Paused databases",
         what_to_do(
             "Databases that are paused or disabled, of all the chosen poolers. Clients of a paused"
-            " one hang until they are thrown out. If nobody is at work on it, RESUME it.",
+            " one hang until they are disconnected. If nobody is at work on it, RESUME it.",
             "PoolerPaused",
         ),
         now(f"sum({PAUSED})", "paused"),

@@ -114,7 +114,7 @@ def longest_wait() -> Json:
         LONGEST_WAIT,
         what_to_do(
             "How long the oldest client of each queue waits. At the red line it pages; at"
-            " query_wait_timeout, if there is one, clients are thrown out. A line that climbs a"
+            " query_wait_timeout, if there is one, clients are disconnected. A line that climbs a"
             " second each second: nobody is served.",
             QUEUE,
         ),

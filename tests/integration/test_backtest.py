@@ -87,7 +87,7 @@ def test_a_leak_pages_long_before_the_end_and_names_who(recordings: Path) -> Non
     assert (done.returncode, done.stderr) == (1, PAGES)
     assert "no ordinary slot was free at 2026-01-01 06:42:00" in done.stdout
     found = re.search(
-        r"pages?,.* at (\S+ \S+) UTC, .* before the last ordinary slot went, because of (.*)\.$",
+        r"pages?,.* at (\S+ \S+) UTC, .* before it was full, because of (.*)\.$",
         done.stdout.splitlines()[-1],
     )
     assert found

@@ -82,7 +82,7 @@ def test_it_is_one_at_most_and_gone_between(pg: Postgres, make_headroom: MakeHea
 def test_a_superuser_is_no_canary(pg: Postgres, make_headroom: MakeHeadroom) -> None:
     daemon = make_headroom(config(pg, user="postgres"))
     until(lambda: logins(daemon) >= 2, 10, "second login")
-    assert daemon.log.read().count("the canary proves nothing for ordinary roles") == 1
+    assert daemon.log.read().count("the canary proves nothing for applications") == 1
 
 
 def test_without_one_there_is_no_series_of_it(pg: Postgres, make_headroom: MakeHeadroom) -> None:

@@ -98,7 +98,7 @@ def test_a_pooler_has_places_and_pools(
     expect(bill.locator(".mini .free")).to_be_visible()
     expect(header).to_contain_text(re.compile(r"3 clients wait in pools, the longest for \d"))
     expect(page.locator("#free")).to_have_text("53")
-    expect(pools).to_contain_text("2 min (query_wait_timeout), then it is thrown out")
+    expect(pools).to_contain_text("2 min (query_wait_timeout), then it is disconnected")
     meter = page.get_by_role("meter", name="Places for clients in use")
     expect(meter).to_have_attribute("aria-valuetext", "7 in use, 53 free; 60 places in all")
     expect(page.locator("#legend")).not_to_contain_text("Reserve")

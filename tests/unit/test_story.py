@@ -318,7 +318,7 @@ def _condition_agrees(seen: Outputs) -> None:
 
 def _titles_agree(seen: Outputs) -> None:
     """Check that the line of a pager begins with the target and says what the headline says."""
-    for alert, one in zip(by_urgency(seen.state.alerts), seen.view["alerts"], strict=True):
+    for alert, one in zip(by_urgency(seen.state), seen.view["alerts"], strict=True):
         assert one["alertname"] == alert.name
         assert one["title"].startswith("db: ")
         assert len(one["title"]) > len("db: ")

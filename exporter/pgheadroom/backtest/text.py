@@ -91,7 +91,7 @@ def title(episode: Episode) -> str:
 
 
 def length(account: BacktestResult, episode: Episode) -> str:
-    """Say how long it fired, and how long before the last ordinary slot went."""
+    """Say how long it fired, and how long before it was full."""
     if episode.end is None:
         fired = f"still fires at the end, after {duration(account.last - episode.start)}"
     else:
@@ -101,13 +101,13 @@ def length(account: BacktestResult, episode: Episode) -> str:
 
 
 def lead_words(account: BacktestResult, episode: Episode) -> str:
-    """Say how long before the last ordinary slot went it began; empty when that did not happen."""
+    """Say how long before it was full it began; empty when that did not happen."""
     lead = account.lead_seconds(episode)
     if lead is None:
         return ""
     if lead > 0:
-        return f"began {duration(lead)} before the last ordinary slot went"
-    return "began when no ordinary slot was free any more"
+        return f"began {duration(lead)} before it was full"
+    return "began when it was full already"
 
 
 def verdict(accounts: Sequence[BacktestResult]) -> str:
@@ -122,7 +122,7 @@ def verdict(accounts: Sequence[BacktestResult]) -> str:
     account, first = min(pages, key=lambda page: page[1].start)
     whom = f", because of {first.alert.application_name}" if first.alert.application_name else ""
     lead = account.lead_seconds(first)
-    before = f", {duration(lead)} before the last ordinary slot went" if lead else ""
+    before = f", {duration(lead)} before it was full" if lead else ""
     where = f" ({account.name})" if len(accounts) > 1 else ""
     if not lead and account.warning:
         late, lead = account.warning

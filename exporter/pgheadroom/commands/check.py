@@ -115,7 +115,7 @@ def _canary(state: State) -> Iterator[Check]:
     if login.privilege:
         yield Check(
             Grade.MISSING,
-            f"the canary proves nothing for ordinary roles: {login.privilege}",
+            f"the canary proves nothing for applications: {login.privilege}",
             "Give it a role without privileges.",
         )
 

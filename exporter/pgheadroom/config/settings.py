@@ -91,7 +91,7 @@ class WatchSettings(Strict):
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
-        description="with `dsn`: connection string of an ordinary role that logs in and out"
+        description="with `dsn`: connection string of an application's role that logs in and out"
         " repeatedly, as proof that applications can connect",
     )
     canary_password_file: Path | None = Field(

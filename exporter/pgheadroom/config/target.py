@@ -98,7 +98,7 @@ class TargetSettings(Strict):
     )
     canary_dsn: SecretStr | None = Field(
         default=None,
-        description="connection string of an ordinary role that logs in and out repeatedly, as"
+        description="connection string of an application's role that logs in and out repeatedly, as"
         " proof that applications can connect",
     )
     canary_password_file: Path | None = Field(

@@ -150,7 +150,7 @@ def _canary(before: ProbeLog, after: ProbeLog) -> Iterator[News]:
     if after.privilege and after.privilege != before.privilege:
         yield News(
             Level.WARNING,
-            "the canary proves nothing for ordinary roles",
+            "the canary proves nothing for applications",
             {"reason": after.privilege},
         )
 

@@ -16,7 +16,7 @@ OF_POOLER: tuple[Metric, ...] = (
     Metric(
         "pgheadroom_pooler_clients",
         "Places for clients that are taken: used_clients of SHOW LISTS, which holds the console's"
-        " own sessions and logins under way.",
+        " own sessions and logins in progress.",
         (),
         points.of_sample(lambda s: s.main.used),
     ),
@@ -41,7 +41,7 @@ OF_POOLER: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_pooler_exhaustion_seconds",
-        "Forecast: time until no place for a client is free; +Inf when no end is in sight, 0 when"
+        "Forecast: time until no place for a client is free; +Inf while it is not filling up, 0 when"
         " none is free.",
         (),
         pooler_points.exhaustion,
@@ -118,7 +118,7 @@ OF_POOLER: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_pooler_wait_timeout_seconds",
-        "query_wait_timeout: a client that has waited this long is thrown out; +Inf for never.",
+        "query_wait_timeout: a client that has waited this long is disconnected; +Inf for never.",
         (),
         pooler_points.wait_timeout,
     ),

@@ -52,7 +52,7 @@ OF_POSTGRES: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_reserved_slots_used",
-        "Reserved slots in use; above 0, ordinary roles are being refused.",
+        "Reserved slots in use; above 0, applications are being refused.",
         (),
         points.of_postgres(lambda f: f.slots.reserved_used),
     ),
@@ -164,7 +164,7 @@ OF_POSTGRES: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_knock_up",
-        "1 if the newest knock was answered as a newcomer's is, 0 if it was refused or unanswered.",
+        "1 if the newest knock was answered as that of a new client is, 0 if not.",
         (),
         points.newest(ProbeKind.KNOCK, lambda probe: probe.outcome is Outcome.OK),
     ),

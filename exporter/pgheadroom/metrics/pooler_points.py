@@ -105,7 +105,7 @@ def waited(state: State) -> Iterator[Point]:
 
 
 def wait_timeout(state: State) -> Iterator[Point]:
-    """Yield how long a client may wait before it is thrown out."""
+    """Yield how long a client may wait before it is disconnected."""
     facts = facts_of(state)
     if facts is not None and not facts.config.from_settings:
         seconds = facts.config.wait_timeout_seconds

@@ -73,7 +73,7 @@ SEVERITIES: dict[AlertName, tuple[Severity, ...]] = {
 SUMMARIES: dict[AlertName, str] = {
     AlertName.EXHAUSTED: "No connection slot is left for applications.",
     AlertName.IMMINENT: "Applications are about to run out of connection slots.",
-    AlertName.EXPECTED: "Connection slots will run out at the present rate.",
+    AlertName.EXPECTED: "Connection slots will run out at this rate.",
     AlertName.LOW: "Few connection slots are left for applications.",
     AlertName.REFUSED: "The server is refusing new connections.",
     AlertName.RESERVE: "Reserved connection slots are in use.",

@@ -98,7 +98,7 @@ class PoolerConfig(NamedTuple):
     most_connections_of_a_user: int | None = None
     """``max_user_connections``; None for no limit."""
     wait_timeout_seconds: float | None = None
-    """``query_wait_timeout``: a client that waited this long is thrown out; None for never."""
+    """``query_wait_timeout``: a client that waited this long is disconnected; None for never."""
     any_role: bool = False
     """Roles that are in no file may log in: by auth_query, or because auth_type is any."""
     console_users: frozenset[str] = frozenset()

@@ -152,7 +152,7 @@ _Fires = tuple[str, tuple[Alert, ...], Condition | None]
 
 def _firing(state: State) -> list[Notification]:
     """Return all that fires of *state*; only the most urgent alert says what to do first."""
-    first = by_urgency(state.alerts)[:1]
+    first = by_urgency(state)[:1]
     return [
         Notification(
             state.target,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgheadroom.durations import about
 from pgheadroom.judge.blame import rising, taker
+from pgheadroom.judge.firing import held
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
@@ -111,7 +112,7 @@ def to_do(state: State) -> str:
         return _RECOVERING + ("." if at is None else f" in {about(max(0.0, at - now))}.")
     if stands in (Standing.CLIMBING, Standing.QUEUEING):
         return _without_alert(state)
-    alerts = [one for one in by_urgency(state.alerts) if one.name is not AlertName.UNKNOWN]
+    alerts = [one for one in by_urgency(state) if one.name is not AlertName.UNKNOWN]
     if alerts and (not blind or alerts[0].severity is Severity.CRITICAL):
         return _of_alert(state, alerts[0])
     if state.outcome is None:
@@ -130,12 +131,15 @@ def _without_alert(state: State) -> str:
     return _WATCH.format(who=who.application_name if who is not None and who.took else "it")
 
 
-def by_urgency(alerts: tuple[Alert, ...]) -> list[Alert]:
-    """Return *alerts*, those that page first, and of those the most telling."""
+def by_urgency(state: State) -> list[Alert]:
+    """Return what fires of *state*: what pages first, of that what is found now, most telling."""
     order, severities = list(AlertName), list(Severity)
-    return sorted(
-        alerts, key=lambda one: (severities.index(one.severity), order.index(one.name), one.since)
-    )
+
+    def urgency(alert: Alert) -> tuple[int, bool, int, float]:
+        over = held(state, alert)
+        return severities.index(alert.severity), over, order.index(alert.name), alert.since
+
+    return sorted(state.alerts, key=urgency)
 
 
 def _of_alert(state: State, alert: Alert) -> str:

@@ -88,14 +88,14 @@ def _climbing(state: State) -> Until:
 
 
 def _alarmed(state: State) -> Until:
-    first = by_urgency(state.alerts)[0]
+    first = by_urgency(state)[0]
     short, pages = first.name in _ALMOST_FULL, condition(state) is Condition.CRITICAL
     label = ("almost full" if pages else "few left") if short else f"{first.name} fires"
     if state.free is not None and state.free <= least_rise(state.usage.limit):
         return Until(label, "almost full", "too few are left to tell when")
     if rising(state) is not None:
         return _climbing(state)._replace(label=label)
-    when = "no forecast" if short and pages else "not filling up"
+    when = "no forecast" if pages else "not filling up"
     return Until(label, when, f"{first.name} fires")
 
 
@@ -122,7 +122,8 @@ def _recovering(state: State) -> Until:
 
 def was(state: State) -> str:
     """Return what *state* recovers from, and how long ago its cause was last seen."""
-    alert, gone = by_urgency(tuple(pressing(state)))[0], cause_gone_at(state)
+    worst, gone = pressing(state), cause_gone_at(state)
+    alert = next(one for one in by_urgency(state) if one in worst)
     now = 0.0 if state.sample is None else state.sample.at
     ago = "" if gone is None else f" until {duration(round(max(0.0, now - gone)))} ago"
     return f"{_trouble(alert)}{ago}"

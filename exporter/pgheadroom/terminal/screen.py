@@ -166,7 +166,7 @@ def _stale(state: State, now: float) -> bool:
 
 def _alerts(state: State, now: float, look: Look) -> list[Text]:
     """Return what to do first and the alerts that fire, the most urgent with its description."""
-    alerts = [one for one in by_urgency(state.alerts) if superseded_by(state, one) is None]
+    alerts = [one for one in by_urgency(state) if superseded_by(state, one) is None]
     lines = wrapped(f"{_TO_DO}{to_do(state)}", look.width, 3)
     lines[0].stylize("bold", 0, len(_TO_DO))
     most = max(1, look.height // 8)

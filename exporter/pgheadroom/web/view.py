@@ -92,7 +92,7 @@ def summary_view(state: State) -> View:
         "pooler": pooler_view(state, facts) if isinstance(facts, PoolerFacts) else None,
         "forecast": None if sample is None else _forecast(state),
         "pooling": pooling_view(state),
-        "alerts": [_alert(state, alert) for alert in by_urgency(state.alerts)],
+        "alerts": [_alert(state, alert) for alert in by_urgency(state)],
     }
 
 

@@ -83,6 +83,6 @@ def test_the_log_has_a_line_per_change() -> None:
 def test_a_role_that_proves_nothing_is_told_once() -> None:
     proud = Probe(ProbeKind.CANARY, 1.0, 0.01, Outcome.OK, privilege=SUPERUSER)
     full = Probe(ProbeKind.CANARY, 2.0, 0.01, Outcome.FULL, "sorry")
-    assert told(proud, proud) == ["the canary proves nothing for ordinary roles"]
+    assert told(proud, proud) == ["the canary proves nothing for applications"]
     events = told(proud, full, proud)
-    assert events.count("the canary proves nothing for ordinary roles") == 1
+    assert events.count("the canary proves nothing for applications") == 1

@@ -56,7 +56,7 @@ def test_who_grew_is_named_if_known() -> None:
 
 def test_a_page_goes_before_a_ticket() -> None:
     leaking, imminent = alert(AlertName.LEAKING), alert(AlertName.IMMINENT)
-    assert by_urgency((leaking, imminent)) == [imminent, leaking]
+    assert by_urgency(State("db", alerts=(leaking, imminent))) == [imminent, leaking]
     assert to_do(firing(leaking, imminent)) == to_do(firing(imminent))
 
 

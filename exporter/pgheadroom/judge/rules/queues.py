@@ -23,7 +23,7 @@ _LEAST_CLIENTS = 2
 _ALONE = 2.0
 """One that waits alone pages when it has waited this many times as long ..."""
 _OF_TIMEOUT = 0.9
-"""... but before it is thrown out: this share of query_wait_timeout is as much as anybody waits."""
+"""... but before it is cut off: this share of query_wait_timeout is as much as anybody waits."""
 _RELEASE = 0.5
 """A queue that paged is over when its oldest client waits for less than this share of that."""
 _STANDS = 0.9
@@ -54,7 +54,7 @@ def queue(state: State, _now: float) -> Iterator[Finding]:
 
 
 class _Patience(NamedTuple):
-    """For how long a client waits before it is thrown out, or as good as refused."""
+    """For how long a client waits before it is disconnected, or as good as refused."""
 
     seconds: float
     alone_seconds: float
@@ -65,7 +65,7 @@ def _patience(facts: PoolerFacts, thresholds: Thresholds) -> _Patience:
     timeout = facts.config.wait_timeout_seconds
     end = math.inf if timeout is None else _OF_TIMEOUT * timeout
     usual = thresholds.queue_wait_seconds
-    # Who is thrown out after a few seconds tells his application himself.
+    # Who is disconnected after a few seconds tells his application himself.
     alone = math.inf if end < thresholds.queue_hold_seconds else min(_ALONE * usual, end)
     return _Patience(min(usual, end), alone)
 
@@ -148,10 +148,10 @@ def _cause(facts: PoolerFacts, database: str, role: str) -> str:
 def _ending(facts: PoolerFacts) -> str:
     timeout = facts.config.wait_timeout_seconds
     if facts.config.from_settings:
-        return "Its exporter does not tell when they are thrown out."
+        return "Its exporter does not tell when they are disconnected."
     if timeout is None:
-        return "Clients wait for ever, because query_wait_timeout is 0."
-    return f"Clients are thrown out after {duration(timeout)} (query_wait_timeout)."
+        return "Clients wait forever, because query_wait_timeout is 0."
+    return f"Clients are disconnected after {duration(timeout)} (query_wait_timeout)."
 
 
 def _foremost_waiter(state: State) -> str | None:

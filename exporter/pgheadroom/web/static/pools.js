@@ -51,7 +51,7 @@ function capacityOfPool({ server_connections: taken, size, reserve }) {
 }
 
 function waitTimeout({ wait_timeout_seconds: seconds, limits_from_settings: unknown }) {
-  if (seconds !== null) return `${duration(seconds)} (query_wait_timeout), then it is thrown out`;
+  if (seconds !== null) return `${duration(seconds)} (query_wait_timeout), then it is disconnected`;
   // An exporter does not tell this setting.
   return unknown ? "unknown: its exporter does not tell query_wait_timeout" : "without end: query_wait_timeout is off";
 }

@@ -152,7 +152,7 @@ def test_the_words_say_what_it_is() -> None:
     assert alert.description == (
         "pool: 40 clients wait for a server connection of pool shop/app, the oldest for 19 s;"
         " nobody was served in the last 15 s; 10 waited 15 s ago. All 20 server connections are"
-        " in use (pool_size 20). Clients are thrown out after 2 min (query_wait_timeout)."
+        " in use (pool_size 20). Clients are disconnected after 2 min (query_wait_timeout)."
     )
 
 
@@ -204,7 +204,7 @@ USUAL = PoolerConfig(most_clients=100, size=20, wait_timeout_seconds=120.0)
             Database("shop"),
             USUAL._replace(wait_timeout_seconds=None),
             False,
-            "Clients wait for ever, because query_wait_timeout is 0.",
+            "Clients wait forever, because query_wait_timeout is 0.",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_of_an_exporter_nothing_is_said_of_the_timeout() -> None:
     unknown = PoolerConfig(most_clients=100, size=20, from_settings=True)
     alert = firing(after(stuck, 20, config=unknown))
     assert alert is not None
-    assert "for ever" not in alert.description
+    assert "forever" not in alert.description
 
 
 def test_many_queues_are_one_page() -> None:

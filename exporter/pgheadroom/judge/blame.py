@@ -54,7 +54,7 @@ def taker(state: State) -> Taker | None:
     first = foremost(state)
     if first is not None and first.culprit is not None:
         name, took, holds = first.culprit
-        one = rises(state).get(name)
+        one = _rise_of(state, name)
         if one is not None:
             return _riser(state, name, one)
         seconds = max(1.0, state.sample.at - first.forecast.since)
@@ -105,6 +105,19 @@ def rises(state: State) -> dict[str, Rise]:
         if one is not None:
             found[name] = one
     return found
+
+
+def _rise_of(state: State, name: str) -> Rise | None:
+    """Return what ``rises`` says of *name*, without looking at all the others."""
+    began, totals = state.usage.history.began, state.applications.totals
+    if state.sample is None or began is None or name not in totals:
+        return None
+    now = state.sample.at
+    since = max(now - LATELY_SECONDS, began)
+    grown = growth(state.usage, {name: totals[name]}, since).get(name, 0.0)
+    if now - since < SHORTEST_SECONDS or grown < _many(state):
+        return None
+    return rise(state.usage.history, name, totals[name], now, LATELY_SECONDS)
 
 
 def _grown(state: State) -> Taker | None:

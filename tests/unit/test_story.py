@@ -263,8 +263,11 @@ def _words_of_time_agree(seen: Outputs, seconds: float | None) -> None:
             assert says["when"] == "full"
         case "running_out":
             assert seconds is not None
-            assert says["when"] == f"full in {about(seconds)}"
-            assert f"{says['when']}, at " in head
+            if says["when"] == "almost full":
+                assert says["because"] == "it was full just now"
+            else:
+                assert says["when"] == f"full in {about(seconds)}"
+                assert f"{says['when']}, at " in head
             assert says["advice"] != "No action needed."
         case "alarmed":
             assert seconds == math.inf

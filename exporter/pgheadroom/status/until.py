@@ -42,6 +42,7 @@ _OUTCOMES = {
     Outcome.HOST_UNKNOWN: "its host is unknown",
     Outcome.UNREACHABLE: "unreachable",
 }
+_FULL = (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED)
 _ALMOST_FULL = (
     *(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE),
     *(AlertName.CLIENTS_EXHAUSTED, AlertName.CLIENTS_IMMINENT, AlertName.CLIENTS_LOW),
@@ -67,6 +68,9 @@ def _full(_state: State) -> Until:
 
 
 def _running_out(state: State) -> Until:
+    if _few(state) and any(alert.name in _FULL for alert in state.alerts):
+        # A slot or two come and go: that the last of them is taken again is no forecast.
+        return Until("almost full", "almost full", "it was full just now")
     who = taker(state)
     since = "" if who is None or not who.took else f"rising for {duration(round(who.seconds))}"
     if not state.alerts:
@@ -91,12 +95,18 @@ def _alarmed(state: State) -> Until:
     first = by_urgency(state)[0]
     short, pages = first.name in _ALMOST_FULL, condition(state) is Condition.CRITICAL
     label = ("almost full" if pages else "few left") if short else f"{first.name} fires"
-    if state.free is not None and state.free <= least_rise(state.usage.limit):
-        return Until(label, "almost full", "too few are left to tell when")
+    if _few(state):
+        was_full = any(alert.name in _FULL for alert in state.alerts)
+        why = "it was full just now" if was_full else "too few are left to tell when"
+        return Until(label, "almost full", why)
     if rising(state) is not None:
         return _climbing(state)._replace(label=label)
     when = "no forecast" if pages else "not filling up"
     return Until(label, when, f"{first.name} fires")
+
+
+def _few(state: State) -> bool:
+    return state.free is not None and state.free <= least_rise(state.usage.limit)
 
 
 def _queueing(state: State) -> Until:
@@ -130,7 +140,7 @@ def was(state: State) -> str:
 
 
 def _trouble(alert: Alert) -> str:
-    if alert.name in (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED):
+    if alert.name in _FULL:
         return "was full"
     return "was almost full" if alert.name in _ALMOST_FULL else f"{alert.name} fired"
 

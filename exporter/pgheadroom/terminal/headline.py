@@ -82,7 +82,7 @@ def headline(state: State, now: float, width: int) -> list[Text]:
 
 def _until_when(state: State, says: Status, now: float) -> str:
     """Return until when slots are left, with the time of day where one is foreseen."""
-    if not state.countdown.told or standing(state) is not Standing.RUNNING_OUT:
+    if not says.when.startswith("full in") or standing(state) is not Standing.RUNNING_OUT:
         return says.when
     return f"{says.when}, at {moment(now + state.countdown.seconds)[-8:-3]}"
 

@@ -76,7 +76,8 @@ export function until(view) {
   if (isRecovering(view) && view.resolves_at !== null) {
     return [when, `${because}; the alert clears at ${clock(view.resolves_at)} if it stays so`];
   }
-  const left = view.standing === "running_out" ? capacityOf(view).left : null;
+  const foreseen = view.standing === "running_out" && when.startsWith("full in");
+  const left = foreseen ? capacityOf(view).left : null;
   if (left === null) return [when, because];
   const at = `at about ${clock(view.sample.time + left, { seconds: false })}`;
   return [when, because ? `${at}; ${because}` : at];

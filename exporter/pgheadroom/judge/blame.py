@@ -60,13 +60,20 @@ def taker(state: State) -> Taker | None:
         seconds = max(1.0, state.sample.at - first.forecast.since)
         return Taker(name, took, seconds, holds, took / seconds)
     tracked = state.applications.tracked
-    grown = rising(state) or _grown(state)
+    grown = rising(state) or (_grown(state) if pressed(state) else None)
     if grown is not None or not tracked:
         return grown
     # What is summed in `other` is no application to look at.
     single = [name for name in tracked if name != OTHER] or list(tracked)
     biggest = max(single, key=lambda name: (tracked[name], name))
     return Taker(biggest, 0.0, 0.0, tracked[biggest])
+
+
+def pressed(state: State) -> bool:
+    """Say whether it matters who grew of late: something fires or is foreseen, or few are left."""
+    few = state.thresholds.low_free_ratio * state.usage.limit
+    short = state.free is None or state.free <= max(few, least_rise(state.usage.limit))
+    return short or bool(state.alerts) or state.countdown.told
 
 
 def rising(state: State) -> Taker | None:

@@ -12,6 +12,7 @@ from pgheadroom.judge.blame import (
     SHORTEST_SECONDS,
     foremost,
     grown_since,
+    pressed,
     rises,
     taker,
 )
@@ -106,7 +107,8 @@ def growth_rates(state: State) -> dict[str, float]:
         since = max(first.forecast.since, began)
     rates = {name: more / (now - since) for name, more in grown_since(state, since).items()}
     # Looked up only where somebody may be to blame: that is not done for nothing with each sample.
-    who = taker(state) if first is not None or state.usage.trends.leaks else None
+    matters = first is not None or state.usage.trends.leaks or pressed(state)
+    who = taker(state) if matters else None
     if who is not None and who.took and who.application_name in rates:
         rates[who.application_name] = who.rate
     return rates | {name: one.rate for name, one in rises(state).items()}

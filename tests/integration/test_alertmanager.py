@@ -221,7 +221,7 @@ async def test_a_new_alert_arrives_whole_and_at_once(
         "summary": "db: No connection slot is left for applications (app): api-*",
         "description": "0 of 97 slots are left; api-* holds 61. Stop api-* from growing: scale it"
         " down or roll back its last deploy, then end its idle sessions. Do not restart"
-        " PostgreSQL: its pools would refill immediately.",
+        " PostgreSQL: the application would refill its pools.",
         "runbook_url": fires.runbook_url,
         "application_name": "api-*",
     }

@@ -28,7 +28,6 @@ from pgheadroom.state import State
 from pgheadroom.status.advice import remedy
 from pgheadroom.status.figures import free_for
 from pgheadroom.status.status import status
-from pgheadroom.text import escaped
 from pgheadroom.watch.pooling_source import PoolingSource
 from pgheadroom.watch.sampler import Sampler
 from pgheadroom.web.view import target_view
@@ -101,7 +100,8 @@ def _block(state: State) -> Group:
     title = Text.assemble(
         (state.target, "bold"), "  ", (str(state.outcome), "green" if good else "bold red")
     )
-    says = Text(escaped(status(state).sentence))
+    # One reading tells nothing of growth, so no more of the status than this.
+    says = Text(status(state).left)
     if state.sample is None:
         hint = f"{remedy(state)} To see what works, run `pgheadroom check`."
         return Group(title, Text(state.detail), Text(hint))

@@ -15,6 +15,8 @@ from pgheadroom.status.status import status
 
 _LARGE = 0.1
 """A jump by less than this share of the limit is an ordinary day's."""
+_QUICK_SECONDS, _LATE_SECONDS = 20.0, 60.0
+"""A rise that takes longer is a climb, and what is known later is no news."""
 _QUIET_SECONDS = 60.0
 """That it recovers is told once in so long: it may take a few attempts."""
 
@@ -23,7 +25,9 @@ def turns(before: State, after: State, now: float) -> Iterator[News]:
     """Yield that use jumped, or that a target recovers, if one of the two is new in *after*."""
     if after.usage.jumps.done is not before.usage.jumps.done:
         for jump in after.usage.jumps.done[-1:]:
-            if jump not in before.usage.jumps.done and jump.rise >= _LARGE * after.usage.limit:
+            quick = jump.ended - jump.began <= _QUICK_SECONDS and now - jump.ended <= _LATE_SECONDS
+            large = jump.rise >= _LARGE * after.usage.limit
+            if quick and large and jump not in before.usage.jumps.done:
                 yield _jumped(after, jump)
     if after.alerts and _recovers(before, after, now):
         words = status(after).sentence
@@ -40,7 +44,9 @@ def _recovers(before: State, after: State, now: float) -> bool:
 
 
 def _jumped(state: State, jump: Jump) -> News:
-    who = culprit(state.usage, state.applications.tracked, jump.began - 1.0)
+    then = state.usage.history.bucket_at(jump.ended)
+    totals = {} if then is None else {name: span[1] for name, span in then.spans.items()}
+    who = culprit(state.usage, totals, jump.began - 1.0)
     took = max(1.0, jump.ended - jump.began)
     words = f"{jump.rise} slots taken within {duration(round(took))}"
     if who is not None:

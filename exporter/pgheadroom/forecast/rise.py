@@ -14,7 +14,9 @@ from pgheadroom.forecast.history import History, Span
 _LOW = 0.1
 """A rise begins where no more of it than this share was there."""
 _NEW = 0.5
-"""At least this share of a rise is more than there was before it."""
+"""At least this share of a rise is more than there was just before it ..."""
+_AWAY_SECONDS = 30.0
+"""... which is so long: a restart takes less, and who comes back later climbs anew."""
 _STILL = 1 / 6
 """A rise goes on when this share of it came in its last third ..."""
 _STILL_SECONDS = 15.0
@@ -53,7 +55,10 @@ def rise(history: History, name: str, holds: int, now: float, window: float) -> 
     place = next(place for place, (_, (low, _)) in enumerate(stretches) if low <= start)
     began, (low, _) = stretches[place]
     seconds, took = now - began, holds - low
-    before = max((high for _, (_, high) in stretches[place + 1 :]), default=low)
+    before = max(
+        (high for at, (_, high) in stretches[place + 1 :] if began - at <= _AWAY_SECONDS),
+        default=low,
+    )
     if seconds < _SHORTEST_SECONDS or holds - before < _NEW * took:
         return None
     late = min(seconds / 2, max(seconds / 3, _STILL_SECONDS))

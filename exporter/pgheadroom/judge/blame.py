@@ -37,7 +37,7 @@ class Taker(NamedTuple):
     seconds: float
     holds: int
     rate: float = 0.0
-    """Connections a second that it takes."""
+    """Connections a second that it takes; 0 if it made the last of some peaks."""
 
 
 class Foremost(NamedTuple):
@@ -57,7 +57,11 @@ def taker(state: State) -> Taker | None:
         one = _rise_of(state, name)
         if one is not None:
             return _riser(state, name, one)
-        seconds = max(1.0, state.sample.at - first.forecast.since)
+        if first.forecast.pattern is Pattern.CYCLE:  # it made the last peak, and may be gone
+            seconds = max(1.0, first.forecast.until - first.forecast.since)
+            return Taker(name, took, seconds, state.applications.tracked.get(name, 0))
+        known = state.sample.at - (state.usage.history.began or 0.0)
+        seconds = max(1.0, min(state.sample.at - first.forecast.since, known))
         return Taker(name, took, seconds, holds, took / seconds)
     tracked = state.applications.tracked
     grown = rising(state) or (_grown(state) if pressed(state) else None)
@@ -178,6 +182,23 @@ def grown_since(state: State, since: float) -> dict[str, float]:
         own = name if name in totals else OTHER
         by_shown_name[own] = by_shown_name.get(own, 0.0) + more
     return by_shown_name
+
+
+def grown_beyond(state: State, since: float) -> dict[str, float]:
+    """Return the same, but 0 for what is within the range of then: noise is no growth."""
+    then = state.usage.history.bucket_at(since)
+    grown = grown_since(state, since)
+    if then is None:
+        return grown
+    totals = state.applications.totals
+    return {
+        name: 0.0 if name in then.spans and _within(totals[name], then.spans[name]) else more
+        for name, more in grown.items()
+    }
+
+
+def _within(count: int, span: tuple[int, int]) -> bool:
+    return span[0] <= count <= span[1]
 
 
 def foremost(state: State) -> Foremost | None:

@@ -62,6 +62,12 @@ def held(state: State, alert: Alert) -> bool:
     return active is not None and active.pending_since is None
 
 
+def over(state: State, alert: Alert) -> bool:
+    """Say whether *alert* only waits to resolve: its cause is gone, and so is what kept it."""
+    active = state.active.get(alert.key)
+    return active is not None and active.gone_since is not None
+
+
 def _found(before: ActiveAlert | None, finding: Finding, moment: Moment) -> ActiveAlert | None:
     alert = None if before is None else before.alert
     if before is not None and _remembered(before, moment):

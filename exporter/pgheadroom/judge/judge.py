@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.countdown import Countdown
 from pgheadroom.forecast.exhaustion import SLOW, forecast
+from pgheadroom.forecast.ongoing import soonest
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
@@ -56,8 +56,7 @@ def judge(state: State, now: float) -> State:
 def _counted_down(countdown: Countdown, usage: Usage, now: float) -> Countdown:
     if usage.used >= usage.limit:
         return Countdown()  # it is over
-    soonest = usage.forecasts[0].seconds if usage.forecasts else math.inf
-    return countdown.add(now, usage.used, soonest, least_rise(usage.limit))
+    return countdown.add(now, usage.used, soonest(usage, now), least_rise(usage.limit))
 
 
 def _findings(state: State, now: float) -> Iterator[Finding]:

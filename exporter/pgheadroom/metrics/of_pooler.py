@@ -41,7 +41,7 @@ OF_POOLER: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_pooler_exhaustion_seconds",
-        "Forecast: time until no place for a client is free; +Inf while it is not filling up, 0"
+        "Forecast: time until no place for a client is free; +Inf while there is no forecast, 0"
         " when none is free.",
         (),
         pooler_points.exhaustion,

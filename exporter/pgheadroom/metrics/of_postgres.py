@@ -65,8 +65,8 @@ OF_POSTGRES: tuple[Metric, ...] = (
     ),
     Metric(
         "pgheadroom_exhaustion_seconds",
-        "Forecast: time until no slot is free for a role of this tier; +Inf when no end is in"
-        " sight, 0 when none is free.",
+        "Forecast: time until no slot is free for a role of this tier; +Inf while there"
+        " is no forecast, 0 when none is free.",
         ("tier",),
         points.exhaustion,
     ),

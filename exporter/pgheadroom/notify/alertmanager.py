@@ -40,7 +40,6 @@ from pgheadroom.notify.notification import (
 )
 from pgheadroom.state import State
 from pgheadroom.status.advice import by_urgency, to_do
-from pgheadroom.status.condition import Condition, condition
 from pgheadroom.status.titles import title
 
 log = structlog.get_logger("pgheadroom.notify.alertmanager")
@@ -146,8 +145,8 @@ class Alertmanager:
             )
 
 
-_Fires = tuple[str, tuple[Alert, ...], Condition | None]
-"""A server, what fires of it, and how it is, as far as something fires."""
+_Fires = tuple[str, tuple[Alert, ...]]
+"""A server, and what fires of it."""
 
 
 def _firing(state: State) -> list[Notification]:
@@ -190,11 +189,11 @@ class Notifier:
 
     def _published(self, state: State) -> None:
         # Called with every sample: nothing in here may wait.
-        fires = state.server, state.alerts, condition(state) if state.alerts else None
+        fires = state.server, state.alerts
         before = self._firing.get(state.target)
         self._firing[state.target] = fires
-        if fires == before or not (state.alerts or (before and before[1])):
-            return
+        if not (state.alerts or (before and before[1])):
+            return  # nothing fires, and nothing did
         words = None
         if before is not None and len(before[1]) == len(state.alerts) and before[0] == state.server:
             words = reworded(self._notifications, _firing(state))

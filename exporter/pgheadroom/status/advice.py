@@ -9,17 +9,19 @@ from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
+from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.locks import blocker, unblock
 from pgheadroom.status.standing import Standing, resolves_at, standing
 
 _NOTHING = "No action needed."
 _WATCH = "Watch {who}. No alert yet: most climbs like this stop on their own."
-_RECOVERING = "No action needed: check that it stays so. The alert resolves by itself"
+_RECOVERING = "No action needed, if it stays like this. The alert resolves by itself"
 _QUEUEING = "Clients wait at the pooler. No alert yet: it pages if the queue does not drain."
 _WAITING = "Wait a moment for the first reading."
 
 _OF_ALERT: dict[AlertName, str] = {
     AlertName.EXHAUSTED: "Stop {who} from growing: scale it down or roll back its last deploy, then"
-    " end its idle sessions. Do not restart PostgreSQL: its pools would refill immediately.",
+    " end its idle sessions. Do not restart PostgreSQL: the application would refill its pools.",
     AlertName.IMMINENT: "Act on {who} now, while you can still log in: roll back its last deploy,"
     " scale it down, or end its idle sessions.",
     AlertName.EXPECTED: "Not urgent. Find out today why {who} keeps connections open.",
@@ -106,11 +108,10 @@ def to_do(state: State) -> str:
     """Return the first thing to do about the target of *state*, in a sentence or two."""
     blind = state.outcome not in (Outcome.OK, None)
     stands = standing(state)
-    if stands is Standing.RECOVERING:
-        at = resolves_at(state)
-        now = 0.0 if state.sample is None else state.sample.at
-        return _RECOVERING + ("." if at is None else f" in {about(max(0.0, at - now))}.")
-    if stands in (Standing.CLIMBING, Standing.QUEUEING):
+    root = None if blind else blocker(state)
+    if stands is Standing.RECOVERING or root is not None:
+        return _recovering(state) if root is None else unblock(root)
+    if stands in (Standing.CLIMBING, Standing.QUEUEING) or condition(state) is Condition.RISING:
         return _without_alert(state)
     alerts = [one for one in by_urgency(state) if one.name is not AlertName.UNKNOWN]
     if alerts and (not blind or alerts[0].severity is Severity.CRITICAL):
@@ -120,6 +121,11 @@ def to_do(state: State) -> str:
     if blind:
         return remedy(state)
     return _without_alert(state)
+
+
+def _recovering(state: State) -> str:
+    at, now = resolves_at(state), 0.0 if state.sample is None else state.sample.at
+    return _RECOVERING + ("." if at is None else f" in {about(max(0.0, at - now))}.")
 
 
 def _without_alert(state: State) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import enum
 
 from pgheadroom.judge.blame import rising
+from pgheadroom.judge.firing import over
 from pgheadroom.model.alert import Severity
 from pgheadroom.state import State
-from pgheadroom.status.standing import Standing, standing
+from pgheadroom.status.standing import Standing, pressing, standing
 
 
 class Condition(enum.StrEnum):
@@ -19,9 +20,9 @@ class Condition(enum.StrEnum):
     STEADY = "steady"
     """There is room, and nothing grows."""
     RISING = "rising"
-    """Something grows, and nothing pages: most climbs end by themselves."""
+    """Something grows, and nothing fires: most climbs end by themselves."""
     WARNING = "warning"
-    """A warning fires or clients queue, and nothing grows."""
+    """A warning fires, or clients queue."""
     CRITICAL = "critical"
     """A page fires, or nothing is free."""
     RECOVERING = "recovering"
@@ -48,8 +49,11 @@ def condition(state: State) -> Condition:
     stands = standing(state)
     if stands is Standing.RECOVERING:
         return Condition.RECOVERING
-    if any(alert.severity is Severity.CRITICAL for alert in state.alerts):
+    fires = {alert.severity for alert in pressing(state) if not over(state, alert)}
+    if Severity.CRITICAL in fires or stands is Standing.FULL:
         return Condition.CRITICAL
-    if stands in (Standing.ALARMED, Standing.QUEUEING) and rising(state) is not None:
-        return Condition.RISING
-    return _CONDITIONS[stands]
+    if fires:
+        return Condition.WARNING
+    # What fires still only waits to resolve: that something grows anew is the news.
+    grows = stands is Standing.ALARMED and rising(state) is not None
+    return Condition.RISING if grows else _CONDITIONS[stands]

@@ -11,7 +11,7 @@ from pgheadroom.judge.blame import (
     LATELY_SECONDS,
     SHORTEST_SECONDS,
     foremost,
-    grown_since,
+    grown_beyond,
     pressed,
     rises,
     taker,
@@ -105,7 +105,7 @@ def growth_rates(state: State) -> dict[str, float]:
     since = max(now - LATELY_SECONDS, began)
     if first is not None and now - first.forecast.since >= SHORTEST_SECONDS:
         since = max(first.forecast.since, began)
-    rates = {name: more / (now - since) for name, more in grown_since(state, since).items()}
+    rates = {name: more / (now - since) for name, more in grown_beyond(state, since).items()}
     # Looked up only where somebody may be to blame: that is not done for nothing with each sample.
     matters = first is not None or state.usage.trends.leaks or pressed(state)
     who = taker(state) if matters else None
@@ -138,19 +138,20 @@ def verdicts(state: State) -> dict[str, Verdict]:
     for name, verdict in verdict_of.items():
         if verdict is Verdict.CLIMBING and name in mended:
             verdict_of[name] = Verdict.STABLE
-    for name in _blamed(state):
-        if verdict_of.get(name) in (Verdict.STABLE, Verdict.SHRINKING):
-            verdict_of[name] = Verdict.CLIMBING
     storm = state.usage.limit / _STORM_SECONDS
-    for name, one in rises(state).items():
-        verdict_of[name] = Verdict.STORM if one.rate >= storm else Verdict.CLIMBING
+    fast = {name: one.rate for name, one in rises(state).items()}
+    for name, rate in (_blamed(state) | fast).items():
+        if name in fast or verdict_of.get(name) in (Verdict.STABLE, Verdict.SHRINKING):
+            verdict_of[name] = Verdict.STORM if rate >= storm else Verdict.CLIMBING
+            if not rate:  # it made the last of some peaks, each of which came back
+                verdict_of[name] = Verdict.SAWTOOTH
     return verdict_of
 
 
-def _blamed(state: State) -> set[str]:
-    """Return who is to blame for what is foreseen or fires now."""
+def _blamed(state: State) -> dict[str, float]:
+    """Return who is to blame for what is foreseen or fires now, and at which rate it grew."""
     urgent = state.countdown.told or any(
         alert.severity is Severity.CRITICAL and not held(state, alert) for alert in state.alerts
     )
     who = taker(state) if urgent else None
-    return {who.application_name} if who is not None and who.took else set()
+    return {who.application_name: who.rate} if who is not None and who.took else {}

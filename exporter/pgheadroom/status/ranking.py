@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from pgheadroom.judge.blame import rising
 from pgheadroom.model.alert import Severity
 from pgheadroom.model.reading import Outcome
 from pgheadroom.model.slots import Tier
@@ -24,12 +25,13 @@ def severity(state: State) -> str:
 
 
 def worst_first(states: Iterable[State]) -> list[State]:
-    """Return *states*, the worst first: by severity, then by who runs out soonest, then by room."""
+    """Return *states*, the worst first: by severity, who grows, who runs out soonest, by room."""
 
-    def badness(state: State) -> tuple[int, float, float, str]:
+    def badness(state: State) -> tuple[int, bool, float, float, str]:
         seconds_left = exhaustion_seconds(state).get(Tier.ORDINARY, math.inf)
         limit, free = state.usage.limit, state.free
         room = 1.0 if free is None or not limit else free / limit
-        return _WORST.index(severity(state)), seconds_left, room, state.target
+        still = not state.countdown.told and rising(state) is None
+        return _WORST.index(severity(state)), still, seconds_left, room, state.target
 
     return sorted(states, key=badness)

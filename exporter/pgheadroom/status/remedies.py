@@ -9,6 +9,7 @@ from pgheadroom.state import State
 from pgheadroom.status.cap import cap
 from pgheadroom.status.condition import Condition, condition
 from pgheadroom.status.console import commands
+from pgheadroom.status.locks import unblocking
 from pgheadroom.status.quoting import WILD
 from pgheadroom.status.remedy import Remedy
 from pgheadroom.status.sessions import Sessions, sessions_of
@@ -22,21 +23,21 @@ _IDLE, _IN_TRANSACTION = "state = 'idle'", "state LIKE 'idle in transaction%'"
 
 
 def remedies(state: State) -> tuple[Remedy, ...]:
-    """Return what may be done about the target of *state*, what changes least first.
+    """Return what may be done about the target of *state*; about who blocks many, before all.
 
-    Of a server: about the application that takes slots, or holds most when it is critical. Only
-    names that a reading told are in it.
+    Of a server then, what changes least first: about the application that takes slots, or holds
+    most when it is critical. Only names that a reading told are in it.
     """
     if state.kind is TargetKind.PGBOUNCER:
         return tuple(commands(state))
-    who = taker(state)
+    first, who = unblocking(state), taker(state)
     if who is None or not (who.took or condition(state) is Condition.CRITICAL):
-        return ()
+        return tuple(first)
     name = who.application_name
     found = sessions_of(state, name)
     if found is None:
-        return ()
-    return (_see(name, found), *_endings(name, found), *cap(state, who, found))
+        return tuple(first)
+    return (*first, _see(name, found), *_endings(name, found), *cap(state, who, found))
 
 
 def _see(name: str, found: Sessions) -> Remedy:

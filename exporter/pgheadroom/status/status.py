@@ -73,8 +73,10 @@ def _left(state: State) -> str:
 def _change(who: Taker) -> str:
     if not who.took:
         return f"holds most: {who.holds}"
-    taken = f"took {round(who.took)} in {duration(round(who.seconds))}, holds {who.holds}"
-    return f"{growth(who.rate)} ({taken})"
+    taken = f"{round(who.took)} in {duration(round(who.seconds))}, holds {who.holds}"
+    if not who.rate:
+        return f"made the last peak (+{taken})"
+    return f"{growth(who.rate)} (+{taken})"
 
 
 def _sentence(stands: Standing, left: str, lasts: Until, who: Taker | None) -> str:
@@ -102,4 +104,6 @@ def _culprit(who: Taker | None) -> str:
         return ""
     if not who.took:
         return f": {who.application_name} holds most, {who.holds}"
+    if not who.rate:
+        return f": {who.application_name} made the last peak"
     return f": {who.application_name} {growth(who.rate)}"

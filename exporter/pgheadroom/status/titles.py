@@ -5,7 +5,6 @@ A pager's lock screen shows one line. It has to tell which of forty servers it i
 
 from __future__ import annotations
 
-from pgheadroom.judge.firing import held
 from pgheadroom.model.alert import Alert, AlertName, Severity
 from pgheadroom.state import State
 from pgheadroom.status.standing import Standing, standing
@@ -36,12 +35,12 @@ def title(state: State, alert: Alert) -> str:
 
     ``orders: 5 of 95 slots free, full in about 20 s: nest-api +24/min``.
     """
-    if alert.name in _OF_THE_WHOLE and not alert.about:
-        if standing(state) is Standing.RECOVERING:
+    stands = standing(state)
+    if alert.name in _OF_THE_WHOLE and not alert.about and stands is not Standing.WAITING:
+        if stands is Standing.RECOVERING:
             # Without how long ago: what was posted is not posted again with each second.
             return f"{state.target}: recovered, {status(state).left}"
-        if not held(state, alert):
-            return f"{state.target}: {status(state).sentence}"
+        return f"{state.target}: {status(state).sentence}"
     words = alert.summary.removesuffix(".")
     if alert.about:
         words += f" ({', '.join(value for _, value in alert.about)})"

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from pgheadroom.durations import about, duration
 from pgheadroom.forecast.climb import least_rise
+from pgheadroom.forecast.forecast import Pattern
+from pgheadroom.forecast.ongoing import ongoing
 from pgheadroom.judge.blame import rising, taker
+from pgheadroom.judge.firing import over
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
@@ -42,6 +45,8 @@ _OUTCOMES = {
     Outcome.HOST_UNKNOWN: "its host is unknown",
     Outcome.UNREACHABLE: "unreachable",
 }
+_NEAR = 0.25
+"""A server of which less than this share is free is almost full when it pages."""
 _FULL = (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED)
 _ALMOST_FULL = (
     *(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE),
@@ -75,10 +80,19 @@ def _running_out(state: State) -> Until:
     since = "" if who is None or not who.took else f"rising for {duration(round(who.seconds))}"
     if not state.alerts:
         since = f"{since}; no alert yet".removeprefix("; ")
-    pages = condition(state) is Condition.CRITICAL
-    return Until(
-        "almost full" if pages else "rising", f"full in {about(state.countdown.seconds)}", since
-    )
+    label = _short_label(state) if condition(state) is Condition.CRITICAL else "rising"
+    when = f"full in {about(state.countdown.seconds)}"
+    now = 0.0 if state.sample is None else state.sample.at
+    first = next((one for one in state.usage.forecasts if ongoing(state.usage, one, now)), None)
+    if first is not None and first.pattern is Pattern.CYCLE:
+        when += ", at the next peak"
+    return Until(label, when, since)
+
+
+def _short_label(state: State) -> str:
+    """Return what to call it that a page about the slots themselves fires."""
+    near = state.free is not None and state.free <= _NEAR * state.usage.limit
+    return "almost full" if near else "filling up"
 
 
 def _climbing(state: State) -> Until:
@@ -93,8 +107,11 @@ def _climbing(state: State) -> Until:
 
 def _alarmed(state: State) -> Until:
     first = by_urgency(state)[0]
-    short, pages = first.name in _ALMOST_FULL, condition(state) is Condition.CRITICAL
-    label = ("almost full" if pages else "few left") if short else f"{first.name} fires"
+    is_now, short = condition(state), first.name in _ALMOST_FULL
+    pages = is_now is Condition.CRITICAL
+    label = (_short_label(state) if pages else "few left") if short else f"{first.name} fires"
+    if all(over(state, alert) for alert in state.alerts):
+        label = "rising" if is_now is Condition.RISING else "recovering"
     if _few(state):
         was_full = any(alert.name in _FULL for alert in state.alerts)
         why = "it was full just now" if was_full else "too few are left to tell when"

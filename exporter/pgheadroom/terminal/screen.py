@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.firing import held
+from pgheadroom.judge.firing import over
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.applications import unattributed
@@ -187,15 +187,15 @@ def _description(state: State, alert: Alert) -> str:
 
 def _alert(state: State, alert: Alert, now: float) -> Text:
     page, look = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  ", str(alert.severity)
-    over = held(state, alert) and condition(state) is Condition.RECOVERING
-    if over:
+    gone = over(state, alert) or condition(state) is Condition.RECOVERING
+    if gone:
         page, look = "over  ", "ok"
     line = Text.assemble((page, _LOOKS[look]), (str(alert.name), "bold"))
     if alert.about:
         about = ", ".join(f"{name} {escaped(value)}" for name, value in alert.about)
         line.append(f" ({about})")
     since = alert.since
-    if over and alert.told_at is not None:
+    if gone and alert.told_at is not None:
         since = alert.told_at
     line.append(f"  for {duration(round(max(0.0, now - since)))}", "dim")
     return line

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.blame import foremost, taker
-from pgheadroom.judge.firing import held
+from pgheadroom.judge.firing import over
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.applications import unattributed
@@ -293,7 +293,7 @@ def _alert(state: State, alert: Alert) -> View:
         "summary": alert.summary,
         "description": alert.description,
         "told_at": alert.told_at,
-        "over": held(state, alert) and standing(state) is Standing.RECOVERING,
+        "over": over(state, alert) or standing(state) is Standing.RECOVERING,
         "superseded_by": None if other is None else str(other),
         "application_name": alert.application_name,
         "about": dict(alert.about),

@@ -74,7 +74,7 @@ def test_it_begins_and_ends_with_all_there_is_to_say() -> None:
         "alertname": "PostgresConnectionsExhausted",
         "severity": "critical",
         "application_name": "web",
-        "summary": "waiting for the first reading",
+        "summary": "No connection slot is left for applications: web",
         "reason": "web holds most.",
     }
     assert first.remembered is not None

@@ -134,7 +134,7 @@ function todo() {
     (element, alert) => {
       element.classList.toggle("over", alert.over);
       say(element.querySelector(".badge"), alert.over ? "over" : alert.severity);
-      const over = `${alert.alertname}: its cause is gone since ${clock(alert.told_at)}.`;
+      const over = `${alert.alertname}: its cause has been gone since ${clock(alert.told_at)}.`;
       say(element.querySelector("strong"), alert.over ? over : alert.summary);
       say(element.querySelector(".description"), description(view, alert));
       say(element.querySelector(".since"), `${alert.alertname} since ${clock(alert.since)}`);
@@ -150,7 +150,7 @@ function runbook(alert) {
 
 // What a screen reader announces: changes of the state or the alerts, not each second's figures.
 function news() {
-  const alerts = told(view).map((alert) => `${alert.severity}: ${alert.summary}`);
+  const alerts = told(view).filter((alert) => !alert.over).map((alert) => `${alert.severity}: ${alert.summary}`);
   const words = [`${target}: ${view.status.label}.`, ...alerts].join(" ");
   if (words === announced) return;
   announced = words;

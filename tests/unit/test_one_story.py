@@ -11,6 +11,7 @@ from tests.support.histories import (
     HOUR,
     LIMITS,
     MINUTE,
+    Shape,
     bursts,
     climb,
     daily,
@@ -29,6 +30,8 @@ from tests.unit.test_story import INCIDENTS, scripted
 from pgheadroom.demo.load import Script
 from pgheadroom.demo.scripts import LAUNCH, LEAK, NEST, STORM
 from pgheadroom.forecast.application_trends import Verdict
+from pgheadroom.forecast.forecast import Pattern
+from pgheadroom.judge.firing import over
 from pgheadroom.model.alert import AlertName, Severity
 from pgheadroom.model.reading import Probe, Reading, Sample
 from pgheadroom.state import State
@@ -36,6 +39,7 @@ from pgheadroom.status.condition import Condition, condition
 from pgheadroom.status.figures import growth_rates, verdicts
 from pgheadroom.status.standing import Standing, standing
 from pgheadroom.status.status import status
+from pgheadroom.status.titles import title
 from pgheadroom.step import step
 
 CALM: Final = pool("checkout-api", 12, noise=2)
@@ -156,3 +160,46 @@ def test_it_recovers_within_ten_seconds_of_the_cure(script: Script) -> None:
     resolved = next(n for n, one in enumerate(pages) if n > cured and not one)
     assert {condition(state) for state in states[cured + 12 : resolved]} == {Condition.RECOVERING}
     assert (resolved - cured) <= 6 * MINUTE
+
+
+def states_of(shape: Shape, seconds: int) -> list[State]:
+    return played(samples(shape, seconds))
+
+
+def test_a_second_culprit_is_not_hidden_by_the_first_ones_alerts() -> None:
+    """Its alerts only wait to resolve: "recovered, no action needed" while slots go is wrong."""
+
+    def two(at: float) -> dict[str, int]:
+        first = min(89, int(max(0.0, at - 30))) if at < 130 else 0
+        return {"web": 8, "first": first, "second": int(max(0.0, at - 145))}
+
+    states = states_of(two, 225)
+    assert any(alert.name is AlertName.EXHAUSTED for alert in states[125].alerts)
+    assert condition(states[140]) is Condition.RECOVERING
+    for state in states[160:]:
+        assert condition(state) in {Condition.RISING, Condition.CRITICAL}
+        assert status(state).who == "second"
+        assert "first" not in status(state).sentence + status(state).advice
+        for alert in state.alerts:
+            assert "first" not in title(state, alert)
+            assert "No connection slot is left" not in title(state, alert)
+    assert condition(states[-1]) is Condition.CRITICAL
+
+
+def test_a_warning_is_never_told_as_less() -> None:
+    for state in played(SHAPES["a leak of hours"]):
+        fires = [alert for alert in state.alerts if not over(state, alert)]
+        if fires:
+            assert condition(state) in {Condition.WARNING, Condition.CRITICAL}
+
+
+def test_who_made_the_last_peak_is_not_told_as_growing() -> None:
+    """Peaks that grow page; between two of them nobody grows, and whoever made them may be gone."""
+    told = [
+        status(state)
+        for state in played(SHAPES["mountains"])
+        if any(one.pattern is Pattern.CYCLE for one in state.usage.forecasts)
+        and state.applications.totals.get("batch", 0) < 5
+    ]
+    assert told
+    assert all("/min" not in one.sentence for one in told if one.who == "batch")

@@ -16,10 +16,10 @@ _FELL = 2.0
 """Use that came down by this many least rises within a minute has ended a climb."""
 _STILL = 0.25
 """A climb goes on when this share of its pace was kept up ..."""
-_LATELY = 0.25
-"""... in this last part of the time that it took ..."""
+_SHOWN = 2.0
+"""... for so long that, at its pace, it rose by this many least rises ..."""
 _LATELY_SECONDS = 15.0
-"""... and in so many seconds at least."""
+"""... and for so many seconds at least, but not longer than half of the time that it took."""
 
 
 def soonest(usage: Usage, now: float) -> float:
@@ -37,10 +37,13 @@ def ongoing(usage: Usage, forecast: Forecast, now: float) -> bool:
     highest = recent.highest(60.0, now)
     if highest is not None and usage.used < highest - _FELL * least_rise(usage.limit):
         return False
-    window = max(_LATELY_SECONDS, _LATELY * forecast.lasts)
+    lasts = max(1.0, forecast.lasts)
+    pace = max(1e-9, forecast.slots / lasts)
+    shown = min(_SHOWN * least_rise(usage.limit) / pace, lasts / 2)
+    window = max(_LATELY_SECONDS, shown)
     then = usage.history.bucket_at(now - window)
     if then is None:
         return True
     high = recent.highest(_LATELY_SECONDS, now)
     grown = max(usage.used, high or 0) - then.high
-    return grown >= _STILL * window * forecast.slots / max(1.0, forecast.lasts)
+    return grown >= _STILL * window * pace

@@ -39,7 +39,7 @@ def test_a_climb_that_stopped_is_soon_no_end(per_second: float) -> None:
     stops = int(30 + 70 / per_second)
     found = told(together(CALM, ramp("leaky", 0, 70, 30, stops)), stops + 90)
     assert found[stops - 1]
-    lasts = int(max(15, (stops - 30) / 4)) + 25
+    lasts = 45  # half a minute in which the pace would have shown, and a stretch
     assert not any(found[stops + lasts :])
 
 

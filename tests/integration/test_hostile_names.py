@@ -114,6 +114,9 @@ def test_nothing_is_forged_by_a_name(
 
     for encoding in ENCODINGS:
         shown = simple.get_json(f"{daemon.url}/api/v1/targets/{encoding}")
+        # A statement to copy has lines; each of them is printable.
+        statements = [one.pop("statement") for one in shown["remedies"]]
+        assert all(line.isprintable() for text in statements for line in text.split("\n"))
         assert all(text.isprintable() for text in strings(shown))
         names = {one["application_name"] for one in shown["applications"]}
         assert any("!channel" in name for name in names)

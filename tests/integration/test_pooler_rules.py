@@ -77,7 +77,7 @@ def test_the_figures_alone_tell(
     told = until(lambda: firing(prometheus).get("PoolerQueueGrowing"), 60, "alert about the queue")
     words = "pool: 2 clients wait for a server connection of pool shop/app, the oldest for "
     assert told["description"].startswith(words)
-    assert f"Server connections of it: {POOL} of {POOL} (pool_size)." in told["description"]
+    assert f"{POOL} of {POOL} server connections." in told["description"]
     assert told["application_name"] == "report"
     assert set(firing(prometheus)) == {"PoolerQueueGrowing"}
 
@@ -85,7 +85,7 @@ def test_the_figures_alone_tell(
     expected = {"PoolerClientsExhausted", "PoolerClientsLow"}
     until(lambda: expected <= set(firing(prometheus)), 30, "alert about the places")
     told = firing(prometheus)["PoolerClientsExhausted"]
-    assert told["description"].startswith(f"pool: 0 of {PLACES} places for clients are free.")
+    assert told["description"].startswith(f"pool: 0 of {PLACES} places for clients free")
     assert told["application_name"] == "cron"
 
     pooler.order("pause bill")

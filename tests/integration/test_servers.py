@@ -128,7 +128,7 @@ def test_each_has_figures_of_its_own_on_the_dashboards(scene: Scene) -> None:
         target["expr"]
         for panel in server_dashboard()["panels"]
         for target in panel.get("targets", ())
-        if (panel["title"], target["legendFormat"]) == ("How many slots are left?", "left")
+        if (panel["title"], target["legendFormat"]) == ("Slots left", "left")
     )
     expected = {scene.full: [0.0], scene.calm: [float(SLOTS["calm"] - RESERVED - 1)]}
     for which_, figures in expected.items():

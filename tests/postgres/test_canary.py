@@ -80,7 +80,7 @@ async def test_slots_gone_for_ordinary_roles_only(
     assert newest(watched).outcome is Outcome.RESERVED_ONLY
     assert refused(watched)
     told = next(a.description for a in state.alerts if a.name is AlertName.REFUSED)
-    assert "The canary" in told
+    assert "refused the canary" in told
     assert turned_away.message in told
     sessions[0].close()
 

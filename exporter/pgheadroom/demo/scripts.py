@@ -102,7 +102,7 @@ LEAK = Script(
     (
         Act(QUIET_SECONDS, "nest-api leaks: every 5 s one more module opens its own pool of 2"),
         Act(205, f"{AlertName.IMMINENT} pages, half a minute ahead"),
-        Act(240, f"{AlertName.EXHAUSTED} pages: new connections are refused and retry"),
+        Act(240, f"{AlertName.EXHAUSTED} pages: new connections are refused"),
         Act(_RESTART_SECONDS, "nest-api restarts and releases all of its connections"),
         Act(_RESTART_SECONDS + 300, "the alerts resolve"),
     ),
@@ -116,7 +116,7 @@ STORM = Script(
     (
         Act(QUIET_SECONDS, "launch-fn starts 95 times within 20 s, with a connection each"),
         Act(44, f"{AlertName.IMMINENT} pages, seconds ahead"),
-        Act(48, f"{AlertName.EXHAUSTED} pages: new connections are refused and retry"),
+        Act(48, f"{AlertName.EXHAUSTED} pages: new connections are refused"),
         Act(120, "launch-fn ends, within half a minute"),
         Act(430, "the alerts resolve"),
     ),
@@ -138,7 +138,7 @@ ROLLING = Script(
         Act(0, "orders-api runs 6 pods, each with a pool of 8"),
         Act(QUIET_SECONDS, "orders-api is updated: a new pod every 10 s; the old ones stay"),
         Act(55, f"{AlertName.IMMINENT} pages, seconds ahead"),
-        Act(65, f"{AlertName.EXHAUSTED} pages: the last pods get no pool; the update hangs"),
+        Act(65, f"{AlertName.EXHAUSTED} pages: the last pods get no pool"),
         Act(QUIET_SECONDS + _UPDATE_SECONDS, "someone stops the old pods; the new ones fit"),
         Act(450, "the alerts resolve"),
     ),

@@ -35,7 +35,7 @@ class Verdict(enum.StrEnum):
     CLIMBING = "climbing"
     """It takes connections and does not give them back: for hours a leak, for minutes a climb."""
     STORM = "storm"
-    """It takes so many a minute that all slots go within three."""
+    """It takes so many a minute that all slots go within two and a half."""
     SAWTOOTH = "sawtooth"
     """It goes up and down and comes back every time."""
     SHRINKING = "shrinking"

@@ -228,7 +228,9 @@ def message(notification: Notification, now: float, options: NotificationOptions
     first = f" {advice}" if advice and notification.resolved_at is None else ""
     annotations = {
         "summary": harmless(title, _LONGEST_TITLE) or alert.summary,
-        "description": of + harmless(alert.description, _LONGEST_DESCRIPTION) + harmless(first),
+        "description": of
+        + harmless(alert.description, _LONGEST_DESCRIPTION)
+        + harmless(first, _LONGEST_DESCRIPTION),
         "runbook_url": alert.runbook_url,
     }
     if alert.application_name is not None:

@@ -24,7 +24,7 @@ from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
-_STORM_SECONDS = 180.0
+_STORM_SECONDS = 150.0
 """A storm would take all ordinary slots within this time at its pace: too fast to look up who it
 is and stop it by hand."""
 

@@ -45,6 +45,18 @@ _OUTCOMES = {
     Outcome.HOST_UNKNOWN: "its host is unknown",
     Outcome.UNREACHABLE: "unreachable",
 }
+_LABELS = {
+    AlertName.EXPECTED: "filling up slowly",
+    AlertName.LEAKING: "an application leaks",
+    AlertName.REFUSED: "new connections are being refused",
+    AlertName.LOGINS: "logins pile up",
+    AlertName.ROLE: "a role is near its limit",
+    AlertName.DATABASE: "a database is near its limit",
+    AlertName.QUEUE: "clients queue",
+    AlertName.PAUSED: "paused",
+    AlertName.OVERCOMMITTED: "over-committed",
+}
+"""How a target is of which one of these fires, in a few words."""
 _NEAR = 0.25
 """A server of which less than this share is free is almost full when it pages."""
 _FULL = (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED)
@@ -109,7 +121,8 @@ def _alarmed(state: State) -> Until:
     first = by_urgency(state)[0]
     is_now, short = condition(state), first.name in _ALMOST_FULL
     pages = is_now is Condition.CRITICAL
-    label = (_short_label(state) if pages else "few left") if short else f"{first.name} fires"
+    label = _short_label(state) if pages else "few left"
+    label = label if short else _LABELS.get(first.name, f"{first.name} fires")
     if all(over(state, alert) for alert in state.alerts):
         label = "rising" if is_now is Condition.RISING else "recovering"
     if _few(state):

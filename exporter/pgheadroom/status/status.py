@@ -92,8 +92,6 @@ def _sentence(stands: Standing, left: str, lasts: Until, who: Taker | None) -> s
             words = f"recovered: {left}; {lasts.because}"
         case Standing.WELL:
             words = f"{left}, {lasts.when}"
-        case Standing.QUEUEING:
-            words = f"{left}; clients queue for server connections"
         case _:
             words = f"{left}, {lasts.when}{_culprit(who)}"
     return words

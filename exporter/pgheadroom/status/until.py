@@ -129,6 +129,8 @@ def _alarmed(state: State) -> Until:
         was_full = any(alert.name in _FULL for alert in state.alerts)
         why = "it was full just now" if was_full else "too few are left to tell when"
         return Until(label, "almost full", why)
+    if first.name is AlertName.QUEUE:
+        return _queueing(state)
     if rising(state) is not None:
         return _climbing(state)._replace(label=label)
     when = "no forecast" if pages else "not filling up"
@@ -140,7 +142,9 @@ def _few(state: State) -> bool:
 
 
 def _queueing(state: State) -> Until:
-    return _well(state)._replace(label="clients queue")
+    waits = [queue.newest.longest_seconds for queue in state.queues.values()]
+    oldest = f"the oldest for {duration(round(max(waits, default=0.0)))}"
+    return Until("clients queue", "clients queue for server connections", oldest)
 
 
 def _well(state: State) -> Until:

@@ -56,11 +56,12 @@ def _readable(state: State) -> Standing:
     if state.countdown.told:
         return Standing.RUNNING_OUT
     climbs, urgent = rising(state) is not None, pressing(state)
-    if urgent:
-        recovers = not climbs and _recovering(state, urgent)
-        return Standing.RECOVERING if recovers else Standing.ALARMED
     waits = (queue.newest.longest_seconds for queue in state.queues.values())
-    if max(waits, default=0.0) >= _LONG_SECONDS:
+    queues = max(waits, default=0.0) >= _LONG_SECONDS
+    if urgent:
+        recovers = not (climbs or queues) and _recovering(state, urgent)
+        return Standing.RECOVERING if recovers else Standing.ALARMED
+    if queues:
         return Standing.QUEUEING
     if climbs:
         return Standing.CLIMBING

@@ -134,7 +134,8 @@ def _alarmed(state: State) -> Until:
     if rising(state) is not None:
         return _climbing(state)._replace(label=label)
     when = "no forecast" if pages else "not filling up"
-    return Until(label, when, f"{first.name} fires")
+    still = "waits to resolve" if over(state, first) else "fires"
+    return Until(label, when, f"{first.name} {still}")
 
 
 def _few(state: State) -> bool:

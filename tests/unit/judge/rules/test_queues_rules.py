@@ -261,6 +261,15 @@ def test_who_waits_for_long_is_told_before_it_pages() -> None:
     assert standing(after(stands, 10)) is Standing.WELL
 
 
+def test_a_queue_that_still_waits_is_no_recovery() -> None:
+    """Its alert only waits to resolve, and the oldest client has waited for nine seconds."""
+    state = after(stuck, 20)
+    assert firing(state) is not None
+    slower = after(lambda second: (19, min(9.4, 3.0 + second)), 40, state)
+    assert standing(slower) is Standing.ALARMED
+    assert standing(after(stands, 20, slower)) is Standing.RECOVERING
+
+
 def test_a_forgotten_pause_warns_after_five_minutes_and_resolves() -> None:
     state = fresh()
     databases = (Database("shop", paused=True), Database("bill", disabled=True))

@@ -1,7 +1,7 @@
 """Says whether what foretells the end still goes on, for the time left that people are told.
 
 A forecast outlives what it was made of: a climb that stopped is foreseen to go on for a while, and
-a peak that was due and did not come stays due. A page may rest on that; a countdown must not.
+before the next of some peaks nothing fills up. A page may rest on that; a countdown must not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def soonest(usage: Usage, now: float) -> float:
 def ongoing(usage: Usage, forecast: Forecast, now: float) -> bool:
     """Say whether what *forecast* was made of goes on at *now*."""
     if forecast.pattern is Pattern.CYCLE:
-        return forecast.seconds > 0
+        return False  # nothing fills up until the next peak, which may not come
     if forecast.pattern is not Pattern.CLIMB:
         return True
     recent = usage.recent_max

@@ -24,6 +24,10 @@ SHORTEST_SECONDS = 5.0
 _MANY_RATIO = 0.1
 _MANY_LEAST = 5
 """An application that takes this share of the ordinary slots, and at least this many, climbs."""
+_ALL = 0.8
+"""Who took this share of what it holds was not there before."""
+_FASTER = 2.0
+"""Who takes slots at this many times the pace of whoever took most is to blame instead."""
 _COHERENT = 0.6
 """A climb is the work of an application that took this share of it."""
 
@@ -51,7 +55,8 @@ def taker(state: State) -> Taker | None:
     """Return who takes the slots of *state*; None when nothing is known of applications."""
     if state.sample is None:
         return None
-    first = foremost(state)
+    # Beside a calm server a forecast is one that stopped.
+    first = foremost(state) if pressed(state) else None
     if first is not None and first.culprit is not None:
         name, took, holds = first.culprit
         one = _rise_of(state, name)
@@ -60,8 +65,7 @@ def taker(state: State) -> Taker | None:
         if first.forecast.pattern is Pattern.CYCLE:  # it made the last peak, and may be gone
             seconds = max(1.0, first.forecast.until - first.forecast.since)
             return Taker(name, took, seconds, state.applications.tracked.get(name, 0))
-        known = state.sample.at - (state.usage.history.began or 0.0)
-        seconds = max(1.0, min(state.sample.at - first.forecast.since, known))
+        seconds = _lived(state, name, took, state.sample.at - first.forecast.since)
         return Taker(name, took, seconds, holds, took / seconds)
     tracked = state.applications.tracked
     grown = rising(state) or (_grown(state) if pressed(state) else None)
@@ -118,6 +122,17 @@ def rises(state: State) -> dict[str, Rise]:
     return found
 
 
+def _lived(state: State, name: str, took: float, seconds: float) -> float:
+    """Return *seconds*, or less: no longer than *name* was there, if all of it came since."""
+    if state.sample is None:
+        return max(1.0, seconds)
+    known = state.sample.at - (state.usage.history.began or 0.0)
+    age = state.applications.oldest_seconds.get(name)
+    if age is not None and took >= _ALL * state.applications.totals.get(name, 0):
+        known = min(known, age + state.sample.at - state.sample.holders.at)
+    return max(1.0, min(seconds, known))
+
+
 def _rise_of(state: State, name: str) -> Rise | None:
     """Return what ``rises`` says of *name*, without looking at all the others."""
     began, totals = state.usage.history.began, state.applications.totals
@@ -143,11 +158,12 @@ def _grown(state: State) -> Taker | None:
             who = culprit(state.usage, tracked, state.sample.at - observed)
             # Those that log in just now have no name yet; one that has is told rather.
             if who is not None and who.took >= _many(state):
-                rate = who.took / max(1.0, observed)
-                return Taker(who.application_name, who.took, observed, who.holds, rate)
-            name = max(grown, key=lambda name: (grown[name], name))
-            rate = grown[name] / max(1.0, observed)
-            return Taker(name, grown[name], observed, totals[name], rate)
+                name, took, holds = who
+            else:
+                name = max(grown, key=lambda name: (grown[name], name))
+                took, holds = grown[name], totals[name]
+            lived = _lived(state, name, took, observed)
+            return Taker(name, took, lived, holds, took / lived)
     return None
 
 
@@ -238,4 +254,13 @@ def to_blame(state: State, forecast: Forecast) -> Culprit | None:
     if forecast.pattern is Pattern.CYCLE:  # who made the last peak
         peak = state.usage.history.bucket_at(forecast.until)
         totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
-    return culprit(state.usage, totals, forecast.since)
+    who = culprit(state.usage, totals, forecast.since)
+    if who is None or forecast.pattern is not Pattern.CLIMB:
+        return who
+    # What was taken long ago, and is held since, is not what goes on.
+    pace = _FASTER * who.took / max(1.0, forecast.lasts)
+    rising_now = {name: one for name, one in rises(state).items() if one.rate > pace}
+    if not rising_now or who.application_name in rising_now:
+        return who
+    name = max(rising_now, key=lambda name: (rising_now[name].rate, name))
+    return Culprit(name, rising_now[name].took, totals.get(name, 0))

@@ -136,7 +136,9 @@ def noted(
     resolved: dict[Key, Notification] = {}
     for key, notification in before.items():
         if notification.target == target and notification.resolved_at is None:
-            resolved[key] = replace(notification, resolved_at=now)
+            # The figures of its end would be told again for minutes, when they are others.
+            words = f"{target}: over: {notification.alert.summary}"
+            resolved[key] = replace(notification, resolved_at=now, said=Said(words))
         elif notification.resolved_at is None or now - notification.resolved_at < keep_seconds:
             resolved[key] = notification
     return resolved | fires

@@ -54,6 +54,12 @@ _OF_ALERT: dict[AlertName, str] = {
     " process, closed when the process ends.",
 }
 
+_OF_A_PEAK: dict[AlertName, str] = {
+    AlertName.EXPECTED: "Not urgent. Find out today why the peaks of {who} grow. It holds no"
+    " connections now.",
+    AlertName.IMMINENT: "Be ready: {who} made the last peak, and the next one may not fit.",
+}
+"""The same where whoever is to blame holds nothing now: it comes and goes."""
 _OF_NOW = (
     *(AlertName.EXHAUSTED, AlertName.IMMINENT, AlertName.LOW, AlertName.RESERVE),
     *(AlertName.CLIENTS_EXHAUSTED, AlertName.CLIENTS_IMMINENT, AlertName.CLIENTS_LOW),
@@ -155,6 +161,8 @@ def _of_alert(state: State, alert: Alert) -> str:
         # Its cause is gone for the moment. Who grows now is to be stopped, not who grew then.
         now = taker(state)
         who = now.application_name if now is not None and now.took else who
+    if alert.name in _OF_A_PEAK and who and not state.applications.totals.get(who):
+        return _OF_A_PEAK[alert.name].format(who=who)
     return _OF_ALERT[alert.name].format(who=who or "what grew", about=about)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import enum
 
 from pgheadroom.judge.blame import rising
-from pgheadroom.judge.firing import over
 from pgheadroom.model.alert import Severity
 from pgheadroom.state import State
-from pgheadroom.status.standing import Standing, pressing, standing
+from pgheadroom.status.standing import Standing, pressing, resolving, standing
 
 
 class Condition(enum.StrEnum):
@@ -49,7 +48,7 @@ def condition(state: State) -> Condition:
     stands = standing(state)
     if stands is Standing.RECOVERING:
         return Condition.RECOVERING
-    fires = {alert.severity for alert in pressing(state) if not over(state, alert)}
+    fires = {alert.severity for alert in pressing(state) if not resolving(state, alert)}
     if Severity.CRITICAL in fires or stands is Standing.FULL:
         return Condition.CRITICAL
     if fires:

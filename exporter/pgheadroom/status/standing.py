@@ -6,7 +6,7 @@ import enum
 
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.judge.blame import rising
-from pgheadroom.judge.firing import held
+from pgheadroom.judge.firing import held, over
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import NOTHING_LEFT, State
@@ -96,7 +96,16 @@ def resolves_at(state: State) -> float | None:
 
 def _recovering(state: State, alerts: list[Alert]) -> bool:
     """Say whether the cause of all *alerts* is gone, and more is free than would be called few."""
+    return roomy(state) and all(held(state, alert) for alert in alerts)
+
+
+def roomy(state: State) -> bool:
+    """Say whether more is free than would be called few."""
     limit = 0 if state.sample is None else state.sample.main.limit or 0
     few = max(state.thresholds.low_free_ratio * limit, 2 * least_rise(limit))
-    roomy = state.free is None or state.free > few
-    return roomy and all(held(state, alert) for alert in alerts)
+    return state.free is None or state.free > few
+
+
+def resolving(state: State, alert: Alert) -> bool:
+    """Say whether *alert* only waits to resolve: its cause is gone, and there is room again."""
+    return over(state, alert) and roomy(state)

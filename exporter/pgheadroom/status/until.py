@@ -8,15 +8,13 @@ from typing import NamedTuple
 from pgheadroom.durations import about, duration
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.forecast import Pattern
-from pgheadroom.forecast.ongoing import ongoing
 from pgheadroom.judge.blame import rising, taker
-from pgheadroom.judge.firing import over
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 from pgheadroom.status.advice import by_urgency
 from pgheadroom.status.condition import Condition, condition
-from pgheadroom.status.standing import Standing, cause_gone_at, pressing
+from pgheadroom.status.standing import Standing, cause_gone_at, pressing, resolving
 
 REFUSED = "new connections are being refused"
 
@@ -93,12 +91,7 @@ def _running_out(state: State) -> Until:
     if not state.alerts:
         since = f"{since}; no alert yet".removeprefix("; ")
     label = _short_label(state) if condition(state) is Condition.CRITICAL else "rising"
-    when = f"full in {about(state.countdown.seconds)}"
-    now = 0.0 if state.sample is None else state.sample.at
-    first = next((one for one in state.usage.forecasts if ongoing(state.usage, one, now)), None)
-    if first is not None and first.pattern is Pattern.CYCLE:
-        when += ", at the next peak"
-    return Until(label, when, since)
+    return Until(label, f"full in {about(state.countdown.seconds)}", since)
 
 
 def _short_label(state: State) -> str:
@@ -123,7 +116,7 @@ def _alarmed(state: State) -> Until:
     pages = is_now is Condition.CRITICAL
     label = _short_label(state) if pages else "few left"
     label = label if short else _LABELS.get(first.name, f"{first.name} fires")
-    if all(over(state, alert) for alert in state.alerts):
+    if all(resolving(state, alert) for alert in state.alerts):
         label = "rising" if is_now is Condition.RISING else "recovering"
     if _few(state):
         was_full = any(alert.name in _FULL for alert in state.alerts)
@@ -134,7 +127,11 @@ def _alarmed(state: State) -> Until:
     if rising(state) is not None:
         return _climbing(state)._replace(label=label)
     when = "no forecast" if pages else "not filling up"
-    still = "waits to resolve" if over(state, first) else "fires"
+    peaks = (one.seconds for one in state.usage.forecasts if one.pattern is Pattern.CYCLE)
+    peak = next(peaks, None)
+    if peak:
+        when = f"peaks grow, full in {about(peak)}"
+    still = "waits to resolve" if resolving(state, first) else "fires"
     return Until(label, when, f"{first.name} {still}")
 
 

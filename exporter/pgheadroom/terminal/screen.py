@@ -12,7 +12,6 @@ from rich.console import Group
 from rich.text import Text
 
 from pgheadroom.durations import duration, moment
-from pgheadroom.judge.firing import over
 from pgheadroom.judge.rules.overcommit import overcommitted_slots
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.applications import unattributed
@@ -22,6 +21,7 @@ from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 from pgheadroom.status.advice import by_urgency, outdated, to_do
 from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.standing import resolving
 from pgheadroom.status.titles import superseded_by
 from pgheadroom.terminal import bars
 from pgheadroom.terminal.applications import Order, table
@@ -187,7 +187,7 @@ def _description(state: State, alert: Alert) -> str:
 
 def _alert(state: State, alert: Alert, now: float) -> Text:
     page, look = "PAGE  " if alert.severity is Severity.CRITICAL else "warn  ", str(alert.severity)
-    gone = over(state, alert) or condition(state) is Condition.RECOVERING
+    gone = resolving(state, alert) or condition(state) is Condition.RECOVERING
     if gone:
         page, look = "over  ", "ok"
     line = Text.assemble((page, _LOOKS[look]), (str(alert.name), "bold"))

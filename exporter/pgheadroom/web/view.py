@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.blame import foremost, taker
-from pgheadroom.judge.firing import over
 from pgheadroom.judge.wording import NOUNS
 from pgheadroom.model.alert import Alert
 from pgheadroom.model.applications import unattributed
@@ -34,7 +33,7 @@ from pgheadroom.status.figures import (
 )
 from pgheadroom.status.ranking import severity
 from pgheadroom.status.remedies import remedies
-from pgheadroom.status.standing import Standing, cause_gone_at, resolves_at, standing
+from pgheadroom.status.standing import Standing, cause_gone_at, resolves_at, resolving, standing
 from pgheadroom.status.status import status
 from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.text import escaped
@@ -293,7 +292,7 @@ def _alert(state: State, alert: Alert) -> View:
         "summary": alert.summary,
         "description": alert.description,
         "told_at": alert.told_at,
-        "over": over(state, alert) or standing(state) is Standing.RECOVERING,
+        "over": resolving(state, alert) or standing(state) is Standing.RECOVERING,
         "superseded_by": None if other is None else str(other),
         "application_name": alert.application_name,
         "about": dict(alert.about),

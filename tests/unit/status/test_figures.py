@@ -137,7 +137,7 @@ def test_whoever_an_alert_blames_is_never_stable() -> None:
     state = after(samples(shape, 600))
     assert state.free == 0
     assert any(alert.application_name == "leaky" for alert in state.alerts)
-    assert verdicts(state)["leaky"] is Verdict.CLIMBING
+    assert verdicts(state)["leaky"] in {Verdict.CLIMBING, Verdict.STORM}
 
 
 def test_in_its_first_seconds_an_application_is_new() -> None:

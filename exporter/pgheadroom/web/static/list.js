@@ -84,6 +84,6 @@ function update(tr, view) {
   // While all is well, the application that merely holds most is not shown.
   const takes = view.taker && (view.taker.took || view.alerts.length || isFull(view));
   say(tr.querySelector(".who"), takes ? view.taker.application_name : "");
-  const [first, ...more] = told(view);
+  const [first, ...more] = told(view).filter((alert) => !alert.over);
   say(tr.querySelector(".alerts"), first ? first.summary + (more.length ? ` And ${more.length} more.` : "") : "");
 }

@@ -81,7 +81,7 @@ def test_a_leak_is_drawn_and_named_within_two_seconds_of_its_sample(
     # A point tells the second; within it, samples are taken at the same moment each time.
     assert 0 < shown_at - (second + shown["sample"]["time"] % 1) < 2
     expect(page.locator("#took")).to_have_text(
-        re.compile(r"^\+\d+.*/min \(took \d+ in .*, holds 5\)$")
+        re.compile(r"^\+\d+.*/min \(\+\d+ in .*, holds 5\)$")
     )
     assert page.evaluate(TOP_OF_CURVE) < before - 10
     expect(page.locator("#free")).to_have_text("3")

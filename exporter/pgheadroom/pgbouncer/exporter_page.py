@@ -7,6 +7,7 @@ clients have no name. Names of metrics: ``pkg/management/pgbouncer/metricsserver
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -58,7 +59,7 @@ class _Figures:
 
 
 def sample(text: str, limits: PageLimits, at: float, duration_seconds: float) -> Sample:
-    """Return what the page *text* says; raises PageError."""
+    """Return what the page *text* says; raises PageError, also where a figure is no number."""
     try:
         figures = _figures(text)
     except (ValueError, KeyError) as error:
@@ -99,6 +100,8 @@ def _figures(text: str) -> _Figures:
             continue
         for one in family.samples:
             name = one.name.removeprefix(_PREFIX)
+            if not math.isfinite(one.value):
+                raise ValueError(f"{printable(one.name)} is {one.value}")
             if name.startswith("pools_"):
                 pool = printable(one.labels["database"]), printable(one.labels["user"])
                 figures.by_pool.setdefault(pool, {})[name.removeprefix("pools_")] = one.value

@@ -80,3 +80,19 @@ def test_nothing_else_happens_whatever_the_page(text: str) -> None:
     for page in (text, PAGE + text):
         with suppress(PageError):
             sample(page, LIMITS, 1000.0, 0.01)
+
+
+@pytest.mark.parametrize("figure", ["NaN", "+Inf", "-Inf", "1e999"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lists_used_clients",
+        'pools_cl_waiting{database="a",user="b"}',
+        'stats_total_wait_time{database="a"}',
+    ],
+)
+def test_a_figure_that_is_no_number_is_told(figure: str, name: str) -> None:
+    page = "cnpg_pgbouncer_up 1\ncnpg_pgbouncer_lists_used_clients 3\n"
+    page += f"cnpg_pgbouncer_{name} {figure}\n"
+    with pytest.raises(PageError, match="not a page of metrics"):
+        sample(page, PageLimits(100, 20), 1e9, 0.1)

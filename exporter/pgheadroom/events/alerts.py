@@ -116,7 +116,8 @@ def _news(
     kind: EventKind, level: Level, state: State, alert: Alert, now: float, **more: Value
 ) -> News:
     name = alert.application_name
-    words = str(more.pop("words", title(state, alert).removeprefix(f"{state.target}: ")))
+    words = more.pop("words", None)
+    words = str(words or title(state, alert).removeprefix(f"{state.target}: "))
     fields: dict[str, Value] = {
         "alertname": str(alert.name),
         "severity": str(alert.severity),

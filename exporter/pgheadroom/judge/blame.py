@@ -16,8 +16,8 @@ from pgheadroom.state import State
 
 LATELY_SECONDS = 300.0
 """Growth of late is told over this time, unless a forecast looks at another ..."""
-STORM_SECONDS = 60.0
-"""... or it took a good part of the slots within this time."""
+_JUST_NOW_SECONDS = 60.0
+"""... or a good part of the slots was taken within this time."""
 SHORTEST_SECONDS = 5.0
 """Over less than this nothing is told."""
 
@@ -59,7 +59,7 @@ def taker(state: State) -> Taker | None:
     first = foremost(state) if pressed(state) else None
     if first is not None and first.culprit is not None:
         name, took, holds = first.culprit
-        one = _rise_of(state, name)
+        one = rises(state, name).get(name)
         if one is not None:
             return _riser(state, name, one)
         if first.forecast.pattern is Pattern.CYCLE:  # it made the last peak, and may be gone
@@ -105,16 +105,17 @@ def _riser(state: State, name: str, one: Rise) -> Taker:
     return Taker(name, one.took, one.seconds, state.applications.totals[name], one.rate)
 
 
-def rises(state: State) -> dict[str, Rise]:
+def rises(state: State, only: str | None = None) -> dict[str, Rise]:
     """Return the applications that take a good part of the slots within minutes, and go on.
 
     More than they had five minutes ago: one that was restarted and comes back is none of them.
+    Where *only* one is asked for, the others are not looked at.
     """
     if state.sample is None:
         return {}
     now, totals = state.sample.at, state.applications.totals
     found = {}
-    for name in grew(state, LATELY_SECONDS):
+    for name in grew(state, LATELY_SECONDS, only):
         # What is summed in `other` has no history of its own.
         one = rise(state.usage.history, name, totals[name], now, LATELY_SECONDS)
         if one is not None:
@@ -133,25 +134,12 @@ def _lived(state: State, name: str, took: float, seconds: float) -> float:
     return max(1.0, min(seconds, known))
 
 
-def _rise_of(state: State, name: str) -> Rise | None:
-    """Return what ``rises`` says of *name*, without looking at all the others."""
-    began, totals = state.usage.history.began, state.applications.totals
-    if state.sample is None or began is None or name not in totals:
-        return None
-    now = state.sample.at
-    since = max(now - LATELY_SECONDS, began)
-    grown = growth(state.usage, {name: totals[name]}, since).get(name, 0.0)
-    if now - since < SHORTEST_SECONDS or grown < _many(state):
-        return None
-    return rise(state.usage.history, name, totals[name], now, LATELY_SECONDS)
-
-
 def _grown(state: State) -> Taker | None:
     """Return who took a good part of the slots of late, whether or not it goes on."""
     if state.sample is None:
         return None
     totals, tracked = state.applications.totals, state.applications.tracked
-    for seconds in (STORM_SECONDS, LATELY_SECONDS):
+    for seconds in (_JUST_NOW_SECONDS, LATELY_SECONDS):
         grown = grew(state, seconds)
         if grown:
             observed = min(seconds, state.sample.at - (state.usage.history.began or 0.0))
@@ -167,10 +155,11 @@ def _grown(state: State) -> Taker | None:
     return None
 
 
-def grew(state: State, seconds: float) -> dict[str, float]:
+def grew(state: State, seconds: float, only: str | None = None) -> dict[str, float]:
     """Return which applications took a good part of the slots within *seconds*, and how many.
 
-    Or since the first sample, when that was later; nothing in the first seconds after it.
+    Or since the first sample, when that was later; nothing in the first seconds after it. Where
+    *only* one is asked for, the others are not looked at.
     """
     began = state.usage.history.began
     if state.sample is None or began is None:
@@ -179,7 +168,8 @@ def grew(state: State, seconds: float) -> dict[str, float]:
     if state.sample.at - since < SHORTEST_SECONDS:
         return {}
     least = _many(state)
-    return {name: more for name, more in grown_since(state, since).items() if more >= least}
+    grown = grown_since(state, since, only)
+    return {name: more for name, more in grown.items() if more >= least}
 
 
 def _many(state: State) -> float:
@@ -187,14 +177,16 @@ def _many(state: State) -> float:
     return max(_MANY_LEAST, _MANY_RATIO * limit, least_rise(limit))
 
 
-def grown_since(state: State, since: float) -> dict[str, float]:
+def grown_since(state: State, since: float, only: str | None = None) -> dict[str, float]:
     """Return by how many connections each application with series of its own grew since *since*.
 
-    ``other`` grew by what those did that are summed in it now.
+    ``other`` grew by what those did that are summed in it now. Or of *only* one that has series.
     """
-    totals = state.applications.totals
+    totals, tracked = state.applications.totals, state.applications.tracked
+    if only is not None:
+        tracked = {only: totals[only]} if only in totals else {}
     by_shown_name: dict[str, float] = {}
-    for name, more in growth(state.usage, state.applications.tracked, since).items():
+    for name, more in growth(state.usage, tracked, since).items():
         own = name if name in totals else OTHER
         by_shown_name[own] = by_shown_name.get(own, 0.0) + more
     return by_shown_name

@@ -60,7 +60,7 @@ def _free_of_reserve(state: State, tier: Tier) -> int | None:
 
 
 def exhaustion_seconds(state: State) -> dict[Tier, float]:
-    """Return the time until no slot is free for each tier, infinite when it is not filling up.
+    """Return the time until no slot is free for each tier, infinite while there is no forecast.
 
     0 while there is no slot for the tier; before there was a sample, only what a refusal tells. For
     an ordinary client that is the countdown, which does not jump about; nobody runs out before.

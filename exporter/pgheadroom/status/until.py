@@ -55,6 +55,7 @@ _LABELS = {
     AlertName.OVERCOMMITTED: "over-committed",
 }
 """How a target is of which one of these fires, in a few words."""
+_PEAK_SECONDS = 300.0
 _NEAR = 0.25
 """A server of which less than this share is free is almost full when it pages."""
 _FULL = (AlertName.EXHAUSTED, AlertName.CLIENTS_EXHAUSTED)
@@ -153,9 +154,6 @@ def _well(state: State) -> Until:
     )
     because = "" if peak is None else f"5-min peak: {peak} in use"
     return Until("steady", "not filling up", because)
-
-
-_PEAK_SECONDS = 300.0
 
 
 def _recovering(state: State) -> Until:

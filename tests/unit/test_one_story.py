@@ -176,6 +176,7 @@ def test_a_second_culprit_is_not_hidden_by_the_first_ones_alerts() -> None:
     states = states_of(two, 225)
     assert any(alert.name is AlertName.EXHAUSTED for alert in states[125].alerts)
     assert condition(states[140]) is Condition.RECOVERING
+    assert {condition(state) for state in states[160:180]} == {Condition.RISING}
     for state in states[160:]:
         assert condition(state) in {Condition.RISING, Condition.CRITICAL}
         assert status(state).who == "second"

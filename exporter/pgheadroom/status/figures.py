@@ -17,7 +17,6 @@ from pgheadroom.judge.blame import (
     taker,
 )
 from pgheadroom.judge.firing import held
-from pgheadroom.model.alert import Severity
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Outcome, Sample
@@ -150,8 +149,6 @@ def verdicts(state: State) -> dict[str, Verdict]:
 
 def _blamed(state: State) -> dict[str, float]:
     """Return who is to blame for what is foreseen or fires now, and at which rate it grew."""
-    urgent = state.countdown.told or any(
-        alert.severity is Severity.CRITICAL and not held(state, alert) for alert in state.alerts
-    )
+    urgent = state.countdown.told or any(not held(state, alert) for alert in state.alerts)
     who = taker(state) if urgent else None
     return {who.application_name: who.rate} if who is not None and who.took else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from hypothesis import given, settings
@@ -11,11 +12,14 @@ from tests.support.readings import POLICY
 
 from pgheadroom.events.happened import happened
 from pgheadroom.events.news import News
+from pgheadroom.events.turns import turns
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.event import MOST_EVENTS, Event, EventKind, Level
 from pgheadroom.model.reading import Failure, Outcome, Reading
 from pgheadroom.state import State
+from pgheadroom.status.condition import Condition, condition
 from pgheadroom.step import step
+from pgheadroom.web.view import event_views
 
 
 def lived(found: Iterable[Reading], state: State | None = None) -> tuple[State, list[News]]:
@@ -87,6 +91,36 @@ def test_what_is_remembered_is_bounded() -> None:
     for at in range(0, 4 * MOST_EVENTS, 2):
         found += [Failure(START + at, Outcome.TIMEOUT, ""), reading(START + at + 1, {"web": 9})]
     assert len(lived(found)[0].events) == MOST_EVENTS
+
+
+def test_that_it_recovers_is_told_once_in_a_minute() -> None:
+    """It may take a few attempts, and each of them would be an event."""
+    state, told = recovering(), list[float]()
+    recovers = next(one for one in state.events if one.kind is EventKind.RECOVERS)
+    for seconds in (10.0, 59.0, 61.0):
+        news = turns(State("db"), state, recovers.at + seconds)
+        told += [seconds for one in news if one.event == "recovering"]
+    assert told == [61.0]
+
+
+def recovering() -> State:
+    """Return a state that recovers, with one such event in its past."""
+    state = State("db")
+    shape = together(pool("web", 8), climb("nest-api", 0, 0.5, begins=60))
+    for one in samples(lambda at: {**shape(at), "nest-api": 0} if at >= 270 else shape(at), 280):
+        state, _ = happened(state, step(state, one, POLICY), one.at)
+    assert condition(state) is Condition.RECOVERING
+    return state
+
+
+def test_events_of_all_targets_are_told_newest_first() -> None:
+    one = State("a", events=(Event(1.0, EventKind.JUMP, Level.INFO, "a1"),))
+    other = State(
+        "b",
+        events=tuple(Event(at, EventKind.JUMP, Level.INFO, f"b{at:.0f}") for at in (0.0, 2.0)),
+    )
+    views = json.loads(json.dumps(event_views([one, other])))
+    assert [view["words"] for view in views] == ["b2", "a1", "b0"]
 
 
 lives = st.lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.histories import START, Shape, climb, ramp, staircase
+from tests.support.histories import START, Shape, climb, pile_up, ramp, staircase
 
 from pgheadroom.forecast.history import History
 from pgheadroom.forecast.rise import Rise, rise
@@ -26,6 +26,13 @@ def test_a_steady_climb_has_one_pace_however_long_it_lasts(lasts: int) -> None:
     assert found is not None
     assert found.rate == pytest.approx(0.5, rel=0.2)
     assert found.seconds == pytest.approx(lasts, rel=0.25, abs=3)
+
+
+def test_the_pace_is_that_of_the_second_half() -> None:
+    """A pile-up doubles: averaged over its whole rise it would be told as half as fast."""
+    found = seen(pile_up("api", 2, 20, 400, most=90), 400 + 100)
+    assert found is not None
+    assert found.rate > 1.4 * found.took / found.seconds
 
 
 def test_stairs_are_a_rise_and_a_step_is_none() -> None:

@@ -18,6 +18,7 @@ from pgheadroom.notify.notification import (
     Notices,
     Notification,
     NotificationOptions,
+    Said,
     Sent,
     due,
     message,
@@ -157,6 +158,17 @@ def test_the_end_is_told_at_once_and_again_for_five_minutes() -> None:
         now = next_at(known, told, now, FORM)
     assert moments == [30.0 * beat for beat in range(11)]
     assert moments[-1] == RESOLVED_SECONDS
+
+
+def test_the_end_is_told_without_figures_that_will_be_old() -> None:
+    """It is told again for minutes; the figures of its first minute would be wrong by then."""
+    said = Said("db: 3 of 97 slots free, full in about 10 s: api +60/min", "Act on api now.")
+    known = {one.key: one for one in [Notification("db", LOW, said=said)]}
+    (ended,) = noted(known, "db", (), T, FORM.keep_seconds).values()
+    told = message(ended, T + 60, FORM)["annotations"]
+    assert isinstance(told, dict)
+    assert told["summary"] == f"db: over: {LOW.summary}"
+    assert "Act on" not in told["description"]
 
 
 def test_the_end_is_told_late_rather_than_not() -> None:

@@ -26,8 +26,6 @@ _MANY_LEAST = 5
 """An application that takes this share of the ordinary slots, and at least this many, climbs."""
 _ALL = 0.8
 """Who took this share of what it holds was not there before."""
-_FASTER = 2.0
-"""Who takes slots at this many times the pace of whoever took most is to blame instead."""
 _COHERENT = 0.6
 """A climb is the work of an application that took this share of it."""
 
@@ -246,13 +244,4 @@ def to_blame(state: State, forecast: Forecast) -> Culprit | None:
     if forecast.pattern is Pattern.CYCLE:  # who made the last peak
         peak = state.usage.history.bucket_at(forecast.until)
         totals = {} if peak is None else {name: span[1] for name, span in peak.spans.items()}
-    who = culprit(state.usage, totals, forecast.since)
-    if who is None or forecast.pattern is not Pattern.CLIMB:
-        return who
-    # What was taken long ago, and is held since, is not what goes on.
-    pace = _FASTER * who.took / max(1.0, forecast.lasts)
-    rising_now = {name: one for name, one in rises(state).items() if one.rate > pace}
-    if not rising_now or who.application_name in rising_now:
-        return who
-    name = max(rising_now, key=lambda name: (rising_now[name].rate, name))
-    return Culprit(name, rising_now[name].took, totals.get(name, 0))
+    return culprit(state.usage, totals, forecast.since)

@@ -64,7 +64,7 @@ export const isFull = (view) => view.standing === "full";
 export const isBlind = (view) => view.standing === "blind" || view.standing === "waiting";
 
 // Whether alerts still fire, but the cause of each is gone.
-export const isRecovering = (view) => view.status.condition === "recovering";
+const isRecovering = (view) => view.status.condition === "recovering";
 
 // In which colour a target is shown.
 const COLOURS = { steady: "ok", recovering: "warning" };

@@ -16,6 +16,8 @@ RUNGS = 16
 """Buckets of the last one are nine hours wide; SPAN of them are twelve days."""
 SPAN = 32
 """Buckets on each rung."""
+LONGEST_SECONDS = float((SPAN - 1) << (RUNGS - 1))
+"""How far back a history reaches, at least, once it is full."""
 
 _LEAST_NAMES = 64
 

@@ -28,6 +28,7 @@ from pgheadroom.status.figures import (
     exhaustion_seconds,
     free_for,
     growth_rates,
+    history_seconds,
     verdicts,
 )
 from pgheadroom.status.ranking import severity
@@ -78,6 +79,7 @@ def summary_view(state: State) -> View:
         "severity": severity(state),
         "standing": str(stands),
         "status": status(state)._asdict(),
+        "history_seconds": history_seconds(state),
         "to_do": to_do(state),
         "resolves_at": resolves_at(state),
         "cause_gone_at": cause_gone_at(state) if stands is Standing.RECOVERING else None,

@@ -123,7 +123,7 @@ class Importer:
             samples=summary.samples,
             highest=summary.highest,
             limit_then=summary.limit,
-            notes=" ".join(match.notes) or None,
+            **({"notes": " ".join(match.notes)} if match.notes else {}),
         )
 
     def _state(self, target: str) -> State | None:

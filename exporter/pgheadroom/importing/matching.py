@@ -56,10 +56,7 @@ def matched(wanted: Wanted, known: Sequence[KnownServer]) -> Match:
     here = [one for one in named if not one.servers or wanted.address in _addresses(one)]
     if named and not here:
         places = ", ".join(sorted({place for one in named for place in _addresses(one)}))
-        raise NoMatchError(
-            f"its name is there, but of another server: {places}"
-            f" (to import it all the same, give its name by hand)"
-        )
+        raise NoMatchError(f"its name is there, but of another server: {places}")
     for fits in (
         here,
         [one for one in known if one.own and wanted.address in _addresses(one)],

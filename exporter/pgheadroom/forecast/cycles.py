@@ -71,7 +71,8 @@ class Cycles(NamedTuple):
     def with_older(self, older: Cycles, prominence: float) -> Cycles:
         """Return the cycles after all of *older* and then all of these.
 
-        Where use turned is all that matters of a course, and these know where that was.
+        Where use turned is all that matters of a course, and these know where that was. Only what
+        wandered by less than *prominence* where one ends and the other begins is not known.
         """
         if self.extreme is None:
             return older

@@ -6,6 +6,7 @@ value there is no reading, so gaps stay gaps.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from pgheadroom.backtest.prometheus_api import (
     PrometheusApi,
     PrometheusError,
     Series,
+    quoted,
     selector,
 )
 from pgheadroom.durations import moment
@@ -79,6 +81,10 @@ class KnownServer:
     """The label of postgres_exporter's that tells connections apart."""
     activity: Labels | None = None
     """The labels by which to find postgres_exporter's connections."""
+    servers: tuple[str, ...] = ()
+    """What pgheadroom's label `server` said there: where the target was, one after the other."""
+    only: tuple[str, ...] = ()
+    """Those of *servers* whose readings are wanted; none for all of them."""
 
     async def readings(
         self, api: PrometheusApi, start: float, end: float, step: float
@@ -95,8 +101,11 @@ class KnownServer:
 
     def _queries(self) -> list[str]:
         if self.own:
-            states = selector("pgheadroom_target_state", self.identity)
-            return [selector(_OWN_NAMES, self.identity), f"{states} == 1"]
+            # Series without that label are of versions that had none.
+            where = "|".join(map(re.escape, (*self.only, ""))) if self.only else ".*"
+            there = f"server=~{quoted(where)}"
+            states = selector("pgheadroom_target_state", self.identity, there)
+            return [selector(_OWN_NAMES, self.identity, there), f"{states} == 1"]
         # Before it told kinds of backends apart, postgres_exporter had no such label.
         backends = selector(_ACTIVITY, self.activity or {}, 'backend_type=~"client backend|"')
         instance = {name: value for name, value in self.identity.items() if name != "server"}
@@ -116,35 +125,45 @@ class Found:
     """Servers of whose connections it knows only the limit."""
 
 
+class NothingThereError(PrometheusError):
+    """Prometheus knows no server at all in that time."""
+
+
 async def histories(
     api: PrometheusApi, start: float, end: float, target: str | None = None
 ) -> Found:
     """Find the servers that Prometheus knows; *target* names one, by target, instance or server.
 
-    Raises PrometheusError when there is none.
+    Raises NothingThereError when it knows none, PrometheusError when not that one.
     """
     series = await api.series([_OWN, _PEER], start, end)
     if not series:
-        raise PrometheusError(
+        raise NothingThereError(
             f"Prometheus has neither {_OWN} (of pgheadroom) nor {_PEER} (of postgres_exporter)"
             f" from {moment(start)} to {moment(end)} UTC"
         )
     servers: list[tuple[bool, Labels]] = []
+    places: list[list[str]] = []
     for labels in series:
         one = labels.get("__name__") == _OWN, _identity(labels)
         if one not in servers:
             servers.append(one)
+            places.append([])
+        places[servers.index(one)].append(labels.get("server", ""))
     names = _names(servers)
+    found = zip(names, servers, places, strict=True)
     chosen = [
-        (name, own, labels)
-        for name, (own, labels) in sorted(zip(names, servers, strict=True), key=lambda one: one[0])
+        (name, own, labels, tuple(filter(None, where)))
+        for name, (own, labels), where in sorted(found, key=lambda one: one[0])
         if target is None or target in (name, *(labels.get(key) for key in _NAMING))
     ]
     if not chosen:
         raise PrometheusError(f"no target {target}; there are: {', '.join(sorted(names))}")
     own_servers = [
-        KnownServer(name, labels) if own else await _of_peer(api, name, labels, start, end)
-        for name, own, labels in chosen
+        KnownServer(name, labels, servers=where)
+        if own
+        else await _of_peer(api, name, labels, start, end)
+        for name, own, labels, where in chosen
     ]
     found_all = [history for history in own_servers if isinstance(history, KnownServer)]
     if not found_all:

@@ -18,7 +18,7 @@ from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
 from pgheadroom.commands.arguments import ExitStatus, tell
-from pgheadroom.commands.backtest_options import (
+from pgheadroom.commands.past.backtest_options import (
     Options,
     PrometheusOptions,
     add_arguments,

@@ -92,3 +92,13 @@ def test_what_a_daemon_that_was_down_has_not_seen_is_unknown_and_not_zero() -> N
     assert rhythm.days_known == 5  # two before the gap, the weekend, Monday
     assert rhythm.usual(at(9, 10)) == Usual(Likeness.KIND, 3, 70, 70, 50)
     assert rhythm.weeks_known == 0
+
+
+def test_a_rise_is_not_measured_from_what_nobody_saw() -> None:
+    def story(day: int, hour: int) -> int | None:
+        return None if hour < 9 and day > 0 else office(day, hour)
+
+    rhythm = told(story, 2.4)
+    assert rhythm.curve.rise(rhythm.curve.end - 1, rhythm.curve.end) == 0
+    assert rhythm.usual(at(2, 9.5)) == Usual(Likeness.KIND, 2, 70, 70, 50)
+    assert told(story, 9.4).usual(at(9, 9.5)).rise == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from pgheadroom.forecast.rhythm.series import UNKNOWN, Series, appended
@@ -51,22 +52,30 @@ class Curve(NamedTuple):
 
     def low(self, hour: int) -> int:
         """Return the lowest use of *hour*; UNKNOWN if there was no sample."""
-        return self.lowest(hour, hour + 1)
+        high = self.high(hour)
+        return high if high == UNKNOWN else high - self.falls[self._index(hour)]
 
     def highest(self, first: int, end: int) -> int:
         """Return the highest use from hour *first* up to *end*; UNKNOWN without a sample."""
         return max(self.highs[self._index(first) : self._index(end)], default=UNKNOWN)
 
-    def lowest(self, first: int, end: int) -> int:
-        """Return the lowest use from hour *first* up to *end*; UNKNOWN without a sample."""
-        kept = slice(self._index(first), self._index(end))
-        both = zip(self.highs[kept], self.falls[kept], strict=True)
-        return min((high - fall for high, fall in both if high != UNKNOWN), default=UNKNOWN)
+    def rise(self, first: int, end: int) -> int:
+        """Return the most by which use rose within BEFORE hours, up to one from *first* to *end*.
 
-    def rise(self, hour: int) -> int:
-        """Return by how much use rose up to *hour*'s highest; UNKNOWN if *hour* is."""
-        high = self.high(hour)
-        return high if high == UNKNOWN else high - self.lowest(hour - BEFORE, hour + 1)
+        UNKNOWN without a sample in those.
+        """
+        kept = slice(self._index(first - BEFORE), self._index(end))
+        highs = self.highs[kept]
+        lows = [
+            math.inf if high == UNKNOWN else high - fall
+            for high, fall in zip(highs, self.falls[kept], strict=True)
+        ]
+        most = UNKNOWN
+        for index in range(max(0, len(highs) - (end - first)), len(highs)):
+            if highs[index] != UNKNOWN:
+                lowest = min(lows[max(0, index - BEFORE) : index + 1])
+                most = max(most, highs[index] - int(lowest))
+        return most
 
     def _index(self, hour: int) -> int:
         return max(0, hour - self.end + len(self.highs))

@@ -80,8 +80,7 @@ def _works(day: int) -> bool:
     return weekday(day) < _SATURDAY
 
 
-def _of(curve: Curve, likeness: Likeness, hours: Iterable[int]) -> Usual:
-    around = [(hour - 1, hour, hour + 1) for hour in hours]
-    highs = [max(map(curve.high, three)) for three in around]
-    rises = [max(map(curve.rise, three)) for three in around]
+def _of(curve: Curve, likeness: Likeness, hours: list[int]) -> Usual:
+    highs = [curve.highest(hour - 1, hour + 2) for hour in hours]
+    rises = [curve.rise(hour - 1, hour + 2) for hour in hours]
     return Usual(likeness, len(highs), max(highs), median_high(highs), max(rises))

@@ -77,5 +77,14 @@ class Curve(NamedTuple):
                 most = max(most, highs[index] - int(lowest))
         return most
 
+    @property
+    def possible(self) -> bool:
+        """Whether it can be: as long as others, and no lowest use above the highest or below 0."""
+        fits = len(self.highs) == len(self.falls) <= MOST
+        return fits and all(
+            0 <= fall <= high or fall == high == UNKNOWN
+            for high, fall in zip(self.highs, self.falls, strict=True)
+        )
+
     def _index(self, hour: int) -> int:
         return max(0, hour - self.end + len(self.highs))

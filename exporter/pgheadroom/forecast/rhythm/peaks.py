@@ -64,6 +64,16 @@ class Peaks(NamedTuple):
             return self
         return Peaks(day, self.highs[:-dropped], self.hours[:-dropped], self.seen[:-dropped])
 
+    @property
+    def possible(self) -> bool:
+        """Whether it can be: of one length, each day unknown or with a peak at one of its hours."""
+        fits = len(self.highs) == len(self.hours) == len(self.seen) <= MOST
+        return fits and all(
+            high == hour == seen == UNKNOWN
+            or (high >= 0 and 0 <= hour < HOURS and 0 < seen <= HOURS)
+            for high, hour, seen in zip(self.highs, self.hours, self.seen, strict=True)
+        )
+
     def known(self, first: int = 0) -> Iterator[Peak]:
         """Yield the peaks of the days from *first* on that are known, oldest first."""
         start = self.end - len(self.highs)

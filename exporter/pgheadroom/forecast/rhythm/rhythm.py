@@ -72,6 +72,13 @@ class Rhythm(NamedTuple):
             known[weekday(peak.day)] += 1
         return min(known)
 
+    @property
+    def possible(self) -> bool:
+        """Whether it can be, as far as that can be told: a file may be damaged."""
+        in_order = max(self.curve.end, self.peaks.end * HOURS) <= max(0, self.hour)
+        current = self.hour >= _NEVER and 0 <= self.low <= self.high
+        return in_order and current and self.curve.possible and self.peaks.possible
+
     def usual(self, at: float, below: float = math.inf) -> Usual:
         """Return what is usual *at* a time, by the hours of like days before that day.
 

@@ -108,6 +108,12 @@ class AlertSettings(Strict):
         14 * _DAYS,
         "warn when the last ordinary slot is forecast to be taken within this time",
     )
+    planning_horizon_seconds: float = _seconds(
+        "planning_horizon",
+        182 * _DAYS,
+        "PostgresPeaksOutgrowLimit warns when the peaks of a weekday, which grow from week to week,"
+        " reach the limit within this time",
+    )
     leak_seconds: float = _seconds(
         "leak",
         7 * _DAYS,

@@ -11,6 +11,8 @@ from pgheadroom.forecast.cycles import Cycles, prominence
 from pgheadroom.forecast.forecast import Forecast
 from pgheadroom.forecast.history import RUNGS, History, Span
 from pgheadroom.forecast.jumps import Jumps
+from pgheadroom.forecast.rhythm.outgrown import Outgrown, next_outgrown
+from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 
 
@@ -40,6 +42,10 @@ class Usage(NamedTuple):
     trends: ApplicationTrends = ApplicationTrends()
     forecasts: tuple[Forecast, ...] = ()
     """Ways in which the limit may be reached, soonest first; as of when they were last made."""
+    rhythm: Rhythm = Rhythm()
+    """What is usual at each hour of the week, and the peaks of days."""
+    outgrown: Outgrown | None = None
+    """Which weekday's peaks grow until they reach the limit; looked at once a day."""
 
     def add(
         self, at: float, used: int, totals: Mapping[str, int], limit: int, *, exact: bool = True
@@ -55,6 +61,9 @@ class Usage(NamedTuple):
         climbs = list(self.climbs)
         for number in range(0, touched, EVERY):
             climbs[number] = climb(history.rungs[number], number, limit, at, ranges)
+        rhythm, outgrown = self.rhythm.add(at, used), self.outgrown
+        if rhythm.peaks is not self.rhythm.peaks or limit != self.limit:
+            outgrown = next_outgrown(outgrown, rhythm, limit, at)
         return Usage(
             history,
             self.cycles.add(at, used, prominence(limit)),
@@ -69,6 +78,8 @@ class Usage(NamedTuple):
             self.recent_max.add(at, used) if exact else RollingMax(),
             self.trends.update(history, touched),
             self.forecasts,
+            rhythm,
+            outgrown,
         )
 
     @property

@@ -71,6 +71,14 @@ OF_POSTGRES: tuple[Metric, ...] = (
         points.exhaustion,
     ),
     Metric(
+        "pgheadroom_peak_exhaustion_seconds",
+        "Forecast for planning: time until the peaks of a weekday, which grow from week to week,"
+        " reach the limit of ordinary roles; +Inf while none is in sight within half a year. It"
+        " needs three weeks of history.",
+        (),
+        points.peak_exhaustion,
+    ),
+    Metric(
         "pgheadroom_connections",
         "Client backends by application and state, as of pgheadroom_breakdown_timestamp_seconds;"
         " logins in progress are `unnamed` and `starting`, so that the sum is the slots in"

@@ -240,6 +240,13 @@ def exhaustion(state: State) -> Iterator[Point]:
         yield (str(tier),), seconds
 
 
+def peak_exhaustion(state: State) -> Iterator[Point]:
+    """Yield the time until growing peaks reach the limit."""
+    if state.sample is not None:
+        found = state.usage.outgrown
+        yield (), math.inf if found is None else max(0.0, found.at - state.sample.at)
+
+
 def by_name(figures: Callable[[State], Mapping[str, float]]) -> Callable[[State], Iterator[Point]]:
     """Make the points of a metric by application."""
 

@@ -38,6 +38,7 @@ from pgheadroom.status.status import status
 from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.text import escaped
 from pgheadroom.web.json_values import Json, View
+from pgheadroom.web.planning_view import planning_view
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
 _EVENTS_OF_ONE = 30
@@ -63,6 +64,7 @@ def target_view(state: State) -> View:
         "blockers": _blockers(state),
         "remedies": [dict(one._asdict()) for one in remedies(state)],
         "events": event_views([state], _EVENTS_OF_ONE),
+        "planning": planning_view(state),
     }
 
 

@@ -66,6 +66,7 @@ function show(data) {
   events(view.events);
   pooling(view.pooling, root);
   limits();
+  planning();
   server();
   age();
 }
@@ -191,6 +192,16 @@ function curveWords(from, now, left) {
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
   const most = limit === null ? "there is no limit" : `${limit} is the limit for ${whose}`;
   return `Since ${since}, ${range} ${many} were in use; now ${used}, and ${most}.${then}`;
+}
+
+// Weeks ahead, and so in small print below the curve.
+function planning() {
+  const ahead = view.planning;
+  $("planning").hidden = !ahead;
+  if (!ahead) return;
+  const each = Math.max(1, Math.round(ahead.growth_per_week));
+  const grown = `they grew by ${each} a week for ${ahead.weeks} weeks, to ${ahead.peak} of ${ahead.limit}`;
+  say($("planning"), `${ahead.words}: ${grown}.`);
 }
 
 const CELLS = ["connections", "states", "growth", "verdict", "oldest"];

@@ -50,8 +50,8 @@ def play(story: Story, number: int, major: int, keep: Path, stop: threading.Even
             urls = json.dumps([told.url])
             dsns = {NAME: watchers.dsn(where)}
             with (
-                recorder(where, file, log),
                 watchers.pgheadroom(dsns, alertmanager_urls=urls),
+                recorder(where, file, log),
             ):
                 watched_from = time.time()
                 stage.wait_about(story.watched_seconds)

@@ -7,14 +7,14 @@ from typing import Final
 
 from benchmarks.live.receiver import Notice
 from benchmarks.live.story import Story
-from benchmarks.live.verdict import Run, misses
+from benchmarks.live.verdict import Run, bare_lead, crossings, misses
 from benchmarks.support.figures import table
 
 _INCIDENTS: Final = (
-    "story", "run", "first refusal after, s", "paged after, s", "lead, s", "alert", "blames",
-    "its words", "tickets", "",
+    "story", "run", "first refusal after, s", "paged after, s", "lead, s", "bare 80 %: lead, s",
+    "alert", "blames", "its words", "tickets", "",
 )  # fmt: skip
-_QUIET: Final = ("story", "run", "most in use", "pages", "tickets", "")
+_QUIET: Final = ("story", "run", "most in use", "pages", "bare 80 %: pages", "tickets", "")
 _HOLDS: Final = "holds"
 
 
@@ -37,7 +37,8 @@ def _incident(run: Run, stories: Mapping[str, Story]) -> list[str]:
         str(run.number),
         "never" if run.refused is None else f"{run.refused - run.began:.1f}",
         "never" if page is None else f"{page.at - run.began:.1f}",
-        "–" if run.lead is None else f"{run.lead:.1f}",
+        _seconds(run.lead),
+        _seconds(bare_lead(run)),
         "–" if page is None else page.alert,
         run.blamed or "nobody",
         "–" if page is None else _cell(page.summary),
@@ -53,6 +54,7 @@ def _harmless(run: Run, stories: Mapping[str, Story]) -> list[str]:
         str(run.number),
         str(most),
         _told(run.pages, run.began),
+        str(len(crossings(run.recorded))),
         _told(run.tickets, run.began),
         _verdict(run),
     ]
@@ -60,6 +62,10 @@ def _harmless(run: Run, stories: Mapping[str, Story]) -> list[str]:
 
 def _story(run: Run, stories: Mapping[str, Story]) -> str:
     return f"{run.story}: {stories[run.story].what}"
+
+
+def _seconds(lead: float | None) -> str:
+    return "–" if lead is None else f"{lead:.1f}"
 
 
 def _told(notices: Sequence[Notice], began: float) -> str:

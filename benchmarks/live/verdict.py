@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from benchmarks.live.receiver import Notice
@@ -11,6 +12,7 @@ from pgheadroom.model.reading import Recorded, Sample
 PAGE: Final = "critical"
 NEAR: Final = 0.92
 """Share of the slots for applications above which a page was none for nothing."""
+_BARE: Final = 0.8
 _GAP_SECONDS: Final = 300.0
 
 
@@ -104,6 +106,27 @@ def use(readings: Iterable[Recorded]) -> list[tuple[float, int, int]]:
     ]
 
 
+def crossings(recorded: Sequence[tuple[float, int, int]], share: float = _BARE) -> list[float]:
+    """Return when use rose above *share* of the slots: when a bare threshold would have paged.
+
+    Of a rule that looks every second; one that is evaluated every 15 seconds is later, and sees
+    fewer.
+    """
+    above = [(at, used > share * limit) for at, used, limit in recorded]
+    return [at for (_, was), (at, now) in pairwise([(0.0, False), *above]) if now and not was]
+
+
+def bare_lead(run: Run) -> float | None:
+    """Return how many seconds before the first refusal a bare 80 % would have paged, if it had.
+
+    Like ours, a page that fires as the story begins counts from there.
+    """
+    if run.refused is None:
+        return None
+    before = [at for at in crossings(run.recorded) if at < run.refused]
+    return run.refused - max(before[-1], run.began) if before else None
+
+
 def near_misses(recorded: Sequence[tuple[float, int, int]]) -> list[list[float]]:
     """Return the stretches, from and until, in which at least 92 % of the slots were in use.
 
@@ -144,6 +167,8 @@ def as_json(run: Run) -> dict[str, Any]:
         "refused": run.refused,
         "page": page and page._asdict(),
         "lead": run.lead,
+        "bare_lead": bare_lead(run),
+        "bare_pages": len(crossings(run.recorded)),
         "blamed": run.blamed,
         "most_used": max((used for _, used, _ in run.recorded), default=None),
         "misses": misses(run),

@@ -9,7 +9,16 @@ from benchmarks.live.incidents import INCIDENTS
 from benchmarks.live.receiver import Notice
 from benchmarks.live.report import incidents, quiet
 from benchmarks.live.story import Story
-from benchmarks.live.verdict import Run, as_json, misses, near_misses, truth, use
+from benchmarks.live.verdict import (
+    Run,
+    as_json,
+    bare_lead,
+    crossings,
+    misses,
+    near_misses,
+    truth,
+    use,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +119,27 @@ def test_stretches_near_the_limit_cover_every_sample_there(
     assert all(any(begin <= at <= end for begin, end in stretches) for at in near)
     assert {edge for stretch in stretches for edge in stretch} <= set(near)
     assert all(after[0] - before[1] > 300 for before, after in pairwise(stretches))
+
+
+def test_a_bare_threshold_pages_each_time_that_use_rises_above_it() -> None:
+    recorded = [(float(at), used, 100) for at, used in enumerate((81, 79, 80, 81, 90, 80, 95, 97))]
+    assert crossings(recorded) == [0.0, 3.0, 6.0]
+    assert crossings([]) == []
+
+
+@given(st.lists(st.integers(0, 97), max_size=60), st.floats(1000, 1060))
+def test_the_lead_of_a_bare_threshold_is_from_its_last_page(used: list[int], end: float) -> None:
+    recorded = tuple((1000.0 + at, one, 97) for at, one in enumerate(used))
+    lead = bare_lead(played(LEAK, end)._replace(recorded=recorded))
+    earlier = [(at, one) for at, one, _ in recorded if at < end]
+    if lead is None:
+        assert all(one <= 77 for _, one in earlier)
+    else:
+        since = end - lead
+        ever = [one for at, one in earlier if at >= since]
+        assert ever[0] > 77
+        # Above, and never again from below.
+        assert sum(a <= 77 < b for a, b in pairwise(ever)) == 0
 
 
 def test_use_is_read_from_samples_alone() -> None:

@@ -29,7 +29,7 @@ class Last(NamedTuple):
     """The newest sample, and the applications as of then."""
 
     sample: Sample
-    """Without groups and counters of sessions."""
+    """Without groups and counters, and without what is only true for a moment."""
     applications: Applications
 
 
@@ -55,8 +55,8 @@ def taken(state: State, at: float) -> Snapshot:
     usage = state.usage._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
     last = None
     if state.sample is not None and isinstance(state.sample.facts, PostgresFacts):
-        holders = state.sample.holders._replace(groups=())
-        facts = state.sample.facts._replace(sessions=(), blockers=None)
+        holders = state.sample.holders._replace(groups=(), younger=None)
+        facts = state.sample.facts._replace(sessions=(), blockers=None, activity=None)
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
     return Snapshot(at, usage, state.active, state.identifier, last, state.events)
 

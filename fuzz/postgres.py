@@ -127,6 +127,7 @@ HARNESSES = (
         (
             *(_FULL, b"9\t500.0\t2", b"9\t500.0\t{7,8}\t{7}\t{7}"),
             _FULL.replace(b"hidden\t~\t~\t2", b"hidden\t~\t{7,8}\t~"),
+            _FULL.replace(b"psql\t~\t1\t~", b"psql\t~\t1\t5.5"),
         ),
         share=60,
         words=("nan", "inf", "-1", "1e400", "9" * 40, "\t~", "setting\t", "\nhidden\t"),

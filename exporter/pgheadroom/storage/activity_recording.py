@@ -1,0 +1,80 @@
+"""Converts signs of activity to fields of a recorded sample's line, and back.
+
+``"commits": 5120000`` (transactions committed so far, in all databases), ``"opened": 4711``
+(sessions opened so far, in all databases), ``"idle_transaction": 12.5`` (for how many seconds the
+session that waits longest in the middle of a transaction has been idle), ``"young": [["api", 12,
+20, 36]]`` (by application name, how many of its connections are younger than 60 s, 300 s and
+1800 s, each count being part of the next; applications without any are left out, and an empty list
+says that there is no young connection). Each of the four is left out where it is not known. All are
+as of when the connections were told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from pgheadroom.model.activity import Activity, Young, Younger
+from pgheadroom.model.reading import Group
+
+Refuse = Callable[[str, str, object], NoReturn]
+"""Raises a RecordingError: what must be what, and what it is."""
+Checked = Callable[[str, object], Any]
+"""Checks a value that is called so, and returns it; raises RecordingError."""
+
+_DIGITS = 3
+_MOST = 2**63 - 1
+"""PostgreSQL counts in 64 bits."""
+_IDLE = "idle_transaction"
+_ROWS = "a list of [application_name, younger than 60 s, 300 s, 1800 s]"
+
+
+def fields_of(activity: Activity | None, younger: Younger | None) -> dict[str, Any]:
+    """Return what stands for *activity* and *younger* in a line; nothing where neither is known."""
+    fields: dict[str, Any] = {}
+    if activity is not None:
+        commits, opened, idle = activity
+        fields = {"commits": commits, "opened": opened}
+        fields[_IDLE] = None if idle is None else round(idle, _DIGITS)
+    if younger is not None:
+        fields["young"] = [[name, *young] for name, young in younger.items()]
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def activity_of(fields: dict[str, Any], seconds: Checked, refuse: Refuse) -> Activity | None:
+    """Return what *fields* say of activity, None if nothing; raises what the checks raise."""
+    found = Activity(
+        commits=_counter("commits", fields["commits"], refuse) if "commits" in fields else None,
+        opened=_counter("opened", fields["opened"], refuse) if "opened" in fields else None,
+        idle_transaction_seconds=seconds(_IDLE, fields[_IDLE]) if _IDLE in fields else None,
+    )
+    return None if found == Activity() else found
+
+
+def younger_of(
+    rows: object, groups: Sequence[Group], counted: Checked, worded: Checked, refuse: Refuse
+) -> Younger:
+    """Return what *rows* say of the young connections among *groups*; raises RecordingError."""
+    most: dict[str, int] = {}
+    for group in groups:
+        most[group.application_name] = most.get(group.application_name, 0) + group.count
+    younger: dict[str, Young] = {}
+    if not isinstance(rows, list):
+        refuse("young", _ROWS, rows)
+    for row in rows:
+        if not isinstance(row, list) or len(row) != 4:  # noqa: PLR2004 - a name and three counts
+            refuse("young", _ROWS, row)
+        name = worded("an application_name in young", row[0])
+        least, less, young = (counted("a count in young", count) for count in row[1:])
+        if not least <= less <= young <= most.get(name, 0):
+            refuse("each count in young", "part of the next, and of the connections", row[1:])
+        if name in younger:
+            refuse("an application in young", "there once", name)
+        younger[name] = least, less, young
+    return younger
+
+
+def _counter(what: str, value: object, refuse: Refuse) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        refuse(what, f"a whole number from 0 to {_MOST}", value)
+    return value

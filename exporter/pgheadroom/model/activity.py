@@ -8,6 +8,9 @@ from typing import NamedTuple
 AGES = (60.0, 300.0, 1800.0)
 """A connection is young below each of these ages, in seconds."""
 
+MOST_COUNTED = 2**63 - 1
+"""PostgreSQL counts in 64 bits: no counter is larger."""
+
 Young = tuple[int, int, int]
 """How many connections are younger than each of AGES: each count is in the next one, too."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from pgheadroom.model.activity import Activity, Young, Younger
+from pgheadroom.model.activity import MOST_COUNTED, Activity, Young, Younger
 from pgheadroom.model.reading import Group
 
 Refuse = Callable[[str, str, object], NoReturn]
@@ -23,8 +23,6 @@ Checked = Callable[[str, object], Any]
 """Checks a value that is called so, and returns it; raises RecordingError."""
 
 _DIGITS = 3
-_MOST = 2**63 - 1
-"""PostgreSQL counts in 64 bits."""
 _IDLE = "idle_transaction"
 _ROWS = "a list of [application_name, younger than 60 s, 300 s, 1800 s]"
 
@@ -75,6 +73,6 @@ def younger_of(
 
 
 def _counter(what: str, value: object, refuse: Refuse) -> int:
-    if type(value) is not int or not 0 <= value <= _MOST:
-        refuse(what, f"a whole number from 0 to {_MOST}", value)
+    if type(value) is not int or not 0 <= value <= MOST_COUNTED:
+        refuse(what, f"a whole number from 0 to {MOST_COUNTED}", value)
     return value

@@ -21,6 +21,8 @@ Refuse = Callable[[str, str, object], NoReturn]
 """Raises a RecordingError: what must be what, and what it is."""
 Checked = Callable[[str, object], Any]
 """Checks a value that is called so, and returns it; raises RecordingError."""
+RowOf = Callable[[object, object, object, object], tuple[str, Young]]
+"""Checks one row, as `young_row` does, and perhaps remembers it: most lines repeat the last one."""
 
 _DIGITS = 3
 _IDLE = "idle_transaction"
@@ -49,27 +51,38 @@ def activity_of(fields: dict[str, Any], seconds: Checked, refuse: Refuse) -> Act
     return None if found == Activity() else found
 
 
-def younger_of(
-    rows: object, groups: Sequence[Group], counted: Checked, worded: Checked, refuse: Refuse
-) -> Younger:
+def younger_of(rows: object, groups: Sequence[Group], row_of: RowOf, refuse: Refuse) -> Younger:
     """Return what *rows* say of the young connections among *groups*; raises RecordingError."""
-    most: dict[str, int] = {}
-    for group in groups:
-        most[group.application_name] = most.get(group.application_name, 0) + group.count
-    younger: dict[str, Young] = {}
     if not isinstance(rows, list):
         refuse("young", _ROWS, rows)
+    most: dict[str, int] = {}
+    if rows:
+        for group in groups:
+            name = group.application_name
+            most[name] = most.get(name, 0) + group.count
+    younger: dict[str, Young] = {}
     for row in rows:
-        if not isinstance(row, list) or len(row) != 4:  # noqa: PLR2004 - a name and three counts
+        try:
+            name, young = row_of(*row)
+        except TypeError:  # another number of values, or a list among them, which no cache takes
             refuse("young", _ROWS, row)
-        name = worded("an application_name in young", row[0])
-        least, less, young = (counted("a count in young", count) for count in row[1:])
-        if not least <= less <= young <= most.get(name, 0):
-            refuse("each count in young", "part of the next, and of the connections", row[1:])
-        if name in younger:
-            refuse("an application in young", "there once", name)
-        younger[name] = least, less, young
+        if young[-1] > most.get(name, 0):
+            refuse("a count in young", f"at most {most.get(name, 0)}, as in connections", young[-1])
+        younger[name] = young
+    if len(younger) < len(rows):
+        refuse("young", "a list that has each application once", rows)
     return younger
+
+
+def young_row(
+    name: object, counts: tuple[object, ...], counted: Checked, worded: Checked, refuse: Refuse
+) -> tuple[str, Young]:
+    """Return the application and the *counts* of one row; raises RecordingError."""
+    worded("an application_name in young", name)
+    least, less, young = (counted("a count in young", count) for count in counts)
+    if not least <= less <= young:
+        refuse("each count in young", "part of the next", [*counts])
+    return str(name), (least, less, young)
 
 
 def _counter(what: str, value: object, refuse: Refuse) -> int:

@@ -15,6 +15,7 @@ import json
 from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
+from pgheadroom.model.activity import Young
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.pooler import PoolerFacts
@@ -166,7 +167,7 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
         waiting=_counted("waiting", fields["waiting"]) if "waiting" in fields else 0,
         blockers=_blockers(fields["blockers"]) if "blockers" in fields else None,
         activity=activity_recording.activity_of(fields, longest, _refuse),
-        younger=activity_recording.younger_of(fields["young"], groups, _counted, _worded, _refuse)
+        younger=activity_recording.younger_of(fields["young"], groups, _young, _refuse)
         if "young" in fields
         else None,
     )
@@ -227,6 +228,12 @@ def _group(name: object, state: object, count: object) -> Group:
         _counted("a count of connections", count),
         None,
     )
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _young(name: object, least: object, less: object, young: object) -> tuple[str, Young]:
+    counts = least, less, young
+    return activity_recording.young_row(name, counts, _counted, _worded, _refuse)
 
 
 def _uses(fields: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity, ...]:

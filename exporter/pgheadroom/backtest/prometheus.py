@@ -86,6 +86,10 @@ class KnownServer:
     """The label of postgres_exporter's that tells connections apart."""
     activity: Labels | None = None
     """The labels by which to find postgres_exporter's connections."""
+    servers: tuple[str, ...] = ()
+    """What pgheadroom's label `server` said there: where the target was, one after the other."""
+    only: tuple[str, ...] = ()
+    """Those of *servers* whose readings are wanted; none for all of them."""
 
     async def readings(
         self, api: PrometheusApi, start: float, end: float, step: float
@@ -103,10 +107,13 @@ class KnownServer:
     def _queries(self) -> list[tuple[str, str]]:
         """Return what to ask for; before each, what its series are called if they have no name."""
         if self.own:
-            states = selector("pgheadroom_target_state", self.identity)
-            opened = selector(_OPENED, self.identity, 'end="open"')
+            # Series without that label are of versions that had none.
+            where = "|".join(map(re.escape, (*self.only, ""))) if self.only else ".*"
+            there = f"server=~{quoted(where)}"
+            states = selector("pgheadroom_target_state", self.identity, there)
+            opened = selector(_OPENED, self.identity, there, 'end="open"')
             return [
-                ("", selector(_OWN_NAMES, self.identity)),
+                ("", selector(_OWN_NAMES, self.identity, there)),
                 ("", f"{states} == 1"),
                 (_OPENED, f"sum({opened})"),
             ]
@@ -133,35 +140,45 @@ class Found:
     """Servers of whose connections it knows only the limit."""
 
 
+class NothingThereError(PrometheusError):
+    """Prometheus knows no server at all in that time."""
+
+
 async def histories(
     api: PrometheusApi, start: float, end: float, target: str | None = None
 ) -> Found:
     """Find the servers that Prometheus knows; *target* names one, by target, instance or server.
 
-    Raises PrometheusError when there is none.
+    Raises NothingThereError when it knows none, PrometheusError when not that one.
     """
     series = await api.series([_OWN, _PEER], start, end)
     if not series:
-        raise PrometheusError(
+        raise NothingThereError(
             f"Prometheus has neither {_OWN} (of pgheadroom) nor {_PEER} (of postgres_exporter)"
             f" from {moment(start)} to {moment(end)} UTC"
         )
     servers: list[tuple[bool, Labels]] = []
+    places: list[list[str]] = []
     for labels in series:
         one = labels.get("__name__") == _OWN, _identity(labels)
         if one not in servers:
             servers.append(one)
+            places.append([])
+        places[servers.index(one)].append(labels.get("server", ""))
     names = _names(servers)
+    found = zip(names, servers, places, strict=True)
     chosen = [
-        (name, own, labels)
-        for name, (own, labels) in sorted(zip(names, servers, strict=True), key=lambda one: one[0])
+        (name, own, labels, tuple(filter(None, where)))
+        for name, (own, labels), where in sorted(found, key=lambda one: one[0])
         if target is None or target in (name, *(labels.get(key) for key in _NAMING))
     ]
     if not chosen:
         raise PrometheusError(f"no target {target}; there are: {', '.join(sorted(names))}")
     own_servers = [
-        KnownServer(name, labels) if own else await _of_peer(api, name, labels, start, end)
-        for name, own, labels in chosen
+        KnownServer(name, labels, servers=where)
+        if own
+        else await _of_peer(api, name, labels, start, end)
+        for name, own, labels, where in chosen
     ]
     found_all = [history for history in own_servers if isinstance(history, KnownServer)]
     if not found_all:

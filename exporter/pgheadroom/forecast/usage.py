@@ -71,6 +71,43 @@ class Usage(NamedTuple):
             self.forecasts,
         )
 
+    @property
+    def known_since(self) -> float | None:
+        """When the first sample that it tells of was taken, or a little before; None if empty."""
+        return self.history.known_since
+
+    def resting(self) -> Usage:
+        """Return the usage without what belongs to the newest sample alone."""
+        return self._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
+
+    def with_older(self, older: Usage) -> Usage:
+        """Return the usage after all samples of *older* and then all of this one.
+
+        Those of *older* were taken before any of these. What is known of these stays as exact as
+        it is; forecasts are those that were made last.
+        """
+        newest = self.history.rungs[0][-1:]
+        if not newest:
+            return older.resting()
+        if not older.history.rungs[0]:
+            return self
+        history = self.history.with_older(older.history)
+        ranges = (*self.ranges[:NARROWEST], *map(typical_range, history.rungs[NARROWEST:]))
+        at = float(newest[0].nth)
+        climbs = list(self.climbs)
+        for number in range(0, RUNGS, EVERY):
+            if history.rungs[number] != self.history.rungs[number]:
+                climbs[number] = climb(history.rungs[number], number, self.limit, at, ranges)
+        means = [(start, round(one.mean)) for start, _, one in self.history.stretches()]
+        return self._replace(
+            history=history,
+            cycles=self.cycles.with_older(older.cycles, prominence(self.limit)),
+            jumps=self.jumps.with_older(older.jumps, means, least_jump(self.limit, ranges)),
+            climbs=tuple(climbs),
+            ranges=ranges,
+            trends=self.trends.of_other_history(),
+        )
+
     def _ranges(self, history: History, touched: int) -> tuple[float, ...]:
         complete = touched - 1  # on the last rung that it shows on, the newest bucket still grows
         if complete <= NARROWEST:

@@ -170,6 +170,11 @@ function curve() {
   const ahead = left ? Math.min(Math.max(left * 1.15, shown * 0.1), shown * 0.6) : shown * 0.03;
   chart.show(history, view, from, now, ahead);
   say($("curve-words"), curveWords(from, now, left));
+  say($("learning"), sentence(view.status.history));
+}
+
+function sentence(words) {
+  return words && `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 function curveWords(from, now, left) {

@@ -157,10 +157,11 @@ def test_it_replays_what_was(prometheus: Prometheus, start: int, tmp_path: Path)
         PAGES,
     ]
     told = re.split(r"^(?=\S)", done.stdout, flags=re.MULTILINE)[1:]
-    new, old, ours, verdict = told
+    new, old, ours, together, verdict = told
     assert new.startswith("new:9187\n")
     assert old.startswith("old:5432\n")
     assert ours.startswith("orders\n")
+    assert together.startswith("all 3 histories\n")
     assert "pages" in verdict
     counted = re.search(rf"  samples  ([0-9,]+), {len(DOWN)} readings failed", ours)
     assert counted

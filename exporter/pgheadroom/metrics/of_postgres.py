@@ -171,6 +171,14 @@ OF_POSTGRES: tuple[Metric, ...] = (
         kind="counter",
     ),
     Metric(
+        "pgheadroom_transactions_total",
+        "Transactions committed, in all databases together (xact_commit of pg_stat_database), ours"
+        " included; as of pgheadroom_breakdown_timestamp_seconds.",
+        (),
+        points.of_postgres(lambda f: None if f.activity is None else f.activity.commits),
+        kind="counter",
+    ),
+    Metric(
         "pgheadroom_knock_up",
         "1 if the newest knock was answered as that of a new client is, 0 if not.",
         (),

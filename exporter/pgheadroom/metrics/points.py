@@ -54,8 +54,10 @@ def of_sample(value: Callable[[Sample], float]) -> Callable[[State], Iterator[Po
     return one(lambda state: None if state.sample is None else value(state.sample))
 
 
-def of_postgres(value: Callable[[PostgresFacts], float]) -> Callable[[State], Iterator[Point]]:
-    """Make the points of a figure that only a PostgreSQL server has."""
+def of_postgres(
+    value: Callable[[PostgresFacts], float | None],
+) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a figure that only a PostgreSQL server has; none while it is not known."""
     return one(lambda state: None if (facts := _facts(state)) is None else value(facts))
 
 

@@ -28,7 +28,7 @@ class Last(NamedTuple):
     """The newest sample, and the applications as of then."""
 
     sample: Sample
-    """Without groups and counters of sessions."""
+    """Without groups and counters, and without what is only true for a moment."""
     applications: Applications
 
 
@@ -54,8 +54,8 @@ def taken(state: State, at: float) -> Snapshot:
     usage = state.usage.resting()
     last = None
     if state.sample is not None and isinstance(state.sample.facts, PostgresFacts):
-        holders = state.sample.holders._replace(groups=())
-        facts = state.sample.facts._replace(sessions=(), blockers=None)
+        holders = state.sample.holders._replace(groups=(), younger=None)
+        facts = state.sample.facts._replace(sessions=(), blockers=None, activity=None)
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
     return Snapshot(at, usage, state.active, state.identifier, last, state.events)
 

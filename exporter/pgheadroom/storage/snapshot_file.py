@@ -158,22 +158,21 @@ def _from_format_5(memory: Plain) -> Plain:
 
 
 def _from_format_6(memory: Plain) -> Plain:
-    """Return what the sixth format says: nothing of the rhythm of days and weeks."""
+    """Return what the sixth format says: no rhythm of days, young connections or activity."""
     try:
-        at, usage, *rest = memory
+        at, usage, active, identifier, last, events = memory
         with_rhythm = [*usage, [-1, 0, 0, [0, [], []], [0, [], [], []]], None]
+        if last is not None:
+            (*sample, holders, facts), applications = last
+            last = [[*sample, [*holders, None], [*facts, None]], applications]
     except (TypeError, ValueError):
         raise UnfitError from None
-    return [at, with_rhythm, *rest]
+    return [at, with_rhythm, active, identifier, last, events]
 
 
 _NEWER = (
-    _from_format_1,
-    _from_format_2,
-    _from_format_3,
-    _from_format_4,
-    _from_format_5,
-    _from_format_6,
+    *(_from_format_1, _from_format_2, _from_format_3),
+    *(_from_format_4, _from_format_5, _from_format_6),
 )
 """What makes the next format of each older one."""
 

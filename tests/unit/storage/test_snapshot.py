@@ -280,20 +280,29 @@ def test_format_5_had_a_sample_of_another_shape() -> None:
     snapshot = taken(LEAK, 2e6)
     document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 5}
     facts = document["memory"][4][0][-1]
-    assert facts[-2:] == [0, None]
-    del facts[-2:], document["memory"][1][-2:]
+    assert facts[-3:] == [0, None, None]
+    del facts[-3:], document["memory"][1][-2:]
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
     usage = snapshot.usage._replace(rhythm=Rhythm())
     assert read == replace(snapshot, last=None, usage=usage)
 
 
-def test_format_6_knew_nothing_of_the_rhythm_of_days_and_weeks() -> None:
+def test_format_6_knew_nothing_of_rhythm_young_connections_and_activity() -> None:
+    """Its last sample is shown all the same: a full server tells nothing new."""
     snapshot = taken(LEAK, 2e6)
     assert snapshot.usage.rhythm != Rhythm()
     document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 6}
+    *_, holders, facts = document["memory"][4][0]
+    assert (holders.pop(), facts.pop()) == (None, None)
     del document["memory"][1][-2:]
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
     assert read == replace(snapshot, usage=snapshot.usage._replace(rhythm=Rhythm()))
+    assert read.last is not None
+    document["memory"][4] = None
+    assert unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6).last is None
+    document["memory"][4] = [[1]]
+    with pytest.raises(DamagedError, match="wrong type"):
+        unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
 
 
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, ())

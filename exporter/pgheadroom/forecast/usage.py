@@ -11,6 +11,7 @@ from pgheadroom.forecast.cycles import Cycles, prominence
 from pgheadroom.forecast.forecast import Forecast
 from pgheadroom.forecast.history import RUNGS, History, Span
 from pgheadroom.forecast.jumps import Jumps
+from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 
 
@@ -40,6 +41,8 @@ class Usage(NamedTuple):
     trends: ApplicationTrends = ApplicationTrends()
     forecasts: tuple[Forecast, ...] = ()
     """Ways in which the limit may be reached, soonest first; as of when they were last made."""
+    rhythm: Rhythm = Rhythm()
+    """What is usual at each hour of the week, and the peaks of days."""
 
     def add(
         self, at: float, used: int, totals: Mapping[str, int], limit: int, *, exact: bool = True
@@ -69,6 +72,7 @@ class Usage(NamedTuple):
             self.recent_max.add(at, used) if exact else RollingMax(),
             self.trends.update(history, touched),
             self.forecasts,
+            self.rhythm.add(at, used),
         )
 
     @property

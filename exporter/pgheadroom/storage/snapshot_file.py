@@ -28,9 +28,9 @@ from pgheadroom.model.event import MOST_EVENTS
 from pgheadroom.storage.plain import Plain, UnfitError, plain, typed
 from pgheadroom.storage.snapshot import Last, Snapshot
 
-FORMAT = 6
+FORMAT = 7
 """Goes up when anything that is remembered changes its shape or its meaning."""
-_READ = (1, 2, 3, 4, 5, FORMAT)
+_READ = (1, 2, 3, 4, 5, 6, FORMAT)
 """Older formats are read all the same."""
 _PATTERNS = {"strokes": "jumps", "range": "cycle"}
 """What formats 1 and 2 call two patterns of a forecast."""
@@ -153,7 +153,24 @@ def _from_format_5(memory: Plain) -> Plain:
     return [at, usage, active, identifier, None, events]
 
 
-_NEWER = (_from_format_1, _from_format_2, _from_format_3, _from_format_4, _from_format_5)
+def _from_format_6(memory: Plain) -> Plain:
+    """Return what the sixth format says: nothing of the rhythm of days and weeks."""
+    try:
+        at, usage, *rest = memory
+        with_rhythm = [*usage, [-1, 0, 0, [0, [], []], [0, [], [], []]]]
+    except (TypeError, ValueError):
+        raise UnfitError from None
+    return [at, with_rhythm, *rest]
+
+
+_NEWER = (
+    _from_format_1,
+    _from_format_2,
+    _from_format_3,
+    _from_format_4,
+    _from_format_5,
+    _from_format_6,
+)
 """What makes the next format of each older one."""
 
 

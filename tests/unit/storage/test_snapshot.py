@@ -17,6 +17,7 @@ from pgheadroom.events.changes import changes
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
+from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.identity import Identity, TargetKind
@@ -240,14 +241,14 @@ def test_format_2_had_other_names_for_patterns(pattern: Pattern, before: str) ->
     document["memory"][3][0][0] = before
     document["format"] = 2
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
-    assert read == replace(snapshot, usage=snapshot.usage._replace(used=0))
+    assert read == replace(snapshot, usage=snapshot.usage._replace(used=0, rhythm=Rhythm()))
 
 
 def as_format_3(memory: list[Any]) -> list[Any]:
     """Return what a file holds as the third format had it: trends and forecasts apart."""
     at, usage, active, identifier, last, _ = memory
-    trends, forecasts = usage[-2:]
-    usage = [*usage[:5], *usage[6:-3]]
+    trends, forecasts, _ = usage[-3:]
+    usage = [*usage[:5], *usage[6:-4]]
 
     def one(about: list[Any]) -> list[Any] | None:
         return about[0] if about else None
@@ -271,7 +272,8 @@ def test_format_3_had_one_label_and_trends_apart() -> None:
     document |= {"memory": as_format_3(document["memory"]), "format": 3}
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
     # The newest sample of another shape is not read: there is another within a second.
-    assert read == replace(snapshot, last=None, usage=snapshot.usage._replace(used=0))
+    usage = snapshot.usage._replace(used=0, rhythm=Rhythm())
+    assert read == replace(snapshot, last=None, usage=usage)
 
 
 def test_format_5_had_a_sample_of_another_shape() -> None:
@@ -279,9 +281,19 @@ def test_format_5_had_a_sample_of_another_shape() -> None:
     document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 5}
     facts = document["memory"][4][0][-1]
     assert facts[-2:] == [0, None]
-    del facts[-2:]
+    del facts[-2:], document["memory"][1][-1]
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
-    assert read == replace(snapshot, last=None)
+    usage = snapshot.usage._replace(rhythm=Rhythm())
+    assert read == replace(snapshot, last=None, usage=usage)
+
+
+def test_format_6_knew_nothing_of_the_rhythm_of_days_and_weeks() -> None:
+    snapshot = taken(LEAK, 2e6)
+    assert snapshot.usage.rhythm != Rhythm()
+    document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 6}
+    del document["memory"][1][-1]
+    read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
+    assert read == replace(snapshot, usage=snapshot.usage._replace(rhythm=Rhythm()))
 
 
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, ())

@@ -52,7 +52,7 @@ def test_without_a_target_it_says_how_to_name_one(words: tuple[str, ...]) -> Non
 def test_an_unknown_command() -> None:
     done = run("watch")
     assert done.returncode == 2
-    known = "serve, once, check, top, record, demo, backtest, rules, dashboards"
+    known = "serve, once, check, top, record, demo, backtest, import, rules, dashboards"
     assert done.stderr == f"pgheadroom: no such command: watch; there are {known}\n"
 
 

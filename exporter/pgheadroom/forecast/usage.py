@@ -85,7 +85,8 @@ class Usage(NamedTuple):
     @property
     def known_since(self) -> float | None:
         """When the first sample that it tells of was taken, or a little before; None if empty."""
-        return self.history.known_since
+        known = [self.history.known_since, self.rhythm.known_since]
+        return min((since for since in known if since is not None), default=None)
 
     def resting(self) -> Usage:
         """Return the usage without what belongs to the newest sample alone."""
@@ -110,7 +111,9 @@ class Usage(NamedTuple):
             if history.rungs[number] != self.history.rungs[number]:
                 climbs[number] = climb(history.rungs[number], number, self.limit, at, ranges)
         means = [(start, round(one.mean)) for start, _, one in self.history.stretches()]
+        rhythm = self.rhythm.with_older(older.rhythm)
         return self._replace(
+            rhythm=rhythm,
             history=history,
             cycles=self.cycles.with_older(older.cycles, prominence(self.limit)),
             jumps=self.jumps.with_older(older.jumps, means, least_jump(self.limit, ranges)),

@@ -49,6 +49,35 @@ class Rhythm(NamedTuple):
             peaks = peaks.add(self.hour // HOURS, curve)
         return Rhythm(hour, used, used, curve, peaks)
 
+    @property
+    def known_since(self) -> float | None:
+        """When the first hour or day that it tells of began; None if it is empty."""
+        if self.hour == _NEVER:
+            return None
+        first = min(
+            self.hour, self.curve.end - len(self.curve.highs) if self.curve.highs else self.hour
+        )
+        if self.peaks.highs:
+            first = min(first, (self.peaks.end - len(self.peaks.highs)) * HOURS)
+        return float(first * HOUR)
+
+    def with_older(self, older: Rhythm) -> Rhythm:
+        """Return the rhythm after all of *older* and then all of this one.
+
+        Of days whose hours this one no longer has it knows the peaks alone; it then stays as it is.
+        """
+        first = self.curve.end - len(self.curve.highs)
+        if self.hour == _NEVER:
+            return older
+        if self.peaks.highs and (self.peaks.end - len(self.peaks.highs)) * HOURS < first - HOURS:
+            return self
+        both = older
+        for hour in range(first, self.curve.end):
+            high = self.curve.high(hour)
+            if high != UNKNOWN:
+                both = both.add(hour * HOUR, high).add(hour * HOUR, self.curve.low(hour))
+        return both.add(self.hour * HOUR, self.high).add(self.hour * HOUR, self.low)
+
     def _set_back(self, hour: int, used: int) -> Rhythm:
         high, low = self.curve.high(hour), self.curve.low(hour)
         return Rhythm(

@@ -79,10 +79,15 @@ class History(NamedTuple):
 
     def bucket_at(self, at: float) -> Bucket | None:
         """Return the finest bucket that is known of the time *at*, or of the nearest before it."""
-        for number, rung in enumerate(self.rungs):
-            index = int(at) >> number
+        index = int(at)
+        for rung in self.rungs:
             if rung and rung[0].nth <= index:
-                return next(bucket for bucket in reversed(rung) if bucket.nth <= index)
+                # Without gaps in the rung it is at this very place, else before it.
+                place = min(index - rung[0].nth, len(rung) - 1)
+                while rung[place].nth > index:
+                    place -= 1
+                return rung[place]
+            index >>= 1
         return None
 
     def least_free_before(self, at: float, last: float = -1.0, around: float = 0.0) -> float:
@@ -112,8 +117,10 @@ class History(NamedTuple):
     @property
     def began(self) -> float | None:
         """When the oldest bucket began, in seconds since the epoch; None without any."""
-        starts = [rung[0].nth << number for number, rung in enumerate(self.rungs) if rung]
-        return float(min(starts)) if starts else None
+        for number in reversed(range(RUNGS)):  # no finer rung reaches back further
+            if self.rungs[number]:
+                return float(self.rungs[number][0].nth << number)
+        return None
 
     def _before(self, at: float) -> Iterator[tuple[int, Bucket]]:
         for number, rung in enumerate(self.rungs):

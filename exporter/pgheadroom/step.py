@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pgheadroom.forecast.queues import Queues, followed
 from pgheadroom.judge.judge import judge
@@ -74,7 +75,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
             before=applications,
             at=sample.at,
             most=policy.most_applications,
-            named=spoken_of(state),
+            named=partial(spoken_of, state),
         )
     usage = state.usage
     if sample.main.limit is not None:

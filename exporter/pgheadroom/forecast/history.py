@@ -71,10 +71,10 @@ class History(NamedTuple):
         carried = Bucket(index, 1, used, used, used, free, spans)
         most = _LEAST_NAMES + max(len(spans), _LEAST_NAMES)
         for number, rung in enumerate(rungs):
-            rungs[number], out = _with(rung, carried, most)
+            rungs[number], out = _with(rung, index, carried, most)
             if out is None:
                 return History(tuple(rungs)), number + 1
-            carried = Bucket(out.nth >> 1, *out[1:])
+            carried, index = out, out.nth >> 1
         return History(tuple(rungs)), RUNGS
 
     def bucket_at(self, at: float) -> Bucket | None:
@@ -131,20 +131,24 @@ class History(NamedTuple):
                 yield number, bucket
 
 
-def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
-    """Return *rung* with *new* in it, and the bucket that became complete by that.
+def _with(rung: Rung, nth: int, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
+    """Return *rung* with *new* in its bucket *nth*, and the bucket that became complete by that.
 
     Of the applications in a bucket the *most* biggest are kept.
     """
     if not rung:
-        return (new,), None
+        return (_placed(new, nth),), None
     last = rung[-1]
-    if last.nth >= new.nth:  # greater when the clock was set back into a bucket that was complete
+    if last.nth >= nth:  # greater when the clock was set back into a bucket that was complete
         return (*rung[:-1], _merged(last, new, most)), None
-    first, oldest = 0, new.nth - SPAN
+    first, oldest = 0, nth - SPAN
     while first < len(rung) and rung[first].nth <= oldest:
         first += 1
-    return (*rung[first:], new), last
+    return (*rung[first:], _placed(new, nth)), last
+
+
+def _placed(bucket: Bucket, nth: int) -> Bucket:
+    return bucket if bucket.nth == nth else Bucket(nth, *bucket[1:])
 
 
 def _merged(one: Bucket, other: Bucket, most: int) -> Bucket:
@@ -168,12 +172,14 @@ def _merged_spans(
     if one is other:  # of two samples that share one breakdown
         return one
     both = dict(one)
+    # Compared first: in a wide bucket most spans hold what one second brings.
     for name, span in other.items():
-        former = both.get(name)
-        if former is None:
+        if name not in one:
             both[name] = span
-        elif former != span:
-            both[name] = (min(former[0], span[0]), max(former[1], span[1]))
+            continue
+        (low, high), (lowest, highest) = span, one[name]
+        if low < lowest or high > highest:
+            both[name] = (min(low, lowest), max(high, highest))
     if len(both) > most:  # applications that come and go for a week must not pile up here
         biggest = sorted(both, key=lambda name: -both[name][1])[:most]
         return {name: both[name] for name in biggest}

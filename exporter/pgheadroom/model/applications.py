@@ -65,8 +65,9 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
 ) -> Applications:
     """Sum *groups* by folded name, at most *most* names beside ``other``; *named* come first.
 
-    Who is *named* is asked for only where places are short. A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
-    so that the counts add up to the slots in use.
+    Who is *named* is asked for only where places may be short. A login under way has no name yet:
+    the *hidden* ones are ``unnamed``, in state ``starting``, so that the counts add up to the slots
+    in use.
     """
     totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
@@ -74,16 +75,16 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     by_holder: dict[Holder, int] = {}
     rewritten: set[str] = set()
     for group in groups:
-        raw_name = group.application_name
+        raw_name, held, age = group.application_name, group.count, group.oldest_seconds
         name = fold(raw_name)
-        totals[name] = totals.get(name, 0) + group.count
+        totals[name] = totals.get(name, 0) + held
         key = name, group.state
-        counts[key] = counts.get(key, 0) + group.count
-        if group.oldest_seconds is not None:
-            oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
+        counts[key] = counts.get(key, 0) + held
+        if age is not None and age > oldest.setdefault(name, 0.0):
+            oldest[name] = age
         if group.role:
             holder = name, group.database, group.role
-            by_holder[holder] = by_holder.get(holder, 0) + group.count
+            by_holder[holder] = by_holder.get(holder, 0) + held
         if name != raw_name:
             rewritten.add(raw_name)
     choose = partial(elect, totals, at=at, absence_seconds=absence_seconds)
@@ -91,7 +92,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     followed = choose(before.followed, most=_FOLLOWED * most)
     tracked = totals
     # `unnamed` always has its place: logins in progress are counted there.
-    others = totals.keys() - members.keys() - {UNNAMED}
+    others = {name for name in totals if name not in members and name != UNNAMED}
     if others:
         named_now = followed.keys() | {UNNAMED}
         tracked = _summed(
@@ -181,9 +182,7 @@ def elect(
         for name, seen_at in before.items()
         if totals.get(name) or 0 <= at - seen_at <= absence_seconds
     }
-    newcomers = [
-        name for name in totals if name not in members and name not in (OTHER, UNNAMED)
-    ]
+    newcomers = [name for name in totals if name not in members and name not in (OTHER, UNNAMED)]
     if not newcomers:
         return members
     first = named()

@@ -1,7 +1,7 @@
 """Finds what readings say without a count: refusals, silence, and that the server is full.
 
-Each rule returns what it finds; how long that must hold before anybody is told, and when it is over,
-is for others to say.
+Each rule returns what it finds; how long that must hold before anybody is told, and when it is
+over, is for others to say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds what a sample shows: no or few slots left, reserve or limits used, logins stuck.
 
-Each rule returns what it finds; how long that must hold before anybody is told, and when it is over,
-is for others to say.
+Each rule returns what it finds; how long that must hold before anybody is told, and when it is
+over, is for others to say.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def _told(blockers: Blockers, policy: Policy) -> Blockers | None:
 
 
 def _queues(state: State, sample: Sample) -> Queues:
-    pools = sample.limits_of(CapacityKind.POOL)
+    pools = sample.others and sample.limits_of(CapacityKind.POOL)
     return followed(state.queues, pools, sample.at) if pools else {}
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pgheadroom.backtest.threshold import USUAL_RATIO
 from pgheadroom.commands.configured import settings_of
 from pgheadroom.commands.help.parser import Parser, one_word
+from pgheadroom.config.given import shown
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
 from pgheadroom.durations import seconds_of, time_of
@@ -46,6 +48,8 @@ class Options:
     prometheus: PrometheusOptions | None
     as_jsonl: bool
     html: Path | None
+    compare_ratio: float
+    """The bare threshold to compare with, as a share of ``max_connections``."""
     settings: Settings
 
 
@@ -60,6 +64,13 @@ def add_arguments(parser: Parser) -> None:
         help="text to read (default), or JSON with a line for each change of an alert",
     )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with charts")
+    parser.add_argument(
+        "--compare-ratio",
+        type=_ratio,
+        metavar="SHARE",
+        default=USUAL_RATIO,
+        help="compare with a rule that pages above this share of max_connections (default: 0.8)",
+    )
     past = parser.add_argument_group("history from Prometheus")
     past.add_argument("--prometheus", metavar="URL", help="its address: http://prometheus:9090")
     past.add_argument("--since", metavar="WHEN", help="start: 30d or 12h ago, or a date or time")
@@ -95,7 +106,21 @@ def read_options(parsed: argparse.Namespace, clock: Callable[[], float] = time.t
         prometheus=prometheus,
         as_jsonl=parsed.format == "jsonl",
         html=parsed.html,
+        compare_ratio=parsed.compare_ratio,
     )
+
+
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = 0.0
+    if not 0 < ratio < 1:
+        given = shown(text, secret=False)
+        raise argparse.ArgumentTypeError(
+            f"{given} is not allowed; give a share between 0 and 1, such as 0.8"
+        )
+    return ratio
 
 
 def _flag(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pgheadroom.forecast.queues import Queues, followed
 from pgheadroom.judge.judge import judge
@@ -75,7 +76,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
             before=applications,
             at=sample.at,
             most=policy.most_applications,
-            named=spoken_of(state),
+            named=partial(spoken_of, state),
         )
     usage = state.usage
     if sample.main.limit is not None:
@@ -115,7 +116,7 @@ def _told(blockers: Blockers, policy: Policy) -> Blockers | None:
 
 
 def _queues(state: State, sample: Sample) -> Queues:
-    pools = sample.limits_of(CapacityKind.POOL)
+    pools = sample.others and sample.limits_of(CapacityKind.POOL)
     return followed(state.queues, pools, sample.at) if pools else {}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pgheadroom.forecast.queues import Queues, followed
+from pgheadroom.forecast.traffic import Traffic
 from pgheadroom.judge.judge import judge
 from pgheadroom.judge.rules.forecasts import spoken_of
 from pgheadroom.model.applications import count
@@ -97,9 +98,18 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         identifier=_identifier(sample) or state.identifier,
         applications=applications,
         usage=usage,
+        traffic=_traffic(state, sample),
         queues=_queues(state, sample),
         blockers=_blockers(state, sample, policy),
     )
+
+
+def _traffic(state: State, sample: Sample) -> Traffic:
+    facts = sample.facts
+    activity = facts.activity if sample.full and isinstance(facts, PostgresFacts) else None
+    if activity is None or activity.commits is None:
+        return state.traffic
+    return state.traffic.add(sample.holders.at, activity.commits)
 
 
 def _blockers(state: State, sample: Sample, policy: Policy) -> Blockers | None:

@@ -63,7 +63,7 @@ class Climb(NamedTuple):
         return max(0.0, (limit - self.top) / self.rate - (now - self.at))
 
 
-def climb(  # noqa: PLR0913 - a rung, its place, and what it is judged by
+def climb(
     rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float], part: float = 1.0
 ) -> Climb | None:
     """Return the climb towards *limit* that shows on *rung*, which has that *number*.

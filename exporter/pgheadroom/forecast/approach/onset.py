@@ -22,15 +22,16 @@ class Onset(NamedTuple):
     """Slots that were in use then."""
 
 
-def onset(history: History, used: int, rate: float, now: float) -> Onset:
+def onset(history: History, used: int, rate: float, now: float, slack: float = 0.0) -> Onset:
     """Return where the climb began that has reached *used* slots *now*.
 
     It takes *rate* slots a second at present, more than 0. It began at the earliest moment since
-    which use rose at half of that pace at least, on average, without having been higher before.
+    which use rose at half of that pace at least, on average, without having been higher before, by
+    more than *slack*.
     """
     found, lowest = Onset(now, float(used)), float(used)
     for at, mean, high in _stretches(history):
-        if high > used:
+        if high > used + slack:
             break
         if mean >= lowest:
             continue

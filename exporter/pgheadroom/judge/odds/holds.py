@@ -19,14 +19,16 @@ _GENERATION_BUSY = 0.35
 _SOME, _WHOLE = 0.3, 1.1
 """A new generation is told by this share of the old one, and is no larger than it by much."""
 _GENERATION_SECONDS = 900.0
-_START_SECONDS = 60.0
-"""One application's pool has started within this time."""
+_MOST = 0.8
+"""Where applications that have just arrived hold this share of what is in use, all starts."""
 _SLOW_SECONDS, _DAY_SECONDS = 20 * 60.0, 8 * 3600.0
 """Load that rises for longer than the first and no longer than the second may do so every day."""
 _DIFFERENCE = 1.08
 """Days differ by as much."""
 _JOB_SECONDS = 10.0
-"""A job that fills the server within this time is no job."""
+"""A job that fills the server within this time is no job ..."""
+_MANY = 0.75
+"""... once this share of the slots is in use."""
 
 
 def held(state: State, seen: Look, now: float) -> Hold | None:
@@ -42,9 +44,9 @@ def held(state: State, seen: Look, now: float) -> Hold | None:
         and used + seen.had - seen.grew * seen.share <= (1 - _ROOM) * limit
     ):
         return Hold.GENERATION
-    if seen.started_share >= _ALONE and seen.busy < _AT_WORK:
-        fleet = seen.started > 1 and seen.grew >= (1 - _ALONE / 2) * used
-        if fleet or (seen.started and seen.seconds < _START_SECONDS and seen.share >= _ALONE):
+    if seen.busy < _AT_WORK:
+        fleet = seen.arrived > 1 and seen.arrived_slots >= _MOST * used
+        if fleet or (seen.at_once and seen.share >= _ALONE):
             return Hold.START
     return _held_by_day(state, seen, now)
 
@@ -52,12 +54,17 @@ def held(state: State, seen: Look, now: float) -> Hold | None:
 def _held_by_day(state: State, seen: Look, now: float) -> Hold | None:
     limit = state.usage.limit
     slow = _SLOW_SECONDS <= seen.seconds <= _DAY_SECONDS
-    job = seen.started_share >= _ALONE and seen.busy >= _AT_WORK
-    if not slow and not (job and seen.seconds_left > _JOB_SECONDS):
+    job = (
+        seen.arrived > 0
+        and seen.arrived_slots >= _ALONE * seen.grew
+        and seen.active >= _AT_WORK
+        and (seen.seconds_left > _JOB_SECONDS or state.usage.used < _MANY * limit)
+    )
+    if not slow and not job:
         return None
     usual = state.usage.rhythm.usual(now, (1 - LAST_RATIO) * limit)
     known = usual.likeness in (Likeness.WEEKDAY, Likeness.KIND)
-    if not known and job and seen.seconds_left > _JOB_SECONDS:
+    if not known and job:
         return Hold.JOB
     if not slow:
         return None

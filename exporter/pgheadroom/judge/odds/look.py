@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pgheadroom.forecast.approach.onset import onset
+from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.growth import growth
-from pgheadroom.forecast.approach.onset import onset
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
 
-_NEW = 0.9
-"""An application that took this share of what it has was not there before."""
+_JUST_BEFORE_SECONDS = 5.0
+"""A jump is told from the first sample that shows some of it."""
+_NEW = 0.97
+"""An application that took this share of what it has was not there before ..."""
+_ARRIVAL_SECONDS = 1800.0
+"""... which is so long ..."""
+_AT_ONCE_SECONDS = 20.0
+"""... or so short, where it is a pool that starts."""
 
 
 class Look(NamedTuple):
@@ -34,11 +41,15 @@ class Look(NamedTuple):
     had: float
     """Connections that it had before."""
     busy: float
-    """Share of its connections that is not idle, from 0 to 1."""
-    started: int
-    """How many applications were not there before ..."""
-    started_share: float
-    """... and their share of what was taken."""
+    """Share of its connections that is not idle, from 0 to 1 ..."""
+    active: float
+    """... and that runs a statement: those idle in transaction are not idle, and do not."""
+    arrived: int
+    """How many applications were not there half an hour ago ..."""
+    arrived_slots: float
+    """... and how many connections those have."""
+    at_once: bool
+    """Whether nearly all that *who* has came within the last seconds."""
     waiting: int
     """Sessions that wait for locks."""
     load: bool
@@ -52,10 +63,13 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
     seconds_left = max(0.5, forecast.seconds)
     if forecast.pattern is Pattern.JUMPS:
         jump = usage.jumps.expected(now)
-        began = forecast.since if jump is None else jump.last
+        began = (forecast.since if jump is None else jump.last) - _JUST_BEFORE_SECONDS
         level = forecast.reached - forecast.slots
     else:
-        began, level = onset(usage.history, usage.used, left / seconds_left, now)
+        slack = least_rise(usage.limit)
+        began, level = onset(usage.history, usage.used, left / seconds_left, now, slack)
+        if began > forecast.since:
+            began, level = forecast.since, forecast.reached - forecast.slots
     seconds = max(0.5, now - began)
     grown = growth(usage, state.applications.tracked, began)
     positive = {name: more for name, more in grown.items() if more >= 1}
@@ -63,9 +77,11 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
     who = max(positive, key=lambda name: positive[name], default="")
     totals = state.applications.tracked
     total = totals.get(who, 0)
-    new = [name for name, more in positive.items() if more >= _NEW * totals[name]]
-    idle = state.applications.counts.get((who, "idle"), 0)
-    busy = 1 - idle / total if total else 0.0
+    arrived = _arrived(state, max(now - _ARRIVAL_SECONDS, usage.history.began or now))
+    at_once = _arrived(state, now - _AT_ONCE_SECONDS)
+    counts = state.applications.counts
+    busy = 1 - counts.get((who, "idle"), 0) / total if total else 0.0
+    active = counts.get((who, "active"), 0) / total if total else 0.0
     share = positive[who] / grew if who else 0.0
     sample = state.sample
     facts = None if sample is None else sample.facts
@@ -79,11 +95,19 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
         share=share,
         had=total - positive.get(who, 0.0),
         busy=busy,
-        started=len(new),
-        started_share=sum(positive[name] for name in new) / grew if grew else 0.0,
+        active=active,
+        arrived=len(arrived),
+        arrived_slots=sum(arrived.values()),
+        at_once=who in at_once,
         waiting=facts.waiting if isinstance(facts, PostgresFacts) else 0,
         load=_load(state, began, now, grew, bool(who) and (share < _ALONE or busy > _IDLE)),
     )
+
+
+def _arrived(state: State, since: float) -> dict[str, int]:
+    totals = state.applications.tracked
+    grown = growth(state.usage, totals, since)
+    return {name: totals[name] for name, more in grown.items() if more >= _NEW * totals[name] > 0}
 
 
 _ALONE = 0.7

@@ -14,7 +14,7 @@ from pgheadroom.judge.odds.sign import Sign
 
 ENOUGH = 3.0
 """Odds at which a climb pages: three of four go through."""
-_FACTORS = {Sign.BUSY: 5.0, Sign.LOCKS: 5.0, Sign.LASTING: 3.0, Sign.IDLE: 3.0}
+_FACTORS = {Sign.BUSY: 5.0, Sign.LOCKS: 5.0, Sign.LASTING: 3.0, Sign.IDLE: 2.0}
 _EARLY = frozenset({Sign.BUSY, Sign.LOCKS, Sign.IDLE})
 """Signs of which one is needed where less was taken than is left."""
 _WAITING_SHARE, _LEAST_WAITING = 0.2, 3

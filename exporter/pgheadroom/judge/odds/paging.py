@@ -94,19 +94,16 @@ def _high(evaluation: Evaluation) -> bool:
 def _of_forecast(evaluation: Evaluation, forecast: Forecast, *, fires: bool) -> Case | None:
     thresholds, limit = evaluation.thresholds, evaluation.limit
     reached = forecast.reached / max(1, limit)
-    if reached < thresholds.early_floor_ratio:
+    climbs = forecast.pattern is Pattern.CLIMB
+    if reached < (thresholds.early_floor_ratio if climbs or fires else _JUMPS_FLOOR):
         return None
-    if forecast.pattern is Pattern.CYCLE:
-        # That it came back from the last peak says nothing of the next.
-        return Case(forecast) if reached >= _JUMPS_FLOOR else None
-    if fires:
+    # That it came back from the last peak says nothing of the next.
+    if fires or forecast.pattern is Pattern.CYCLE:
         return Case(forecast)
     if not is_new(evaluation.state, forecast, limit, _NEWS_TO_PAGE):
         return None
-    if forecast.pattern is Pattern.CLIMB and reached < thresholds.paging_floor_ratio:
+    if climbs and reached < thresholds.paging_floor_ratio:
         return _by_odds(evaluation, forecast, early=False)
-    if reached < _JUMPS_FLOOR:
-        return None
     if forecast.pattern is Pattern.LEAK:
         return Case(forecast)
     state, now = evaluation.state, evaluation.sample.at

@@ -11,11 +11,11 @@ from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.exhaustion import SLOW
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.growth import Culprit
-from pgheadroom.judge.blame import Foremost, foremost, near, taker, to_blame
+from pgheadroom.judge.blame import Foremost, foremost, taker, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.odds.paging import Case, cases, is_new
-from pgheadroom.judge.odds.sign import Hold
+from pgheadroom.judge.odds.sign import OF_ALL, Hold
 from pgheadroom.judge.odds.words import why
 from pgheadroom.judge.wording import blaming, slots, through, took
 from pgheadroom.model.alert import AlertName, Severity
@@ -56,7 +56,9 @@ def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     if used >= limit:
         return  # that is another alert's news
     found = [*cases(evaluation, fires=fires)]
-    paging = [case for case in found if case.hold is None]
+    # What a new pool or job takes, it takes whichever part of that a forecast looks at.
+    whole = any(case.hold in OF_ALL for case in found)
+    paging = [case for case in found if case.hold is None and not whole]
     if paging:
         yield Finding(
             name,
@@ -166,11 +168,8 @@ def _foremost_words(evaluation: Evaluation, case: Case) -> Words:
 
 def _first_day_words(evaluation: Evaluation, case: Case) -> Words:
     words, name = _foremost_words(evaluation, case)
-    return (
-        f"{words} No like day is known to compare with: it may come every day, so nobody is paged"
-        " until few slots are left.",
-        name,
-    )
+    words += " No like day is known to compare with: it may come every day, so nobody is paged"
+    return f"{words} until few slots are left.", name
 
 
 def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:

@@ -11,7 +11,8 @@ the onset counts from there. Of a family of incidents:
   before   incidents that were paged before the first refused connection
   lead     median seconds from the page to the first refusal, 0 if it came too late
   share    median of lead / min(first refusal - onset, 1 h), at most 1; for all together: the mean
-  culprit  pages in time that name the right application
+  culprit  incidents of which a page in time names the right application (where several grew
+           together, one of them)
 
 `for nothing` counts pages of no incident that no stretch with 92 % of the ordinary slots in use
 follows within five minutes.

@@ -17,6 +17,8 @@ from pgheadroom.model.reading import Sample
 from pgheadroom.step import Policy
 from pgheadroom.storage.recording_reader import RecordingReader
 
+_WEEK = 7 * 86_400.0
+
 
 class Outcome(NamedTuple):
     """One story, and how it went for the one who is judged and for the bare rule."""
@@ -36,7 +38,9 @@ def play(truth_file: Path, command: str | None = None) -> Outcome:
     truth = json.loads(truth_file.read_text())
     trace = truth_file.with_name(truth_file.name.replace(".truth.json", ".jsonl"))
     bare, replay = BareRule(), Replay(trace.stem, Policy(NameFolder().fold))
+    first, last = None, 0.0
     for reading in RecordingReader(str(trace)):
+        first, last = reading.at if first is None else first, reading.at
         if isinstance(reading, Sample):
             # A recording has client backends only, so this is what a rule over it would see.
             most = (reading.main.limit or 0) + reading.main.reserve
@@ -44,6 +48,9 @@ def play(truth_file: Path, command: str | None = None) -> Outcome:
         if command is None:
             replay.add(reading)
     alerts = _run(command, trace) if command else _parsed(jsonl.lines(replay.account))
+    # What recordings of another make may not say of themselves.
+    truth.setdefault("first_day", False)
+    truth.setdefault("weeks", (last - (first or last)) / _WEEK)
     return Outcome(
         trace.name,
         truth,

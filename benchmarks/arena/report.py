@@ -66,6 +66,7 @@ def _sums(pairs: Sequence[tuple[dict[str, Any], Verdict]]) -> dict[str, float | 
     first = [verdict for truth, verdict in good if truth["first_day"]]
     blamed = [verdict.blamed for verdict in bad if verdict.blamed is not None]
     tickets = sum(verdict.tickets for _, verdict in good)
+    weeks = sum(truth["weeks"] for truth, _ in good)
     return {
         "before": _mean([verdict.before for verdict in bad]),
         "share": _mean([verdict.share for verdict in bad]),
@@ -74,9 +75,7 @@ def _sums(pairs: Sequence[tuple[dict[str, Any], Verdict]]) -> dict[str, float | 
         "benign_traces_paged": _mean([bool(verdict.for_nothing) for _, verdict in good]),
         "benign_traces_paged_on_the_first_day": _mean([bool(one.for_nothing) for one in first]),
         "for_nothing_per_trace": _mean([len(verdict.for_nothing) for _, verdict in pairs]),
-        "tickets_per_benign_week": tickets / sum(truth["weeks"] for truth, _ in good)
-        if good
-        else None,
+        "tickets_per_benign_week": tickets / weeks if weeks else None,
         "tickets_per_benign_trace": _mean([verdict.tickets for _, verdict in good]),
     }
 

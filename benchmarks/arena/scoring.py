@@ -124,12 +124,12 @@ def judged(truth: Mapping[str, Any], pages: Sequence[Page], tickets: int = 0) ->
     timely = [page for page in due if page.start < end]
     lead = max((end - max(page.start, onset) for page in timely), default=0.0)
     named = [page.application_name for page in timely if page.application_name is not None]
-    judgeable = named and truth["culprit"] is not None
+    culprits = {truth["culprit"], *truth.get("culprits", ())} - {None}
     return Verdict(
         len(pages),
         for_nothing,
         lead,
         min(1.0, lead / min(end - onset, HOUR)) if end > onset else float(lead > 0),
-        truth["culprit"] in named if judgeable else None,
+        not culprits.isdisjoint(named) if named and culprits else None,
         tickets,
     )

@@ -4,7 +4,8 @@
 
 Beside each NAME.jsonl stands NAME.truth.json: ``family``, ``incident``, ``onset`` (when the cause
 of an incident begins), ``exhaustion`` (the first refused connection), ``near_misses`` (stretches
-with at least 92 % of the ordinary slots in use), ``culprit``, ``first_day`` (the daemon that
+with at least 92 % of the ordinary slots in use), ``culprit`` (who grew most) and
+``culprits`` (who grew by at least a third of that, too), ``first_day`` (the daemon that
 watches has been there for less than a day), ``weeks`` (how long the trace is). Times are in seconds
 since the epoch.
 """
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arena.families import HALVES, KEPT, OPEN
-from benchmarks.arena.story import Family, MissedTruthError, Player, scene_of, without_signals
+from benchmarks.arena.player import Player, without_signals
+from benchmarks.arena.story import Family, MissedTruthError, scene_of
 
 _ATTEMPTS = 20
 

@@ -30,20 +30,22 @@ def services_one_by_one(scene: Scene) -> Plan:
 
 
 def larger_pool(scene: Scene) -> Plan:
-    """A release raises the pool's maximum; the next busy hour uses it, and there is no room."""
+    """A release calls a partner while it holds a connection, and has a larger pool for it."""
     rng = scene.rng
     background(scene, rng.uniform(0.25, 0.35))
     pods = rng.randint(3, 6)
-    was = max(2, round(0.22 * scene.slots / pods))
-    slow, load = 0.25, office(rng, 0.1, 1.0)
-    # Without the cap of the pool the day would need all of the server, and more.
-    wanted = rng.uniform(0.8, 1.2) * scene.slots
-    rate = wanted / slow
+    was = max(2, round(0.3 * scene.slots / pods))
+    released = DAY * rng.choice((2, 3)) + rng.uniform(5.5, 8.3) * HOUR
+    slow, load = rng.uniform(0.2, 0.4), office(rng, 0.1, 1.0)
+    # From then on the day needs about all of the server; until then a fifth of that.
+    rate = rng.uniform(0.8, 1.2) * scene.slots / slow
     api = scene.service(
-        "api", PoolSettings(1, was, idle_seconds=300), lambda now: rate * load(now), slow
+        "api",
+        PoolSettings(1, was, idle_seconds=300),
+        lambda now: rate * load(now),
+        lambda now: slow if now >= released else slow / 6,
     )
     scene.settled(api, pods, pods)
-    released = DAY * rng.choice((2, 3)) + rng.uniform(6.5, 9.0) * HOUR
     larger = PoolSettings(1, max(was + 2, math.ceil(1.3 * scene.slots / pods)), idle_seconds=300)
     roll = rng.uniform(20, 60)
     for number in range(pods):
@@ -53,7 +55,7 @@ def larger_pool(scene: Scene) -> Plan:
 
 
 def canary(scene: Scene) -> Plan:
-    """A release goes to one process, to a quarter, then to all; each new one replaces an old one."""
+    """A release goes to one process, to a quarter, then to all; each replaces an old one."""
     rng = scene.rng
     background(scene, rng.uniform(0.15, 0.25))
     pods, held = rng.randint(6, 14), rng.uniform(0.35, 0.5) * scene.slots

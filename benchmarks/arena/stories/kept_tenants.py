@@ -41,9 +41,9 @@ def monday_after_weekend(scene: Scene) -> Plan:
 
 
 def month_end(scene: Scene) -> Plan:
-    """The last two days of a month are a fifth higher than any day before, and fit."""
+    """The last two days of a month are a third higher than any day before, and fit."""
     rng = scene.rng
-    usual, most = rng.uniform(0.56, 0.64), rng.uniform(1.4, 1.7)
+    usual, most = rng.uniform(0.56, 0.64), rng.uniform(1.7, 2.3)
     factors = [1.0] * 28
     factors[22:24] = [0.5 + most / 2, most]  # Tuesday and Wednesday of the fourth week
     web = _offices(scene, usual, weekend=0.2)

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test truth reliability arena load soak lint fuzz wheel lock audit sbom clean
+.PHONY: run test truth reliability arena load soak live lint fuzz wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -79,6 +79,12 @@ soak: $(VENV)/dev.stamp
 load: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.parts install
 	@$(BIN)/python -m benchmarks.scrape_load
+
+# Plays incidents and harmless days with real clients against a real server, and measures how early
+# each is paged: 25 minutes. LIVE= names stories, or options (python -m benchmarks.live --help).
+live: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.support.parts install
+	@$(BIN)/python -m benchmarks.live $(LIVE)
 
 clean:
 	rm -rf $(VENV) dist

@@ -77,8 +77,10 @@ def answer(data: bytes) -> None:
         step(state, found._replace(at=1010.0), _POLICY)
 
 
-_FULL = b"""application\tapi\tidle\t4\t10.5\tshop\tapp
-application\tpsql\t~\t1\t~\t~\t~
+_FULL = b"""application\tapi\tidle\t4\t10.5\tshop\tapp\t0 1 2 3
+application\tapi\tidle in transaction\t1\t10.5\tshop\tapp\t0 0 0 1 7.5
+application\tpsql\t~\t1\t~\t~\t~\t0 0 0 0
+activity\t~\t123456\t789\t~\t~\t~
 hidden\t~\t~\t2\t~\t~\t~
 role\treports\t8\t3\t~\t~\t~
 database\tshop\t36\t5\t~\t~\t~
@@ -125,6 +127,7 @@ HARNESSES = (
         (
             *(_FULL, b"9\t500.0\t2", b"9\t500.0\t{7,8}\t{7}\t{7}"),
             _FULL.replace(b"hidden\t~\t~\t2", b"hidden\t~\t{7,8}\t~"),
+            _FULL.replace(b"psql\t~\t1\t~", b"psql\t~\t1\t5.5"),
         ),
         share=60,
         words=("nan", "inf", "-1", "1e400", "9" * 40, "\t~", "setting\t", "\nhidden\t"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 from fuzz.harness import Harness, file_of
+from pgheadroom.model.activity import Activity
 from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.names import NameFolder
 from pgheadroom.model.reading import Failure, Group, Outcome, Probe, ProbeKind, Recorded
@@ -36,7 +37,15 @@ def _readings() -> list[Recorded]:
         applications=(("api", 2),),
     )
     blockers = Blockers(3999.0, 2, 2, (root,))
-    samples.append(recorded_sample(3999.5, _LIMITS, groups, waiting=2, blockers=blockers))
+    samples.append(
+        recorded_sample(
+            *(3999.5, _LIMITS, groups),
+            waiting=2,
+            blockers=blockers,
+            activity=Activity(5_000_000_000, 4711, 12.5),
+            younger={"api": (1, 20, 40)},
+        )
+    )
     return [*samples, failure, Probe(ProbeKind.KNOCK, 4001.0, 0.01, Outcome.OK)]
 
 
@@ -112,6 +121,8 @@ HARNESSES = (
             '"failure":"full"',
             '"knock":"ok"',
             '"pulse":',
+            '"young":[["api",0,1,2]]',
+            '"commits":9223372036854775808',
             "1e999",
             "NaN",
             '"\\ud800"',

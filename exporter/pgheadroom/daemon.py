@@ -126,6 +126,9 @@ async def running(
     for alertmanager in notifier.alertmanagers:
         jobs.repeat("page", alertmanager.turn)
     jobs.repeat("reload", reloader.turn)
+    importer = resolve.importer(settings, board)
+    if importer is not None:
+        jobs.repeat("import", importer.turn)
     for seconds, turn in systemd.turns():
         schedule.every(seconds, jobs.guarded("notify", turn))
     schedule.start()

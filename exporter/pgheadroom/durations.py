@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_LETTERS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WEEK = 604_800
+_LETTERS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": _WEEK}
 _TENTHS_BELOW = 10
 _STEPS = (
     *(10, 15, 20, 30, 45),
@@ -43,6 +44,14 @@ def about(seconds: float) -> str:
         return "weeks"
     nearest = min(_STEPS, key=lambda step: max(step / seconds, seconds / step))
     return f"about {duration(nearest)}"
+
+
+def about_weeks(seconds: float) -> str:
+    """Return *seconds*, an estimate of weeks to come: ``about 5 weeks``; of less, as ``about``."""
+    weeks = round(seconds / _WEEK)
+    if seconds < _WEEK:
+        return about(seconds)
+    return "about a week" if weeks == 1 else f"about {weeks} weeks"
 
 
 def moment(at: float) -> str:

@@ -32,10 +32,11 @@ class Policy:
 
 def step(state: State, reading: Reading, policy: Policy) -> State:
     """Return the state after *reading*, of the target that *state* is of."""
-    return judge(_read(state, reading, policy), reading.at)
+    return judge(taken_in(state, reading, policy), reading.at)
 
 
-def _read(state: State, reading: Reading, policy: Policy) -> State:
+def taken_in(state: State, reading: Reading, policy: Policy) -> State:
+    """Return the state after *reading*, not judged yet: no forecast and no alert comes of it."""
     match reading:
         case Sample():
             return _sampled(state, reading, policy)

@@ -116,6 +116,35 @@ def test_lines_for_programs(recordings: Path) -> None:
     assert pages[0]["application_name"] == NAME
 
 
+def test_it_tells_what_a_bare_rule_would_have_done(recordings: Path) -> None:
+    """The leak has 81 connections after 51 steps of 6 minutes: at 05:06, 96 min before 06:42."""
+    rule = "compared with a bare rule: above {} of max_connections pages at once"
+    done = run("backtest", str(recordings / "quiet.jsonl"), str(recordings / "leak.jsonl"))
+    assert done.stdout.count(rule.format("80 %")) == 2
+    ours, bare = (
+        "pgheadroom: 2 pages; ",
+        "A bare 80 % rule: 1 page; 1 h 36 min before it was full; ",
+    )
+    quiet_, leak_, all_ = re.split(r"^(?:leak|all 2 histories)$", done.stdout, flags=re.MULTILINE)
+    assert "pgheadroom: no page.\n    A bare 80 % rule: no page.\n" in quiet_
+    assert "full at 2026-01-01 06:42:00: pgheadroom paged " in leak_
+    assert ", the bare rule 1 h 36 min before: pgheadroom " in leak_
+    for part in (leak_, all_):
+        assert ours in part
+        assert f"{bare}none for nothing." in part
+
+    stricter = run("backtest", "--compare-ratio=0.9", str(recordings / "leak.jsonl")).stdout
+    assert rule.format("90 %") in stricter  # 91 connections: ten steps later
+    assert "A bare 90 % rule: 1 page; 36 min before it was full; none for nothing." in stricter
+
+    lines_ = objects(run("backtest", "--format=jsonl", str(recordings / "leak.jsonl")).stdout)
+    for line in lines_:
+        page = line["severity"] == Severity.CRITICAL and line["state"] == "firing"
+        expected = line["time"] - (START + 51 * 360) if page else "absent"  # type: ignore[operator]
+        assert line.get("bare_threshold_seconds", "absent") == expected
+    assert len(lines_) >= 4
+
+
 def test_gzip_stdin_and_a_plain_file_are_the_same(recordings: Path) -> None:
     expected = objects(run("backtest", "--format=jsonl", str(recordings / "leak.jsonl")).stdout)
     zipped = run("backtest", "--format=jsonl", str(recordings / "leak.jsonl.gz"))
@@ -168,6 +197,11 @@ def test_thresholds_are_flags_variables_and_keys(recordings: Path, tmp_path: Pat
         ([], ["give FILE ..., or --prometheus URL and --since 30d"]),
         (["x", "--prometheus", "http://p", "--since", "1d"], ["give FILE ..., or"]),
         (["x", "--format", "csv"], ["--format: 'csv' is not allowed; give text or jsonl"]),
+        (
+            ["x", "--compare-ratio", "80"],
+            ["--compare-ratio: '80' is not allowed; give a share between 0 and 1, such as 0.8"],
+        ),
+        (["x", "--compare-ratio", "nan"], ["--compare-ratio: 'nan' is not allowed"]),
         (["-", "-"], ["the standard input (-) can be read only once"]),
         (
             ["x", "--since", "3d", "--paging-horizon-seconds", "soon", "--low-free-ratio", "2"],
@@ -295,6 +329,10 @@ def test_the_page_in_a_real_browser(
     assert "PostgresConnectionsExhausted" in dom
     assert 'href="#h1">quiet</a>' in dom
     assert "97 slots for applications" in dom
+    assert dom.count('<circle class="bare" cx=') >= 2  # a page of the bare rule, and the legend
+    assert "Compared with a bare rule: above 80 % of max_connections" in dom
+    assert "All of them, compared with a bare rule" in dom
+    assert "<td>1 h 36 min before it was full</td>" in dom
 
 
 def test_a_long_history_makes_no_large_page(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_without_a_target_it_says_how_to_name_one(words: tuple[str, ...]) -> Non
 def test_an_unknown_command() -> None:
     done = run("watch")
     assert done.returncode == 2
-    known = "serve, once, check, top, record, demo, backtest, rules, dashboards"
+    known = "serve, once, check, top, record, demo, backtest, import, rules, dashboards"
     assert done.stderr == f"pgheadroom: no such command: watch; there are {known}\n"
 
 
@@ -117,16 +117,19 @@ def test_what_nothing_takes_is_told(words: tuple[str, ...], complaint: str) -> N
 
 
 @pytest.mark.majors(17)
-def test_check_says_what_works_and_what_is_missing(pg: Postgres) -> None:
+def test_check_says_what_works_and_what_is_missing(pg: Postgres, tmp_path: Path) -> None:
     pg.sql("create role bare login")
     pg.sql("create role ready login in role pg_monitor, pg_use_reserved_connections")
-    done = run("check", "--dsn", pg.dsn(user="ready"))
+    done = run("check", "--dsn", pg.dsn(user="ready"), "--state-directory", str(tmp_path))
     assert done.returncode == 0
     assert "WARN" not in done.stdout
+    assert "ok   history: none yet; the daily rhythm is known after a day" in done.stdout
     done = run("check", "--dsn", pg.dsn(user="bare"))
     assert done.returncode == 0
     assert "GRANT pg_monitor TO bare;" in done.stdout
     assert "GRANT pg_use_reserved_connections TO bare;" in done.stdout
+    assert "WARN history: none is kept" in done.stdout
+    assert "Set state_directory." in done.stdout
     done = run(
         *("check", "--targets", f"good={pg.dsn()}"),
         *("--targets", f"bad=host=127.0.0.1 port={free_port()} user=x"),

@@ -69,6 +69,10 @@ def test_a_leak_is_drawn_and_named_within_two_seconds_of_its_sample(
     opened(page, daemon)
     expect(page.locator("#who")).to_have_text("checkout-api")
     expect(page.locator("#curve-words")).to_contain_text("now 7,")
+    expect(page.locator("#learning")).to_have_text(
+        "History: less than a minute; the daily rhythm is known after a day, the weekly one after a"
+        " week."
+    )
     # Growth is told over ten seconds at least.
     known = page.locator("#applications .growth").filter(has_text=re.compile(r"^0$"))
     expect(known.first).to_be_visible(timeout=20_000)

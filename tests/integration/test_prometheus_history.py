@@ -15,7 +15,10 @@ from tests.support.servers.headroom import run
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.prometheus import Prometheus
 
+from pgheadroom.backtest.prometheus import histories
 from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError, selector
+from pgheadroom.model.activity import Activity
+from pgheadroom.model.reading import Sample
 from pgheadroom.net.credentials import Credentials
 
 pytestmark = pytest.mark.prometheus
@@ -55,6 +58,10 @@ def own() -> dict[str, Value]:
         f'{connections}"web",state="idle"}}': lambda _: 25,
         f'{connections}"unnamed",state="starting"}}': lambda _: 2,
         f'{connections}"checkout",state="idle"}}': held,
+        f"pgheadroom_transactions_total{{{who}}}": lambda i: 5_000_000_000 + 100 * i,
+        f'pgheadroom_sessions_total{{{who},database="shop",end="open"}}': lambda i: 3 * i,
+        f'pgheadroom_sessions_total{{{who},database="wiki",end="open"}}': lambda i: 4 * i,
+        f'pgheadroom_sessions_total{{{who},database="wiki",end="fatal"}}': lambda i: 9 * i,
         f'pgheadroom_target_state{{{who},state="ok"}}': lambda i: float(i not in DOWN),
         f'pgheadroom_target_state{{{who},state="unreachable"}}': lambda i: float(i in DOWN),
     }
@@ -78,6 +85,10 @@ def peer(instance: str, *, names: bool, server_label: bool) -> dict[str, Value]:
         f"pg_settings_superuser_reserved_connections{{{who}}}": up(lambda _: 3),
         count("shop", "checkout"): up(held),
         count("intranet", "web"): up(lambda _: 27),
+        # Newer collectors give these no label `server`, whatever the others have.
+        f'pg_stat_database_xact_commit{{{base},datname="shop"}}': up(lambda i: 100 * i),
+        f'pg_stat_database_xact_commit{{{who},datname="intranet"}}': up(lambda i: 10 * i),
+        f'pg_stat_database_xact_commit{{{base},server="x",datname="else"}}': up(lambda _: 1e9),
         **(
             {
                 count("intranet", ""): up(lambda _: 0),
@@ -146,10 +157,11 @@ def test_it_replays_what_was(prometheus: Prometheus, start: int, tmp_path: Path)
         PAGES,
     ]
     told = re.split(r"^(?=\S)", done.stdout, flags=re.MULTILINE)[1:]
-    new, old, ours, verdict = told
+    new, old, ours, together, verdict = told
     assert new.startswith("new:9187\n")
     assert old.startswith("old:5432\n")
     assert ours.startswith("orders\n")
+    assert together.startswith("all 3 histories\n")
     assert "pages" in verdict
     counted = re.search(rf"  samples  ([0-9,]+), {len(DOWN)} readings failed", ours)
     assert counted
@@ -173,6 +185,20 @@ def test_it_replays_what_was(prometheus: Prometheus, start: int, tmp_path: Path)
     area = re.search(r'class="area c\d" d="([^"]+)">\s*<title>checkout', text)
     assert area
     assert area[1].count("M") == 3
+
+
+async def test_counters_of_the_server_come_along(prometheus: Prometheus, start: int) -> None:
+    """What an exporter does not count is not known; ages no exporter keeps for each connection."""
+    api = PrometheusApi(prometheus.url)
+    end = start + STEP * 20.0
+    found: dict[str, list[Activity | None]] = {}
+    for server in (await histories(api, float(start), end)).histories:
+        async for reading in server.readings(api, float(start), end, STEP):
+            assert isinstance(reading, Sample)
+            assert reading.holders.younger is None
+            found.setdefault(server.name, []).append(reading.postgres.activity)
+    assert found["orders"] == [Activity(5_000_000_000 + 100 * i, 7 * i) for i in range(21)]
+    assert found["old:5432"] == [Activity(110 * i) for i in range(21)]
 
 
 def test_one_target_as_lines(prometheus: Prometheus, start: int) -> None:

@@ -1,11 +1,14 @@
 """Tests that a backtest of a recording gives the daemon's alerts at the same seconds."""
 
 import asyncio
+import json
+import re
 from pathlib import Path
 
 import pytest
 from tests.postgres.conftest import TARGET, Watch
 from tests.support.servers.clients import Clients
+from tests.support.servers.headroom import run
 from tests.support.servers.postgres import Postgres
 
 from pgheadroom.backtest.replay import Replay
@@ -80,3 +83,14 @@ async def test_a_live_incident_is_played_back(
     changes = replay.account.changes
     again = [(change.firing, change.alert.key, round(change.at)) for change in changes]
     assert sorted(again, key=str) == sorted(said, key=str)
+
+    told = run("backtest", "--resolve-hold-seconds=1", str(file)).stdout
+    ours = r"^ +pgheadroom: \d+ pages?; .* for nothing; \d+ more about what"
+    assert re.search(ours, told, re.MULTILINE)
+    assert "    A bare 80 % rule: " in told
+    lines = run("backtest", "--format=jsonl", "--resolve-hold-seconds=1", str(file)).stdout
+    objects = [json.loads(line) for line in lines.splitlines()]
+    assert objects
+    assert ["bare_threshold_seconds" in one for one in objects] == [
+        one["severity"] == "critical" and one["state"] == "firing" for one in objects
+    ]

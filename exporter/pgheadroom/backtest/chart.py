@@ -6,13 +6,17 @@ holds it (``backtest_html``) says how they look, in light and in dark.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from math import inf
+from typing import TypeVar
 
 from pgheadroom.backtest.curve import Picture, Point
 from pgheadroom.backtest.replay import Episode, FullPeriod
+from pgheadroom.backtest.threshold import BarePage
 from pgheadroom.durations import duration, moment
 
 WIDTH = 1080
@@ -25,6 +29,7 @@ _HEADROOM = 1.1  # the scale ends so far above max_connections
 _MOST_TICKS = 9
 _LABEL_FITS = 64  # pixels
 _MOST_MARKS = 60
+_DOT = 8  # pixels wide
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _TIME_STEPS = (
@@ -34,6 +39,8 @@ _TIME_STEPS = (
     *(_DAY * n for n in (1, 2, 7, 14, 28, 91, 364)),
 )
 
+LevelT = TypeVar("LevelT", int, float)
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -42,6 +49,15 @@ class Lane:
     title: str
     severity: str
     episodes: tuple[Episode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BareMarks:
+    """A bare threshold, and when it would have paged."""
+
+    ratio: float
+    """As a share of ``max_connections``."""
+    pages: Sequence[BarePage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +82,12 @@ def draw(
     shortages: Sequence[FullPeriod],
     warning: tuple[float, float] | None,
     title: str,
+    bare: BareMarks,
 ) -> str:
     """Return *picture* as an SVG element, with *lanes* of alerts and the *shortages* marked.
 
-    A *warning* is from when to when a page was ahead of the shortage that it was about.
+    A *warning* is from when to when a page was ahead of the shortage that it was about. The *bare*
+    threshold is a line, with a dot at each of its pages.
     """
     points = [point for run in picture.runs for point in run]
     highest = max((max(point.most, point.used) for point in points), default=1)
@@ -84,6 +102,7 @@ def draw(
         *_limits(picture, scale),
         *_shortages(shortages, scale),
         *_pages(lanes, scale),
+        *_bare(picture, bare, scale),
         *_warning_time(lanes, warning, scale),
     ]
     for number, lane in enumerate(lanes):
@@ -157,24 +176,46 @@ def _limits(picture: Picture, scale: _Scale) -> Iterator[str]:
         ("ordinary", "slots for applications", lambda point: point.ordinary, 14),
     )
     for kind, words, value, offset in kinds:
-        first = last = None
-        path = ""
-        for run in picture.runs:
-            for point in run:
-                if first is None or last is None:
-                    first = point
-                    path = f"M{scale.x(scale.start):g} {scale.y(value(point)):g}"
-                elif value(point) != value(last):
-                    path += f"H{scale.x(point.at):g}V{scale.y(value(point)):g}"
-                last = point
-        if first is None:
+        for path, first in _level(picture, value, scale):
+            yield f'<path class="limit {kind}" d="{path}"/>'
+            yield (
+                f'<text class="halo {kind}" x="{_LEFT + 6}" y="{scale.y(first) + offset}">'
+                f"{first} {words}</text>"
+            )
+
+
+def _level(
+    picture: Picture, value: Callable[[Point], LevelT], scale: _Scale
+) -> Iterator[tuple[str, LevelT]]:
+    """Yield the line at *value* across the picture and its first value; nothing without points."""
+    points = [point for run in picture.runs for point in run]
+    if not points:
+        return
+    first = last = value(points[0])
+    path = f"M{scale.x(scale.start):g} {scale.y(first):g}"
+    for point in points:
+        if value(point) != last:
+            last = value(point)
+            path += f"H{scale.x(point.at):g}V{scale.y(last):g}"
+    yield f"{path}H{WIDTH - _RIGHT}", first
+
+
+def _bare(picture: Picture, bare: BareMarks, scale: _Scale) -> Iterator[str]:
+    """Draw the bare threshold, and a dot at each of its pages that has room for one."""
+    levels = [point.most * bare.ratio for run in picture.runs for point in run]
+    times = [point.at for run in picture.runs for point in run]
+    for path, _ in _level(picture, lambda point: point.most * bare.ratio, scale):
+        yield f'<path class="limit bare" d="{path}"/>'
+    drawn = -inf
+    for page in bare.pages:
+        x = scale.x(page.start)
+        if not scale.start <= page.start <= scale.end or x - drawn < _DOT:
             continue
-        y = scale.y(value(first))
-        yield f'<path class="limit {kind}" d="{path}H{WIDTH - _RIGHT}"/>'
-        yield (
-            f'<text class="halo {kind}" x="{_LEFT + 6}" y="{y + offset}">'
-            f"{value(first)} {words}</text>"
-        )
+        drawn = x
+        level = levels[max(0, bisect_right(times, page.start) - 1)]
+        words = escape(f"{moment(page.start)}: the bare rule pages")
+        yield f'<circle class="bare" cx="{x}" cy="{scale.y(level)}" r="{_DOT / 2:g}">'
+        yield f"<title>{words}</title></circle>"
 
 
 def _shortages(shortages: Sequence[FullPeriod], scale: _Scale) -> Iterator[str]:

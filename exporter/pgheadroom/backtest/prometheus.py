@@ -6,6 +6,7 @@ value there is no reading, so gaps stay gaps.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -14,9 +15,11 @@ from pgheadroom.backtest.prometheus_api import (
     PrometheusApi,
     PrometheusError,
     Series,
+    quoted,
     selector,
 )
 from pgheadroom.durations import moment
+from pgheadroom.model.activity import MOST_COUNTED, Activity
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.names import UNNAMED
 from pgheadroom.model.reading import Failure, Group, Outcome, Recorded
@@ -46,6 +49,7 @@ _OWN_NAMES = "|".join(
         *("max_connections", "reserved_slots", "connections", "slots_used", "slots_hidden"),
         *("role_connections", "role_connection_limit"),
         *("database_connections", "database_connection_limit", "server_start_time_seconds"),
+        "transactions_total",
     )
 )
 _PEER_RESERVES = {
@@ -53,6 +57,9 @@ _PEER_RESERVES = {
     "reserved": "pg_settings_reserved_connections",
     "provider": "pg_settings_rds_rds_superuser_reserved_connections",
 }
+_COMMITS = "pgheadroom_transactions_total"
+_OPENED = "pgheadroom_sessions_total"
+_PEER_COMMITS = "pg_stat_database_xact_commit"
 _PEER_NAMES = "|".join([_PEER, *_PEER_RESERVES.values()])
 _DEFAULT_SUPERUSER_RESERVED = 3
 
@@ -79,6 +86,10 @@ class KnownServer:
     """The label of postgres_exporter's that tells connections apart."""
     activity: Labels | None = None
     """The labels by which to find postgres_exporter's connections."""
+    servers: tuple[str, ...] = ()
+    """What pgheadroom's label `server` said there: where the target was, one after the other."""
+    only: tuple[str, ...] = ()
+    """Those of *servers* whose readings are wanted; none for all of them."""
 
     async def readings(
         self, api: PrometheusApi, start: float, end: float, step: float
@@ -86,24 +97,37 @@ class KnownServer:
         """Yield the readings from *start* to *end*, every *step* seconds where there is one."""
         for first, last in _chunks(start, end, step):
             frames: dict[float, Frame] = {}
-            for query in self._queries():
-                _put(frames, await api.query_range(query, first, last, step))
+            for name, query in self._queries():
+                _put(frames, name, await api.query_range(query, first, last, step))
             for at in sorted(frames):
                 reading = _own(at, frames[at]) if self.own else _peer(at, frames[at], self.told_by)
                 if reading is not None:
                     yield reading
 
-    def _queries(self) -> list[str]:
+    def _queries(self) -> list[tuple[str, str]]:
+        """Return what to ask for; before each, what its series are called if they have no name."""
         if self.own:
-            states = selector("pgheadroom_target_state", self.identity)
-            return [selector(_OWN_NAMES, self.identity), f"{states} == 1"]
+            # Series without that label are of versions that had none.
+            where = "|".join(map(re.escape, (*self.only, ""))) if self.only else ".*"
+            there = f"server=~{quoted(where)}"
+            states = selector("pgheadroom_target_state", self.identity, there)
+            opened = selector(_OPENED, self.identity, there, 'end="open"')
+            return [
+                ("", selector(_OWN_NAMES, self.identity, there)),
+                ("", f"{states} == 1"),
+                (_OPENED, f"sum({opened})"),
+            ]
         # Before it told kinds of backends apart, postgres_exporter had no such label.
         backends = selector(_ACTIVITY, self.activity or {}, 'backend_type=~"client backend|"')
         instance = {name: value for name, value in self.identity.items() if name != "server"}
+        # Some versions give these series no label `server`, where those of the settings have one.
+        server = quoted("|" + re.escape(self.identity.get("server", "")))
+        commits = selector(_PEER_COMMITS, instance, f"server=~{server}")
         return [
-            selector(_PEER_NAMES, self.identity),
-            f"sum by ({self.told_by}, state) ({backends})",
-            f"{selector('pg_up', instance)} == 0",
+            ("", selector(_PEER_NAMES, self.identity)),
+            (_ACTIVITY, f"sum by ({self.told_by}, state) ({backends})"),
+            ("", f"{selector('pg_up', instance)} == 0"),
+            (_PEER_COMMITS, f"sum({commits})"),
         ]
 
 
@@ -116,35 +140,45 @@ class Found:
     """Servers of whose connections it knows only the limit."""
 
 
+class NothingThereError(PrometheusError):
+    """Prometheus knows no server at all in that time."""
+
+
 async def histories(
     api: PrometheusApi, start: float, end: float, target: str | None = None
 ) -> Found:
     """Find the servers that Prometheus knows; *target* names one, by target, instance or server.
 
-    Raises PrometheusError when there is none.
+    Raises NothingThereError when it knows none, PrometheusError when not that one.
     """
     series = await api.series([_OWN, _PEER], start, end)
     if not series:
-        raise PrometheusError(
+        raise NothingThereError(
             f"Prometheus has neither {_OWN} (of pgheadroom) nor {_PEER} (of postgres_exporter)"
             f" from {moment(start)} to {moment(end)} UTC"
         )
     servers: list[tuple[bool, Labels]] = []
+    places: list[list[str]] = []
     for labels in series:
         one = labels.get("__name__") == _OWN, _identity(labels)
         if one not in servers:
             servers.append(one)
+            places.append([])
+        places[servers.index(one)].append(labels.get("server", ""))
     names = _names(servers)
+    found = zip(names, servers, places, strict=True)
     chosen = [
-        (name, own, labels)
-        for name, (own, labels) in sorted(zip(names, servers, strict=True), key=lambda one: one[0])
+        (name, own, labels, tuple(filter(None, where)))
+        for name, (own, labels), where in sorted(found, key=lambda one: one[0])
         if target is None or target in (name, *(labels.get(key) for key in _NAMING))
     ]
     if not chosen:
         raise PrometheusError(f"no target {target}; there are: {', '.join(sorted(names))}")
     own_servers = [
-        KnownServer(name, labels) if own else await _of_peer(api, name, labels, start, end)
-        for name, own, labels in chosen
+        KnownServer(name, labels, servers=where)
+        if own
+        else await _of_peer(api, name, labels, start, end)
+        for name, own, labels, where in chosen
     ]
     found_all = [history for history in own_servers if isinstance(history, KnownServer)]
     if not found_all:
@@ -211,10 +245,10 @@ def _chunks(start: float, end: float, step: float) -> Iterable[tuple[float, floa
         yield start + first * step, start + last * step
 
 
-def _put(frames: dict[float, Frame], series: Iterable[Series]) -> None:
+def _put(frames: dict[float, Frame], name: str, series: Iterable[Series]) -> None:
     for one in series:
         key = (
-            one.labels.get("__name__", _ACTIVITY),
+            one.labels.get("__name__", name),
             *(one.labels[label] for label in _KEYS if label in one.labels),
         )
         for at, value in one.values:
@@ -255,6 +289,7 @@ def _own(at: float, frame: Frame) -> Recorded | None:
         visible=connections if used is None else max(0, _whole(used) - hidden),
         others=(*_uses(frame, CapacityKind.ROLE), *_uses(frame, CapacityKind.DATABASE)),
         started_at=frame.get(("pgheadroom_server_start_time_seconds",), 0.0),
+        activity=_activity(frame, _COMMITS, _OPENED),
     )
 
 
@@ -293,7 +328,20 @@ def _peer(at: float, frame: Frame, told_by: str) -> Recorded | None:
         for tier, name in _PEER_RESERVES.items()
     }
     reserves["provider"] -= RdsReserve.AUTO.shared(reserves["reserved"], reserves["provider"])
-    return recorded_sample(at, Limits(_whole(most), *reserves.values()), groups)
+    activity = _activity(frame, _PEER_COMMITS)
+    return recorded_sample(at, Limits(_whole(most), *reserves.values()), groups, activity=activity)
+
+
+def _activity(frame: Frame, commits: str, opened: str = "") -> Activity | None:
+    """Return what the counters that are called so say; None where there is none of them."""
+    done, came = frame.get((commits,)), frame.get((opened,))
+    if done is None and came is None:
+        return None
+    return Activity(_counter(done), _counter(came))
+
+
+def _counter(value: float | None) -> int | None:
+    return None if value is None else min(MOST_COUNTED, max(0, round(value)))
 
 
 def _whole(value: float) -> int:

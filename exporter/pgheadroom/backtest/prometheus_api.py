@@ -19,6 +19,7 @@ from pgheadroom.text import printable
 Labels = dict[str, str]
 
 _TIMEOUT_SECONDS = 120.0
+_LOGINS = "--username and --password-file, or --bearer-token-file"
 _LOGIN_NEEDED = (401, 403)
 _TOO_MUCH = ("maximum resolution", "too many samples", "too many points", "timed out")
 
@@ -37,9 +38,9 @@ class Series:
 
 
 class PrometheusApi:
-    """One Prometheus. Raises PrometheusError only."""
+    """One Prometheus; *logins* says how to log in. Raises PrometheusError only."""
 
-    def __init__(self, url: str, credentials: Credentials = NOBODY) -> None:
+    def __init__(self, url: str, credentials: Credentials = NOBODY, logins: str = _LOGINS) -> None:
         parts = _parts(url)
         if parts is None:
             raise PrometheusError("--prometheus: not a URL, such as http://prometheus:9090")
@@ -48,6 +49,7 @@ class PrometheusApi:
             raise PrometheusError(words)
         self._address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._credentials = credentials
+        self._logins = logins
 
     async def series(self, selectors: list[str], start: float, end: float) -> list[Labels]:
         """Return the label sets of all series that one of *selectors* finds in that time."""
@@ -81,8 +83,7 @@ class PrometheusApi:
     def _data(self, status: int, body: bytes) -> Any:  # noqa: ANN401 - it is JSON
         if status in _LOGIN_NEEDED:
             raise PrometheusError(
-                f"{self._address} does not let us in ({status}): give --username and"
-                " --password-file, or --bearer-token-file"
+                f"{self._address} does not let us in ({status}): give {self._logins}"
             )
         try:
             answer = json.loads(body)

@@ -5,9 +5,12 @@ Pure: readings in, one after the other; what fired, when, and how full it was co
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from pgheadroom.backtest.curve import UsageSeries
+from pgheadroom.backtest.threshold import USUAL_RATIO, BarePage, BareThreshold
 from pgheadroom.model.alert import Alert, Severity
 from pgheadroom.model.capacity import Capacity
 from pgheadroom.model.identity import Identity, TargetKind
@@ -22,8 +25,23 @@ SOON_SECONDS = 3600.0
 SAME_SECONDS = 300.0
 """Two moments without a free slot that are no further apart are one shortage."""
 
+NEARLY_FULL = 0.92
+"""Of the ordinary slots: so much in use makes nobody say that a page was for nothing."""
+
 # A server that is down has no free slot either, but it did not run out of them.
 _TELLING = frozenset({Outcome.OK, Outcome.FULL, Outcome.RESERVED_ONLY})
+
+
+class Span(Protocol):
+    """A page, ours or another rule's: from when to when it fired."""
+
+    @property
+    def start(self) -> float:
+        """In seconds since the epoch."""
+
+    @property
+    def end(self) -> float | None:
+        """None when it still fired at the end of the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +70,22 @@ class Episode:
 
 
 @dataclass(slots=True)
-class FullPeriod:
-    """From the first to the last reading that found no free slot for an ordinary role.
+class Stretch:
+    """From the first to the last reading that found something.
 
-    A slot may have been free in between, for ``SAME_SECONDS`` at most.
+    It may not have been so in between, for ``SAME_SECONDS`` at most.
     """
 
     start: float
     end: float
+
+
+@dataclass(slots=True)
+class FullPeriod(Stretch):
+    """A stretch of readings that found no free slot for an ordinary role."""
+
+
+StretchT = TypeVar("StretchT", bound=Stretch)
 
 
 @dataclass(slots=True)
@@ -80,6 +106,12 @@ class BacktestResult:
     changes: list[Change] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
     shortages: list[FullPeriod] = field(default_factory=list)
+    nearly_full: list[Stretch] = field(default_factory=list)
+    """Samples with at least ``NEARLY_FULL`` of the ordinary slots in use."""
+    ratio: float = USUAL_RATIO
+    """The bare threshold that it is compared with, as a share of ``max_connections``."""
+    bare_pages: list[BarePage] = field(default_factory=list)
+    """When that would have paged."""
     notes: tuple[str, ...] = ()
     """What a reader should know of the way the history came to be."""
 
@@ -97,23 +129,37 @@ class BacktestResult:
                 return episode, lead
         return None
 
-    def lead_seconds(self, episode: Episode) -> float | None:
-        """Return how long after the start of *episode* the last ordinary slot went.
+    def lead_seconds(self, page: Span) -> float | None:
+        """Return how long after the start of *page* the last ordinary slot went.
 
         0 when it had gone already; None when that did not happen, or long after it was over.
         """
-        over = self.last if episode.end is None else episode.end + SOON_SECONDS
-        for shortage in self.shortages:
-            if shortage.end >= episode.start and shortage.start <= over:
-                return max(0.0, shortage.start - episode.start)
-        return None
+        shortage = self.about(page)
+        return None if shortage is None else max(0.0, shortage.start - page.start)
+
+    def about(self, page: Span) -> FullPeriod | None:
+        """Return the first full period that *page* was about: before its end, or soon after."""
+        over = self.last if page.end is None else page.end + SOON_SECONDS
+        index = bisect_left(self.shortages, page.start, key=lambda shortage: shortage.end)
+        found = index < len(self.shortages) and self.shortages[index].start <= over
+        return self.shortages[index] if found else None
 
 
 class Replay:
-    """Steps through one history; give it a *curve* to have the way there kept too."""
+    """Steps through one history; give it a *curve* to have the way there kept too.
 
-    def __init__(self, name: str, policy: Policy, curve: UsageSeries | None = None) -> None:
-        self.account = BacktestResult(name)
+    *ratio* is the bare threshold to compare with, a share of ``max_connections`` above 0.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        curve: UsageSeries | None = None,
+        ratio: float = USUAL_RATIO,
+    ) -> None:
+        self._bare = BareThreshold(ratio)
+        self.account = BacktestResult(name, ratio=ratio, bare_pages=self._bare.pages)
         self._state = State(name)
         self._policy = policy
         self._curve = curve
@@ -149,6 +195,10 @@ class Replay:
             account.limits.append((sample.at, empty))
         if used > account.highest or account.samples == 1:
             account.highest, account.highest_at, account.highest_of = used, sample.at, ordinary
+        if used >= NEARLY_FULL * ordinary and main.limit is not None:
+            _prolong(account.nearly_full, sample.at, Stretch)
+        if sample.at >= self._bare.due:
+            self._bare.evaluate(sample.at, main)
         if self._curve is not None:
             most = ordinary + main.reserve
             self._curve.add(sample.at, state.applications.counts, ordinary, most)
@@ -156,11 +206,7 @@ class Replay:
     def _watch_the_end(self, at: float, state: State) -> None:
         if state.outcome not in _TELLING or state.free != 0:
             return
-        shortages = self.account.shortages
-        if shortages and at - shortages[-1].end <= SAME_SECONDS:
-            shortages[-1].end = at
-        else:
-            shortages.append(FullPeriod(at, at))
+        _prolong(self.account.shortages, at, FullPeriod)
 
     def _note(self, at: float, before: tuple[Alert, ...], after: tuple[Alert, ...]) -> None:
         were = {alert.key: alert for alert in before}
@@ -175,3 +221,11 @@ class Replay:
                 account.changes.append(Change(at, firing=True, alert=alert))
                 self._open[key] = episode = Episode(alert, at)
                 account.episodes.append(episode)
+
+
+def _prolong(stretches: list[StretchT], at: float, kind: type[StretchT]) -> None:
+    """Let the last of *stretches* go on to *at*, or begin one of that *kind*."""
+    if stretches and at - stretches[-1].end <= SAME_SECONDS:
+        stretches[-1].end = at
+    else:
+        stretches.append(kind(at, at))

@@ -15,10 +15,23 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from pgheadroom.backtest.chart import COLOURS, Lane, colour, draw
+from pgheadroom.backtest.chart import COLOURS, BareMarks, Lane, colour, draw
+from pgheadroom.backtest.comparison import Comparison, Tally, compare, total
 from pgheadroom.backtest.curve import Picture, UsageSeries
 from pgheadroom.backtest.replay import BacktestResult, Episode
-from pgheadroom.backtest.text import facts, lead_words, title, verdict
+from pgheadroom.backtest.text import (
+    bare_rule,
+    bare_words,
+    before_full,
+    difference,
+    facts,
+    lead_words,
+    nothing_words,
+    percent,
+    title,
+    verdict,
+    when,
+)
 from pgheadroom.durations import duration, moment
 
 _CLOSE_UP_BELOW = 1 / 3  # of the whole span; else the whole says as much
@@ -40,6 +53,7 @@ class Chapter:
 def page(chapters: Sequence[Chapter], made_by: str) -> str:
     """Return the whole page; *made_by* is named at its foot."""
     results = [chapter.account for chapter in chapters]
+    comparisons = [compare(result) for result in results]
     style = _file("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(autoescape=True, undefined=StrictUndefined)
@@ -51,7 +65,11 @@ def page(chapters: Sequence[Chapter], made_by: str) -> str:
         ),
         verdict=verdict(results),
         paged=any(result.paged for result in results),
-        histories=[_history(chapter) for chapter in chapters],
+        histories=[
+            _history(chapter, comparison)
+            for chapter, comparison in zip(chapters, comparisons, strict=True)
+        ],
+        total=_comparison(total(comparisons)),
         made_by=made_by,
     )
 
@@ -60,7 +78,7 @@ def _file(name: str) -> str:
     return (files("pgheadroom.backtest") / name).read_text(encoding="utf-8")
 
 
-def _history(chapter: Chapter) -> View:
+def _history(chapter: Chapter, comparison: Comparison) -> View:
     result = chapter.account
     pages = [episode for episode in result.episodes if episode.pages]
     return {
@@ -74,8 +92,41 @@ def _history(chapter: Chapter) -> View:
         "facts": [*facts(result)],
         "notes": result.notes,
         "pictures": [*_pictures(chapter)],
+        "comparison": _comparison(comparison),
         "alerts": [_alert(result, episode) for episode in result.episodes[:_MOST_ROWS]],
         "more": f"{more:,}" if (more := max(0, len(result.episodes) - _MOST_ROWS)) else "",
+    }
+
+
+def _comparison(comparison: Comparison) -> View:
+    full = len(comparison.periods)
+    return {
+        "rule": bare_rule(comparison.ratio),
+        "short": f"a bare {percent(comparison.ratio)} rule",
+        "tallies": [
+            _tally("pgheadroom", comparison.ours, full),
+            _tally(f"a bare {percent(comparison.ratio)} rule", comparison.bare, full),
+        ],
+        "others": comparison.others,
+        "periods": [
+            {
+                "start": moment(one.period.start),
+                "ours": when(one.ours),
+                "bare": when(one.bare),
+                "difference": difference(one),
+            }
+            for one in comparison.periods[:_MOST_ROWS]
+        ],
+        "more": f"{max(0, full - _MOST_ROWS):,}" if full > _MOST_ROWS else "",
+    }
+
+
+def _tally(name: str, tally: Tally, full: int) -> View:
+    return {
+        "name": name,
+        "pages": f"{tally.pages:,}" if tally.pages else "",
+        "for_nothing": nothing_words(tally) if tally.pages else "",
+        "early": before_full(tally, full) if full else "",
     }
 
 
@@ -88,6 +139,7 @@ def _alert(result: BacktestResult, episode: Episode) -> View:
         "title": title(episode),
         "description": alert.description,
         "lead": lead_words(result, episode),
+        "bare": bare_words(result, episode),
         "application_name": alert.application_name,
         "duration": duration(end - episode.start),
         "open": episode.end is None,
@@ -108,7 +160,8 @@ def _pictures(chapter: Chapter) -> Iterator[View]:
 
 
 def _picture(heading: str, picture: Picture, result: BacktestResult, words: str) -> View:
-    svg = draw(picture, _lanes(result), result.shortages, _ahead(result), words)
+    bare = BareMarks(result.ratio, result.bare_pages)
+    svg = draw(picture, _lanes(result), result.shortages, _ahead(result), words, bare)
     return {
         "title": heading,
         "svg": Markup(svg),  # noqa: S704 - chart escapes names

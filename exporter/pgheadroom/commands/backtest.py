@@ -18,7 +18,7 @@ from pgheadroom.backtest.prometheus_api import PrometheusApi, PrometheusError
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.report import Chapter
 from pgheadroom.commands.arguments import ExitStatus, tell
-from pgheadroom.commands.backtest_options import (
+from pgheadroom.commands.past.backtest_options import (
     Options,
     PrometheusOptions,
     add_arguments,
@@ -42,7 +42,13 @@ judges recordings, or the history in a Prometheus, exactly as the daemon does.
 FILE is a recording of `pgheadroom record`, plain or gzip; - is standard input.
 Each file is a history of its own. A Prometheus is asked for pgheadroom's series
 and for those of postgres_exporter (pg_stat_activity_count, pg_settings_*), so
-nothing needs to be installed to try it."""
+nothing needs to be installed to try it.
+
+It also tells what a bare rule would have done on the same history: above 80 %
+of max_connections pages at once, evaluated every 15 seconds. A page, of either,
+is for nothing if the slots did not run out while it fired or within the hour
+after, and if fewer than 92 % of those for applications were in use when it
+began and in the 5 minutes after."""
 EPILOG = """\
 examples:
   pgheadroom backtest orders.jsonl.gz
@@ -139,7 +145,8 @@ async def _play(
 
 def _replay(name: str, rules: Policy, options: Options) -> tuple[Replay, UsageSeries]:
     curve = UsageSeries()
-    return Replay(name, rules, curve if options.html is not None else None), curve
+    kept = curve if options.html is not None else None
+    return Replay(name, rules, kept, options.compare_ratio), curve
 
 
 def _tell(chapters: Sequence[Chapter], options: Options) -> None:

@@ -8,6 +8,7 @@ import enum
 import json
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from pgheadroom.commands.configured import add_settings, settings_of, targets_of
 from pgheadroom.commands.help.parser import Parser
 from pgheadroom.commands.once import read_once
 from pgheadroom.config.load import load_web
+from pgheadroom.config.settings import Settings
+from pgheadroom.importing.saved import UnusableStateError, kept
 from pgheadroom.judge.rules.overcommit import arithmetic, overcommitted_slots
 from pgheadroom.model.pooler import PoolerFacts
 from pgheadroom.model.postgres import PG_16
@@ -26,6 +29,9 @@ from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 from pgheadroom.status.advice import remedy
+from pgheadroom.status.figures import history_words
+from pgheadroom.storage.directory import StateDirectory
+from pgheadroom.text import escaped
 
 HELP = "check settings and targets; say what works and what is missing"
 USAGE = "%(prog)s [--json] [SETTING ...]"
@@ -53,7 +59,9 @@ def run(options: argparse.Namespace) -> ExitStatus:
     targets = targets_of(settings)
     load_web(settings.web_config_file)
     states = asyncio.run(read_once(settings, targets))
-    checks = {state.target: [*findings(state)] for state in states}
+    checks = {
+        state.target: [*findings(state), _history(settings, state.target)] for state in states
+    }
     if options.json:
         sys.stdout.write(json.dumps([*map(_as_json, checks, checks.values())], indent=2) + "\n")
     else:
@@ -97,6 +105,21 @@ def findings(state: State) -> Iterator[Check]:
         else:
             yield Check(Grade.BROKEN, f"the knock failed: {knock.outcome}: {knock.detail}")
     yield from _canary(state)
+
+
+def _history(settings: Settings, target: str) -> Check:
+    """Return how much the daemon knows of the time before, by what it has kept of *target*."""
+    path, now = settings.directory_of_state(), time.time()
+    if path is None:
+        if settings.import_prometheus_url is not None:
+            return Check(Grade.GOOD, "history: none is kept; it is imported after each start")
+        words = "history: none is kept, so after each restart the usual days are unknown"
+        return Check(Grade.MISSING, words, "Set state_directory.")
+    try:
+        since = kept(StateDirectory(path), target, now).usage.known_since
+    except UnusableStateError as error:
+        return Check(Grade.MISSING, f"history: {escaped(str(error))}")
+    return Check(Grade.GOOD, history_words(None if since is None else max(0.0, now - since)))
 
 
 def _canary(state: State) -> Iterator[Check]:

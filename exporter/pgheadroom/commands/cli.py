@@ -10,6 +10,7 @@ from pgheadroom.commands import (
     check,
     dashboards,
     demo,
+    import_past,
     once,
     record,
     rules,
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "record": record,
     "demo": demo,
     "backtest": backtest,
+    "import": import_past,
     "rules": rules,
     "dashboards": dashboards,
 }

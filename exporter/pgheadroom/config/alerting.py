@@ -36,13 +36,16 @@ _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _OWN_LABELS = ("alertname", "severity", "target", "server", "role", "database", "user")
 
 
-def _url(value: str) -> str:
-    """Return *value* without a slash at its end; refuse what is no plain address of a server."""
+def url(value: str, whose: str = "alertmanager") -> str:
+    """Return *value* without a slash at its end; refuse what is no plain address of a server.
+
+    The settings that begin with *whose* are those by which to log in there.
+    """
     if "@" in value or "?" in value:
         message = (
             "give http://HOST:PORT/PATH or https://HOST:PORT/PATH, without a user, a password or a"
-            " query; to log in, use alertmanager_username with alertmanager_password_file, or"
-            " alertmanager_bearer_token_file"
+            f" query; to log in, use {whose}_username with {whose}_password_file, or"
+            f" {whose}_bearer_token_file"
         )
         raise ValueError(message)
     if not _is_plain(value):
@@ -73,7 +76,7 @@ def _has_host(parts: SplitResult) -> bool:
     return _HOST_NAME.fullmatch(host) is not None
 
 
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(url)]
 
 
 class AlertSettings(Strict):
@@ -104,6 +107,12 @@ class AlertSettings(Strict):
         "forecast_horizon",
         14 * _DAYS,
         "warn when the last ordinary slot is forecast to be taken within this time",
+    )
+    planning_horizon_seconds: float = _seconds(
+        "planning_horizon",
+        182 * _DAYS,
+        "PostgresPeaksOutgrowLimit warns when the peaks of a weekday, which grow from week to week,"
+        " reach the limit within this time",
     )
     leak_seconds: float = _seconds(
         "leak",
@@ -259,7 +268,7 @@ class AlertSettings(Strict):
 
     def misfits(self) -> list[str]:
         """Say what does not go together."""
-        return [*super().misfits(), *_wrong_credentials(self)]
+        return [*super().misfits(), *wrong_credentials(self, "alertmanager")]
 
     @property
     def thresholds(self) -> Thresholds:
@@ -282,18 +291,18 @@ def _wrong_labels(labels: dict[str, str]) -> Iterator[str]:
             yield f"{name} has no value; give one, because Alertmanager drops an empty label"
 
 
-def _wrong_credentials(settings: AlertSettings) -> Iterator[str]:
-    for one, other in (
-        ("alertmanager_username", "alertmanager_password_file"),
-        ("alertmanager_cert_file", "alertmanager_key_file"),
-    ):
-        if (getattr(settings, one) is None) != (getattr(settings, other) is None):
-            present, missing = (one, other) if getattr(settings, other) is None else (other, one)
-            yield f"{present} is given without {missing}; give both or neither"
-    if settings.alertmanager_bearer_token_file and (
-        settings.alertmanager_username or settings.alertmanager_password_file
-    ):
+def wrong_credentials(settings: Strict, whose: str) -> Iterator[str]:
+    """Yield what does not go together in the settings by which to log in, which *whose* begins."""
+
+    def given(name: str) -> bool:
+        return getattr(settings, f"{whose}_{name}") is not None
+
+    for one, other in (("username", "password_file"), ("cert_file", "key_file")):
+        if given(one) != given(other):
+            present, missing = (one, other) if given(one) else (other, one)
+            yield f"{whose}_{present} is given without {whose}_{missing}; give both or neither"
+    if given("bearer_token_file") and (given("username") or given("password_file")):
         yield (
-            "alertmanager_bearer_token_file is given together with alertmanager_username or"
-            " alertmanager_password_file; give only one way to log in"
+            f"{whose}_bearer_token_file is given together with {whose}_username or"
+            f" {whose}_password_file; give only one way to log in"
         )

@@ -48,6 +48,7 @@ _ONE_VALUE = {
     "listen": ADDRESSES,
     "external_url": URLS,
     "metrics_url": URLS,
+    "import_prometheus_url": URLS,
     "serves": "give the name of another target",
 }
 

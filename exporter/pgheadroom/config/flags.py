@@ -24,6 +24,7 @@ _METAVARS = {
     "alert_labels": "NAME=VALUE",
     "state_directory": "DIRECTORY",
     "alertmanager_username": "NAME",
+    "import_prometheus_username": "NAME",
 }
 _BY_UNIT = {
     "_seconds": "SECONDS",

@@ -19,7 +19,7 @@ from pgheadroom.config.target import TARGET_NAMES
 
 # What is given for these is never repeated: it may hold a password.
 _SECRET = frozenset({"dsn", "canary_dsn"})
-_URLS = frozenset({"alertmanager_urls", "external_url", "metrics_url"})
+_URLS = frozenset({"alertmanager_urls", "external_url", "metrics_url", "import_prometheus_url"})
 _NEAR = 0.65  # dns is as near to dsn as 0.67, elsewhere to here as 0.62
 _OF_A_TARGET = re.compile(r"targets\.(.+)\.(\w+): ")
 

@@ -1,12 +1,14 @@
-"""Turns Settings into the options of each part: login, policy, notifier, saver."""
+"""Turns Settings into the options of each part: login, policy, notifier, importer, saver."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pgheadroom.backtest.prometheus_api import PrometheusApi
 from pgheadroom.board import Board
 from pgheadroom.config.settings import Settings
 from pgheadroom.config.target import TargetSettings
+from pgheadroom.importing.at_start import Importer, Wish
 from pgheadroom.judge.rules.slots import least_share
 from pgheadroom.metrics.own import SelfMetrics
 from pgheadroom.model.identity import Identity, TargetKind
@@ -123,6 +125,32 @@ def notifier(settings: Settings, board: Board, own: SelfMetrics) -> Notifier:
     )
 
 
+def importer(settings: Settings, board: Board) -> Importer | None:
+    """Return what imports the past of the targets on *board*; None where that is not wanted."""
+    if settings.import_prometheus_url is None:
+        return None
+    credentials = Credentials(
+        username=settings.import_prometheus_username,
+        password_file=settings.import_prometheus_password_file,
+        bearer_token_file=settings.import_prometheus_bearer_token_file,
+        ca_file=settings.import_prometheus_ca_file,
+        cert_file=settings.import_prometheus_cert_file,
+        key_file=settings.import_prometheus_key_file,
+    )
+    logins = (
+        "import_prometheus_username and import_prometheus_password_file, or"
+        " import_prometheus_bearer_token_file"
+    )
+    api = PrometheusApi(settings.import_prometheus_url, credentials, logins)
+    return Importer(Wish(api, settings.import_since_seconds), board, policy(settings))
+
+
+def unnamed(settings: Settings, targets: Mapping[str, TargetSettings]) -> str | None:
+    """Return the one of *targets* that has no name in *settings*; None if each has one."""
+    others = {name: target for name, target in targets.items() if name not in settings.targets}
+    return next((name for name, target in others.items() if name == target.address), None)
+
+
 def saver(
     settings: Settings, targets: Mapping[str, TargetSettings], board: Board, own: SelfMetrics
 ) -> SnapshotSaver | None:
@@ -130,6 +158,4 @@ def saver(
     path = settings.directory_of_state()
     if path is None:
         return None
-    others = {name: target for name, target in targets.items() if name not in settings.targets}
-    unnamed = next((name for name, target in others.items() if name == target.address), None)
-    return SnapshotSaver(StateDirectory(path), board, own, unnamed)
+    return SnapshotSaver(StateDirectory(path), board, own, unnamed(settings, targets))

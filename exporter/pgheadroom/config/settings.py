@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from pgheadroom.config.alerting import AlertSettings
+from pgheadroom.config.alerting import AlertSettings, url, wrong_credentials
 from pgheadroom.config.connection_strings import canary_string, connection_string
 from pgheadroom.config.strict import Strict
 from pgheadroom.config.target import NO_CANARY, TargetName, TargetSettings
@@ -40,6 +41,10 @@ _HIGHEST_PORT = 65535
 def _shorthand(value: object) -> object:
     """Let a target be just its connection string."""
     return {"dsn": value} if isinstance(value, str) else value
+
+
+def _import_url(value: str) -> str:
+    return url(value, "import_prometheus")
 
 
 class FoldRule(Strict):
@@ -164,6 +169,43 @@ class WatchSettings(Strict):
         " created if missing, used by one daemon at a time; the default is STATE_DIRECTORY, which"
         " systemd sets; with neither, nothing is kept",
     )
+    import_prometheus_url: Annotated[str, AfterValidator(_import_url)] | None = Field(
+        default=None,
+        description="address of a Prometheus that knows the past: after the start, the daemon"
+        " fills the history of each target that is known for less than import_since_seconds from"
+        " pgheadroom's own series there, or postgres_exporter's",
+    )
+    import_since_seconds: float = Field(
+        default=1_209_600.0,
+        ge=3600,
+        le=34_560_000,
+        description="how far back to import; 1209600 is 14 days",
+    )
+    import_prometheus_username: str | None = Field(
+        default=None,
+        description="user name for that Prometheus; needs import_prometheus_password_file",
+    )
+    import_prometheus_password_file: Path | None = Field(
+        default=None, description="file that holds the password for that Prometheus"
+    )
+    import_prometheus_bearer_token_file: Path | None = Field(
+        default=None,
+        description="file that holds a bearer token for that Prometheus, instead of a user name",
+    )
+    import_prometheus_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the CA certificates to trust for that Prometheus, instead of the"
+        " system's",
+    )
+    import_prometheus_cert_file: Path | None = Field(
+        default=None,
+        description="PEM file of our client certificate for that Prometheus; needs"
+        " import_prometheus_key_file",
+    )
+    import_prometheus_key_file: Path | None = Field(
+        default=None,
+        description="PEM file of the client certificate's key, without a password",
+    )
     log_format: Literal["logfmt", "json"] = Field(
         default="logfmt", description="format of log lines"
     )
@@ -200,6 +242,7 @@ class WatchSettings(Strict):
             )
         if self.canary_password_file is not None and self.canary_dsn is None:
             problems.append(NO_CANARY)
+        problems += wrong_credentials(self, "import_prometheus")
         problems += [
             f"targets.{name}.serves: there is no target {target.serves}"
             for name, target in self.targets.items()

@@ -99,6 +99,11 @@ class ApplicationTrends(NamedTuple):
         }
         return ApplicationTrends(by_length, tuple(leaks.values()), due & ~(1 << number))
 
+    def of_other_history(self) -> ApplicationTrends:
+        """Return the same trends, to be looked at once more on every rung with the next samples."""
+        due = (1 << (LAST + 1)) - (1 << FIRST)
+        return ApplicationTrends(self.by_length, self.leaks, due)
+
     def leaking(self, totals: Mapping[str, int]) -> Iterator[ApplicationTrend]:
         """Yield the leaks that are not mended by now, given that there are *totals* connections."""
         for leak in self.leaks:

@@ -68,6 +68,24 @@ class Cycles(NamedTuple):
             return self._replace(rising=True, extreme=(at, used), trough=self.extreme)
         return self
 
+    def with_older(self, older: Cycles, prominence: float) -> Cycles:
+        """Return the cycles after all of *older* and then all of these.
+
+        Where use turned is all that matters of a course, and these know where that was. Only what
+        wandered by less than *prominence* where one ends and the other begins is not known.
+        """
+        if self.extreme is None:
+            return older
+        if older.extreme is None or len(self.peaks) == _PEAKS:
+            return self
+        turns = [turn for peak in self.peaks for turn in ((peak.began, peak.floor), peak[:2])]
+        both = older
+        if self.rising:  # else that is where the climb to the last peak began
+            turns.append(self.trough)
+        for at, used in (*turns, self.extreme):
+            both = both.add(at, used, prominence)
+        return both
+
     def expected(self, now: float) -> Expected | None:
         """Return the next peak, if the last ones make a range that still goes on at *now*."""
         peak = self.next

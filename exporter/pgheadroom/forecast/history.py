@@ -16,6 +16,8 @@ RUNGS = 16
 """Buckets of the last one are nine hours wide; SPAN of them are twelve days."""
 SPAN = 32
 """Buckets on each rung."""
+LONGEST_SECONDS = float((SPAN - 1) << (RUNGS - 1))
+"""How far back a history reaches, at least, once it is full."""
 
 _LEAST_NAMES = 64
 
@@ -115,6 +117,67 @@ class History(NamedTuple):
         starts = [rung[0].nth << number for number, rung in enumerate(self.rungs) if rung]
         return float(min(starts)) if starts else None
 
+    @property
+    def known_since(self) -> float | None:
+        """Return when the first sample that it tells of was taken, or a little before.
+
+        None if it is empty. *began* may be up to twice as far back; this is the start of the
+        bucket that the sample is in on the finest rung that nothing was dropped from.
+        """
+        since: float | None = None
+        above = 0
+        for number, rung in reversed([*enumerate(self.rungs)]):
+            samples = sum([bucket.samples for bucket in rung])
+            if since is not None and (not rung or samples - rung[-1].samples != above):
+                break  # its oldest buckets are told of further up alone
+            if rung:
+                since, above = float(rung[0].nth << number), samples
+        return since
+
+    def with_older(self, older: History) -> History:
+        """Return the history that comes of all samples of *older* and then all of this one.
+
+        Those of *older* were taken before. Nothing of this one is lost: each rung is filled up at
+        its old end, as far as it reaches. Where many applications come and go, which of them are
+        kept in a bucket of both may differ from what one history of all would have kept.
+        """
+        rungs: list[Rung] = []
+        carried: list[Bucket] = []
+        """What became complete on the rung below, of *older* alone: the rest is in here already."""
+        for rung, before in zip(self.rungs, older.rungs, strict=True):
+            old, complete = before, list[Bucket]()
+            for bucket in carried:
+                old, out = _with(old, bucket, _most(bucket, bucket))
+                if out is not None:
+                    complete.append(out)
+            if old and rung and old[-1].nth < rung[-1].nth:
+                complete.append(old[-1])
+            rungs.append(_joined(old, rung))
+            carried = [Bucket(bucket.nth >> 1, *bucket[1:]) for bucket in complete]
+        return History(tuple(rungs))
+
+    def stretches(self) -> list[tuple[float, float, Bucket]]:
+        """Return start, width in seconds and bucket of each stretch, oldest first, none told twice.
+
+        Each as fine as it is known.
+        """
+        stretches: list[tuple[float, float, Bucket]] = []
+        samples: list[int] = []
+        known_from = math.inf
+        for number, rung in enumerate(self.rungs):
+            for bucket in reversed(rung):
+                start, end = bucket.nth << number, (bucket.nth + 1) << number
+                if start >= known_from:
+                    continue
+                # Finer buckets may have told of its later part, which may be all that was sampled.
+                later = sum(n for n, one in zip(samples, stretches, strict=True) if one[0] < end)
+                if bucket.samples > later:
+                    stretches.append((float(start), min(end, known_from) - start, bucket))
+                    samples.append(bucket.samples - later)
+                    known_from = start
+        stretches.reverse()
+        return stretches
+
     def _before(self, at: float) -> Iterator[tuple[int, Bucket]]:
         for number, rung in enumerate(self.rungs):
             end = int(at) >> number  # the bucket of this index holds *at* itself
@@ -122,6 +185,22 @@ class History(NamedTuple):
                 if bucket.nth >= end:
                     break
                 yield number, bucket
+
+
+def _joined(old: Rung, new: Rung) -> Rung:
+    """Return *old*, what of it is still kept, and then *new*, as one rung."""
+    if not (old and new):
+        return old or new
+    first, dropped = new[0], new[-1].nth - SPAN
+    for bucket in old:
+        if bucket.nth == first.nth:  # in which one ended and the other began
+            new = (_merged(first, bucket, _most(first, bucket)), *new[1:])
+    return (*(bucket for bucket in old if dropped < bucket.nth < first.nth), *new)
+
+
+def _most(one: Bucket, other: Bucket) -> int:
+    """Return how many applications the two of them together may have."""
+    return _LEAST_NAMES + max(len(one.spans), len(other.spans), _LEAST_NAMES)
 
 
 def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:

@@ -6,6 +6,7 @@ again. Between two jumps no curve tells of the next one, but its size is known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _KEPT = 6
@@ -60,6 +61,20 @@ class Jumps(NamedTuple):
         if self.moving:
             return self._moved(self.high, at, used, least)
         return self._rested(self.high, at, used, least)
+
+    def with_older(self, older: Jumps, means: Iterable[Point], least: float) -> Jumps:
+        """Return the jumps after all of *older* and then these, of a course with these *means*.
+
+        The means are those of short stretches, so what they tell of is less exact: only jumps
+        before these are taken from it.
+        """
+        both = older
+        for at, used in means:
+            both = both.add(at, used, least)
+        if self.high is None:
+            return both
+        earlier = both.done[: max(0, len(both.done) - len(self.done))]
+        return self._replace(done=(*earlier, *self.done))
 
     def expected(self, now: float) -> NextJump | None:
         """Return the jump that may come next, when the last two are of a kind."""

@@ -11,6 +11,8 @@ from pgheadroom.forecast.cycles import Cycles, prominence
 from pgheadroom.forecast.forecast import Forecast
 from pgheadroom.forecast.history import RUNGS, History, Span
 from pgheadroom.forecast.jumps import Jumps
+from pgheadroom.forecast.rhythm.outgrown import Outgrown, next_outgrown
+from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 
 
@@ -40,6 +42,10 @@ class Usage(NamedTuple):
     trends: ApplicationTrends = ApplicationTrends()
     forecasts: tuple[Forecast, ...] = ()
     """Ways in which the limit may be reached, soonest first; as of when they were last made."""
+    rhythm: Rhythm = Rhythm()
+    """What is usual at each hour of the week, and the peaks of days."""
+    outgrown: Outgrown | None = None
+    """Which weekday's peaks grow until they reach the limit; looked at once a day."""
 
     def add(
         self, at: float, used: int, totals: Mapping[str, int], limit: int, *, exact: bool = True
@@ -55,6 +61,9 @@ class Usage(NamedTuple):
         climbs = list(self.climbs)
         for number in range(0, touched, EVERY):
             climbs[number] = climb(history.rungs[number], number, limit, at, ranges)
+        rhythm, outgrown = self.rhythm.add(at, used), self.outgrown
+        if rhythm.peaks is not self.rhythm.peaks or limit != self.limit:
+            outgrown = next_outgrown(outgrown, rhythm, limit, at)
         return Usage(
             history,
             self.cycles.add(at, used, prominence(limit)),
@@ -69,6 +78,48 @@ class Usage(NamedTuple):
             self.recent_max.add(at, used) if exact else RollingMax(),
             self.trends.update(history, touched),
             self.forecasts,
+            rhythm,
+            outgrown,
+        )
+
+    @property
+    def known_since(self) -> float | None:
+        """When the first sample that it tells of was taken, or a little before; None if empty."""
+        known = [self.history.known_since, self.rhythm.known_since]
+        return min((since for since in known if since is not None), default=None)
+
+    def resting(self) -> Usage:
+        """Return the usage without what belongs to the newest sample alone."""
+        return self._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
+
+    def with_older(self, older: Usage) -> Usage:
+        """Return the usage after all samples of *older* and then all of this one.
+
+        Those of *older* were taken before any of these. What is known of these stays as exact as
+        it is; forecasts are those that were made last.
+        """
+        newest = self.history.rungs[0][-1:]
+        if not newest:
+            return older.resting()
+        if not older.history.rungs[0]:
+            return self
+        history = self.history.with_older(older.history)
+        ranges = (*self.ranges[:NARROWEST], *map(typical_range, history.rungs[NARROWEST:]))
+        at = float(newest[0].nth)
+        climbs = list(self.climbs)
+        for number in range(0, RUNGS, EVERY):
+            if history.rungs[number] != self.history.rungs[number]:
+                climbs[number] = climb(history.rungs[number], number, self.limit, at, ranges)
+        means = [(start, round(one.mean)) for start, _, one in self.history.stretches()]
+        rhythm = self.rhythm.with_older(older.rhythm)
+        return self._replace(
+            rhythm=rhythm,
+            history=history,
+            cycles=self.cycles.with_older(older.cycles, prominence(self.limit)),
+            jumps=self.jumps.with_older(older.jumps, means, least_jump(self.limit, ranges)),
+            climbs=tuple(climbs),
+            ranges=ranges,
+            trends=self.trends.of_other_history(),
         )
 
     def _ranges(self, history: History, touched: int) -> tuple[float, ...]:

@@ -71,6 +71,14 @@ OF_POSTGRES: tuple[Metric, ...] = (
         points.exhaustion,
     ),
     Metric(
+        "pgheadroom_peak_exhaustion_seconds",
+        "Forecast for planning: time until the peaks of a weekday, which grow from week to week,"
+        " reach the limit of ordinary roles; +Inf while none is in sight within half a year. It"
+        " needs three weeks of history.",
+        (),
+        points.peak_exhaustion,
+    ),
+    Metric(
         "pgheadroom_connections",
         "Client backends by application and state, as of pgheadroom_breakdown_timestamp_seconds;"
         " logins in progress are `unnamed` and `starting`, so that the sum is the slots in"
@@ -160,6 +168,14 @@ OF_POSTGRES: tuple[Metric, ...] = (
         " refusal by the database's limit is one) or an operator; the 100 busiest databases.",
         ("database", "end"),
         points.sessions,
+        kind="counter",
+    ),
+    Metric(
+        "pgheadroom_transactions_total",
+        "Transactions committed, in all databases together (xact_commit of pg_stat_database), ours"
+        " included; as of pgheadroom_breakdown_timestamp_seconds.",
+        (),
+        points.of_postgres(lambda f: None if f.activity is None else f.activity.commits),
         kind="counter",
     ),
     Metric(

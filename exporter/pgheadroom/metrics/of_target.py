@@ -5,7 +5,7 @@ from __future__ import annotations
 from pgheadroom.metrics import points
 from pgheadroom.metrics.metric import Metric
 from pgheadroom.model.reading import Outcome, ProbeKind
-from pgheadroom.status.figures import climbing_seconds, growth_rates
+from pgheadroom.status.figures import climbing_seconds, growth_rates, history_seconds
 
 OF_TARGET: tuple[Metric, ...] = (
     Metric(
@@ -66,6 +66,13 @@ OF_TARGET: tuple[Metric, ...] = (
         " held a uuid, a pod's hash, a pid, a port or the like.",
         (),
         points.one(points.rewritten),
+    ),
+    Metric(
+        "pgheadroom_history_seconds",
+        "How far back the history of use reaches, which forecasts compare with: the daily rhythm is"
+        " known after a day (86400), the weekly one after a week.",
+        (),
+        points.one(history_seconds),
     ),
     Metric(
         "pgheadroom_canary_up",

@@ -58,7 +58,7 @@ class SelfMetrics:
             ("job",),
             registry=self.registry,
         )
-        for job in ("sample", "knock", "page", "state", "notify", "reload"):
+        for job in ("sample", "knock", "page", "state", "notify", "reload", "import"):
             self._bugs.labels(job)
         self._alertmanager_up = Gauge(
             "pgheadroom_alertmanager_up",

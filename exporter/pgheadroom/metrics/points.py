@@ -54,8 +54,10 @@ def of_sample(value: Callable[[Sample], float]) -> Callable[[State], Iterator[Po
     return one(lambda state: None if state.sample is None else value(state.sample))
 
 
-def of_postgres(value: Callable[[PostgresFacts], float]) -> Callable[[State], Iterator[Point]]:
-    """Make the points of a figure that only a PostgreSQL server has."""
+def of_postgres(
+    value: Callable[[PostgresFacts], float | None],
+) -> Callable[[State], Iterator[Point]]:
+    """Make the points of a figure that only a PostgreSQL server has; none while it is not known."""
     return one(lambda state: None if (facts := _facts(state)) is None else value(facts))
 
 
@@ -238,6 +240,13 @@ def exhaustion(state: State) -> Iterator[Point]:
     """Yield the forecast of each tier."""
     for tier, seconds in exhaustion_seconds(state).items():
         yield (str(tier),), seconds
+
+
+def peak_exhaustion(state: State) -> Iterator[Point]:
+    """Yield the time until growing peaks reach the limit."""
+    if state.sample is not None:
+        found = state.usage.outgrown
+        yield (), math.inf if found is None else max(0.0, found.at - state.sample.at)
 
 
 def by_name(figures: Callable[[State], Mapping[str, float]]) -> Callable[[State], Iterator[Point]]:

@@ -45,6 +45,7 @@ class AlertName(enum.StrEnum):
     QUEUE = "PoolerQueueGrowing"
     PAUSED = "PoolerPaused"
     OVERCOMMITTED = "PostgresSlotsOvercommitted"
+    OUTGROWN = "PostgresPeaksOutgrowLimit"
 
 
 _BOTH = (Severity.WARNING, Severity.CRITICAL)
@@ -67,6 +68,7 @@ SEVERITIES: dict[AlertName, tuple[Severity, ...]] = {
     AlertName.QUEUE: (Severity.CRITICAL,),
     AlertName.PAUSED: (Severity.WARNING,),
     AlertName.OVERCOMMITTED: (Severity.WARNING,),
+    AlertName.OUTGROWN: (Severity.WARNING,),
 }
 """The severities that each alert comes in."""
 
@@ -88,6 +90,7 @@ SUMMARIES: dict[AlertName, str] = {
     AlertName.QUEUE: "Clients queue at the pooler, longer and longer.",
     AlertName.PAUSED: "A database of the pooler is paused or disabled.",
     AlertName.OVERCOMMITTED: "Poolers may open more connections than the server has slots.",
+    AlertName.OUTGROWN: "The peaks of a weekday grow and will reach the limit in some weeks.",
 }
 """One sentence each, the same whatever the figures are; those are in the description."""
 

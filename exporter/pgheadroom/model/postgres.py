@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pgheadroom.model.activity import Activity
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.slots import Slots
 
@@ -65,3 +66,5 @@ class PostgresFacts(NamedTuple):
     blockers: Blockers | None = None
     """Who blocked whom shortly before; only in a recording, whose lines are samples. Elsewhere it
     is a reading of its own."""
+    activity: Activity | None = None
+    """What the sessions have done, as of when the holders were read; None where it is not known."""

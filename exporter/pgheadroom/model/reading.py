@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from pgheadroom.model.activity import Younger
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import PoolerFacts
@@ -76,6 +77,8 @@ class Holders(NamedTuple):
     """Our role may see the state and age of every connection."""
     cost_seconds: float
     """How long one of the server's processors worked on it."""
+    younger: Younger | None = None
+    """Young connections of each application; None where not every connection's age is known."""
 
 
 class Sample(NamedTuple):

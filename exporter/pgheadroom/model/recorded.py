@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pgheadroom.model.activity import Activity, Younger
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity
 from pgheadroom.model.postgres import PostgresFacts, Server
@@ -25,6 +26,8 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
     complete: bool = True,
     waiting: int = 0,
     blockers: Blockers | None = None,
+    activity: Activity | None = None,
+    younger: Younger | None = None,
 ) -> Sample:
     """Return the sample that was taken at *at*, by what was kept of it."""
     total = 0
@@ -41,8 +44,9 @@ def recorded_sample(  # noqa: PLR0913 - all that a recording can tell, most of i
             _server(started_at, reserve),
             waiting=waiting,
             blockers=blockers,
+            activity=activity,
         ),
-        Holders(holders_at, total, groups, complete, cost_seconds=0.0),
+        Holders(holders_at, total, groups, complete, cost_seconds=0.0, younger=younger),
         others,
     )
 

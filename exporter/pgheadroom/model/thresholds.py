@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MINUTE, HOUR, DAY, WEEK = 60.0, 3600.0, 86400.0, 604800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Thresholds:
     the size of its pool."""
     forecast_horizon_seconds: float = 3 * DAY
     """A forecast within this time is a warning."""
+    planning_horizon_seconds: float = 8 * WEEK
+    """The peaks of a weekday grow and reach the limit within this time: a warning."""
     leak_seconds: float = 2 * HOUR
     """An application leaks when it has climbed for this long and not come back."""
     low_free_ratio: float = 0.1

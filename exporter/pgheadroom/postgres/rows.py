@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
+from pgheadroom.model.activity import Activity, Young, Younger
 from pgheadroom.model.blockers import PREPARED, PREPARED_PID, Blockers, Locker, blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.postgres import Backend, PostgresFacts, Server, Sessions
@@ -107,7 +108,9 @@ def sample(
     parts = _parts(rows)
     settings = {text(name): _optional(value) for _, name, value, *_ in parts["setting"]}
     limits, shared = _limits(settings, extra_reserved, rds_reserve)
-    groups = tuple(_group(row) for row in parts.get("application", ()))
+    applications = parts.get("application", [])
+    groups = tuple(_group(row) for row in applications)
+    figures = [_figures(row) for row in applications]
     visible = sum(group.count for group in groups)
     reserve = _optional(parts["reserve"][0][2]) if "reserve" in parts else None
     facts = PostgresFacts(
@@ -124,7 +127,8 @@ def sample(
             shared_reserve=shared,
         ),
         sessions=_each(parts, "sessions", _sessions),
-        waiting=sum(_int(row[7]) for row in parts.get("application", ())),
+        waiting=sum(one.waiting for one in figures),
+        activity=_activity(parts, figures),
     )
     holders = Holders(
         at=at,
@@ -132,6 +136,7 @@ def sample(
         groups=groups,
         complete=text(parts["sees_all"][0][2]) == "true",
         cost_seconds=_float(parts["cost"][0][4]),
+        younger=_younger(groups, figures),
     )
     others = (
         *_each(parts, "role", partial(_limit_use, CapacityKind.ROLE)),
@@ -215,6 +220,48 @@ def _group(row: Row) -> Group:
         oldest_seconds=_age(seconds),
         database=_name(database),
         role=_name(role),
+    )
+
+
+class _Figures(NamedTuple):
+    """What else a group of connections comes with."""
+
+    waiting: int
+    young: Young
+    idle_transaction_seconds: float | None
+
+
+def _figures(row: Row) -> _Figures:
+    waiting, least, less, young, *idle = text(row[7]).split()
+    counts = _int(least), _int(less), _int(young)
+    if list(counts) != sorted(counts) or counts[-1] > _int(row[3]) or len(idle) > 1:
+        raise ValueError
+    return _Figures(_int(waiting), counts, _age(idle[0].encode()) if idle else None)
+
+
+def _younger(groups: Sequence[Group], figures: Sequence[_Figures]) -> Younger | None:
+    """Return the young connections of each application; None where an age is hidden from us."""
+    if any(group.oldest_seconds is None for group in groups):
+        return None
+    younger: dict[str, Young] = {}
+    for group, (_, (least, less, young), _) in zip(groups, figures, strict=True):
+        if young:
+            before = younger.get(group.application_name, (0, 0, 0))
+            younger[group.application_name] = (
+                before[0] + least,
+                before[1] + less,
+                before[2] + young,
+            )
+    return younger
+
+
+def _activity(parts: dict[str, list[Row]], figures: Iterable[_Figures]) -> Activity:
+    _, _, commits, opened, *_ = parts["activity"][0]
+    idle = (one.idle_transaction_seconds for one in figures)
+    return Activity(
+        commits=_int(commits),
+        opened=_int(opened),
+        idle_transaction_seconds=max((one for one in idle if one is not None), default=None),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
+from pgheadroom.model.activity import AGES
 from pgheadroom.model.postgres import PG_17, PG_18
 
 _PIDS = "<pids>"
@@ -65,6 +66,10 @@ _EDGES = f"""pg_catalog.string_agg(
 BLOCKERS_TIMEOUT_SECONDS = 0.25
 """Who blocks whom takes milliseconds; a server that has no time for that has other troubles."""
 
+_IDLE_IN_TRANSACTION = (
+    """'{"idle in transaction","idle in transaction (aborted)"}'::pg_catalog.text[]"""
+)
+
 _UNKNOWN = "NULL::pg_catalog.int8"
 _NO_PIDS = "NULL::pg_catalog.int4[]"
 
@@ -98,10 +103,17 @@ class Plan:
     its settings along, for its own transaction only.
 
     A CONNECTION LIMIT of which *limit_share* is used is read in any case, however many there are.
+    Connections younger than each of *ages*, in seconds, are counted.
     """
 
-    def __init__(self, version: int, statement_timeout_seconds: float, limit_share: float) -> None:
-        texts = _texts(version, limit_share)
+    def __init__(
+        self,
+        version: int,
+        statement_timeout_seconds: float,
+        limit_share: float,
+        ages: tuple[float, float, float] = AGES,
+    ) -> None:
+        texts = _texts(version, limit_share, ages)
         milliseconds = max(1, round(statement_timeout_seconds * 1000))
         settings = {
             "search_path": "pg_catalog, pg_temp",
@@ -135,8 +147,13 @@ class Plan:
         )
 
 
-def _texts(version: int, limit_share: float) -> dict[str, str]:
-    full = partial(_text("full").format, share=f"{limit_share:.6f}")
+def _texts(version: int, limit_share: float, ages: tuple[float, float, float]) -> dict[str, str]:
+    full = partial(
+        _text("full").format,
+        share=f"{limit_share:.6f}",
+        idle_in_transaction=_IDLE_IN_TRANSACTION,
+        **{f"since_{place}": _since(age) for place, age in enumerate(ages)},
+    )
     if version < PG_17:
         return {
             "full": full(client=_CLIENT_BY_ADDRESS, hidden=_UNKNOWN, starting=_starting()),
@@ -151,6 +168,11 @@ def _texts(version: int, limit_share: float) -> dict[str, str]:
         "full": full(client=_CLIENT_BY_NUMBER, hidden=hidden, starting=_NO_PIDS),
         "pulse": pulse.format(client=_CLIENT_BY_NUMBER, hidden=hidden),
     }
+
+
+def _since(age: float) -> str:
+    now = "pg_catalog.statement_timestamp()"
+    return f"{now} OPERATOR(pg_catalog.-) '{age:f} s'::pg_catalog.interval"
 
 
 def _again(version: int) -> str:

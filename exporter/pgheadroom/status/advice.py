@@ -50,6 +50,8 @@ _OF_ALERT: dict[AlertName, str] = {
     " lets clients go on.",
     AlertName.OVERCOMMITTED: "Not urgent. Lower pool_size or set max_db_connections until all pools"
     " together fit the slots; `pgheadroom check` shows the sum.",
+    AlertName.OUTGROWN: "Not urgent. Plan for it: smaller pools, a pooler in front, or a higher"
+    " max_connections at the next restart.",
     AlertName.LEAKING: "Not urgent. Count the pools that {who} opens: there should be one per"
     " process, closed when the process ends.",
 }

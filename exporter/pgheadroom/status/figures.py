@@ -5,6 +5,7 @@ Computed from a state when it is shown; nothing of it is stored.
 
 from __future__ import annotations
 
+from pgheadroom.durations import duration
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.exhaustion import forecasts_for, seconds_left
 from pgheadroom.judge.blame import (
@@ -23,6 +24,7 @@ from pgheadroom.model.reading import Outcome, Sample
 from pgheadroom.model.slots import Tier
 from pgheadroom.state import State
 
+_MINUTE, _HOUR, _DAY, _WEEK = 60.0, 3600.0, 86_400.0, 604_800.0
 _STORM_SECONDS = 150.0
 """A storm would take all ordinary slots within this time at its pace: too fast to look up who it
 is and stop it by hand."""
@@ -85,6 +87,45 @@ def _limits(sample: Sample) -> dict[Tier, int]:
         limits = sample.facts.slots.limits
         return {tier: limits.of(tier) for tier in Tier}
     return {} if sample.main.limit is None else {Tier.ORDINARY: sample.main.limit}
+
+
+def history_seconds(state: State) -> float | None:
+    """Return how far back the history of use reaches from the newest sample; None without one."""
+    since, newest = state.usage.known_since, state.usage.history.rungs[0][-1:]
+    if since is None or not newest:
+        return None
+    return max(0.0, newest[0].nth - since)
+
+
+def history_words(seconds: float | None) -> str:
+    """Return in words how far back a history of so many *seconds* reaches, and what it lacks yet.
+
+    ``history: 3 h; the daily rhythm is known after a day, the weekly one after a week``.
+    """
+    known = "none yet" if seconds is None else _roughly(seconds)
+    if seconds is None or seconds < _DAY:
+        lacks = "; the daily rhythm is known after a day, the weekly one after a week"
+    elif seconds < _WEEK:
+        lacks = "; the weekly rhythm is known after a week"
+    else:
+        lacks = ""
+    return f"history: {known}{lacks}"
+
+
+def learning(state: State) -> str:
+    """Return the same words while there is less than a week to compare with; else nothing."""
+    seconds = history_seconds(state)
+    if state.sample is None or (seconds is not None and seconds >= _WEEK):
+        return ""
+    return history_words(seconds)
+
+
+def _roughly(seconds: float) -> str:
+    """Return *seconds* in whole minutes or hours: a figure that counts seconds catches the eye."""
+    if seconds < _MINUTE:
+        return "less than a minute"
+    whole = _MINUTE if seconds < _HOUR else _HOUR
+    return duration(seconds // whole * whole)
 
 
 def growth_rates(state: State) -> dict[str, float]:

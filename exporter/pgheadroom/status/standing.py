@@ -13,6 +13,8 @@ from pgheadroom.state import NOTHING_LEFT, State
 
 _LONG_SECONDS = 5.0
 """Who waits this long at a pooler is no part of its ordinary work."""
+_NOT_OF_NOW = (AlertName.OVERCOMMITTED, AlertName.OUTGROWN)
+"""Alerts about settings that stay as they are, or about weeks to come."""
 
 
 class Standing(enum.StrEnum):
@@ -69,8 +71,8 @@ def _readable(state: State) -> Standing:
 
 
 def pressing(state: State) -> list[Alert]:
-    """Return the alerts that tell of this moment, and not of settings that stay as they are."""
-    return [alert for alert in state.alerts if alert.name is not AlertName.OVERCOMMITTED]
+    """Return the alerts that tell of this moment, not of settings that stay or of weeks to come."""
+    return [alert for alert in state.alerts if alert.name not in _NOT_OF_NOW]
 
 
 def cause_gone_at(state: State) -> float | None:
@@ -82,7 +84,8 @@ def cause_gone_at(state: State) -> float | None:
 def resolves_at(state: State) -> float | None:
     """Return when the last alert of *state* resolves if all stays as it is; None without one.
 
-    None, too, while the cause of one lasts. What follows from settings is not waited for.
+    None, too, while the cause of one lasts. What follows from settings, or is weeks ahead, is not
+    waited for.
     """
     hold, at = state.thresholds.resolve_hold_seconds, 0.0
     for alert in pressing(state):

@@ -16,6 +16,7 @@ from pgheadroom.model.identity import TargetKind
 from pgheadroom.state import State
 from pgheadroom.status.advice import to_do
 from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.figures import learning
 from pgheadroom.status.standing import Standing, standing
 from pgheadroom.status.until import REFUSED, Until, until
 
@@ -40,6 +41,8 @@ class Status(NamedTuple):
     """The first thing to do."""
     sentence: str
     """All of it in one: ``5 of 95 slots free, full in about 20 s: nest-api +24/min``."""
+    history: str
+    """How far back the history reaches and what is not known yet; empty once it is a week."""
 
 
 def status(state: State) -> Status:
@@ -56,6 +59,7 @@ def status(state: State) -> Status:
         "" if who is None else _change(who),
         to_do(state),
         _sentence(stands, left, lasts, who),
+        learning(state),
     )
 
 

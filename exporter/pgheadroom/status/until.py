@@ -9,6 +9,7 @@ from pgheadroom.durations import about, duration
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.forecast import Pattern
 from pgheadroom.judge.blame import rising, taker
+from pgheadroom.judge.rules.outgrown import in_short
 from pgheadroom.model.alert import Alert, AlertName
 from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
@@ -53,6 +54,7 @@ _LABELS = {
     AlertName.QUEUE: "clients queue",
     AlertName.PAUSED: "paused",
     AlertName.OVERCOMMITTED: "over-committed",
+    AlertName.OUTGROWN: "peaks grow",
 }
 """How a target is of which one of these fires, in a few words."""
 _PEAK_SECONDS = 300.0
@@ -132,6 +134,8 @@ def _alarmed(state: State) -> Until:
     peak = next(peaks, None)
     if peak:
         when = f"peaks grow, full in {about(peak)}"
+    if first.name is AlertName.OUTGROWN and not resolving(state, first):
+        return Until(label, when, in_short(state))
     still = "waits to resolve" if resolving(state, first) else "fires"
     return Until(label, when, f"{first.name} {still}")
 

@@ -15,6 +15,7 @@ import json
 from functools import lru_cache, partial
 from typing import Any, NoReturn, TypeVar
 
+from pgheadroom.model.activity import Young
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind, Scope
 from pgheadroom.model.pooler import PoolerFacts
@@ -30,7 +31,7 @@ from pgheadroom.model.reading import (
 )
 from pgheadroom.model.recorded import recorded_sample
 from pgheadroom.model.slots import MOST_BACKENDS, Limits
-from pgheadroom.storage import blockers_recording, pooler_recording
+from pgheadroom.storage import activity_recording, blockers_recording, pooler_recording
 from pgheadroom.text import printable
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
@@ -83,7 +84,8 @@ def line_of(reading: Recorded) -> str:
     (``[name, limit, used]`` of each CONNECTION LIMIT), ``started_at`` (of the server),
     ``reserve`` (our role may use the reserved slots), ``estimate`` (the counts are not exact),
     ``waiting`` (sessions that wait for locks), ``blockers`` (who blocked whom shortly before: see
-    ``blockers_recording``).
+    ``blockers_recording``), and ``commits``, ``opened``, ``idle_transaction`` and ``young`` (what
+    sessions do, and how young they are: see ``activity_recording``).
     """
     fields: dict[str, Any] = {"time": round(reading.at, TIME_DIGITS)}
     match reading:
@@ -126,6 +128,7 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "reserved_connections": slots.limits.reserved,
         "connections": [[name, state, count] for (name, state), count in counts.items()],
         **{key: value for key, value in further.items() if value},
+        **activity_recording.fields_of(facts.activity, holders.younger),
     }
 
 
@@ -144,6 +147,7 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
     except TypeError:  # a list or an object cannot be looked up
         raise RecordingError("max_connections and the reserves must be whole numbers") from None
     groups = _groups(fields)
+    longest = partial(_seconds, most=_LAST_SECOND)
     visible, told_apart = _pulse(fields["pulse"], at) if "pulse" in fields else (None, None)
     hidden = _counted("hidden", fields["hidden"]) if "hidden" in fields else 0
     return recorded_sample(
@@ -162,6 +166,10 @@ def _sample(fields: dict[str, Any], at: float) -> Sample:
         complete=not fields.get("estimate"),
         waiting=_counted("waiting", fields["waiting"]) if "waiting" in fields else 0,
         blockers=_blockers(fields["blockers"]) if "blockers" in fields else None,
+        activity=activity_recording.activity_of(fields, longest, _refuse),
+        younger=activity_recording.younger_of(fields["young"], groups, _young, _refuse)
+        if "young" in fields
+        else None,
     )
 
 
@@ -220,6 +228,12 @@ def _group(name: object, state: object, count: object) -> Group:
         _counted("a count of connections", count),
         None,
     )
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _young(name: object, least: object, less: object, young: object) -> tuple[str, Young]:
+    counts = least, less, young
+    return activity_recording.young_row(name, counts, _counted, _worded, _refuse)
 
 
 def _uses(fields: dict[str, Any], key: str, kind: CapacityKind) -> tuple[Capacity, ...]:

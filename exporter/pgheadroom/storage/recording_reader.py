@@ -55,7 +55,12 @@ class RecordingReader:
     @property
     def position(self) -> int:
         """Bytes read so far."""
-        return self._raw.tell() if self._raw is not None and self._raw.seekable() else 0
+        raw = self._raw
+        if raw is None:
+            return 0
+        if raw.closed:  # it was read to its end
+            return self.size or 0
+        return raw.tell() if raw.seekable() else 0
 
     def __iter__(self) -> Iterator[Recorded]:
         """Yield each reading; raises UnreadableRecordingError at the first line that is none."""

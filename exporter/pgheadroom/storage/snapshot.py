@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ALERTS_OF, ActiveAlert, Key
 from pgheadroom.model.applications import Applications
@@ -29,7 +28,7 @@ class Last(NamedTuple):
     """The newest sample, and the applications as of then."""
 
     sample: Sample
-    """Without groups and counters of sessions."""
+    """Without groups and counters, and without what is only true for a moment."""
     applications: Applications
 
 
@@ -52,11 +51,11 @@ class Snapshot:
 
 def taken(state: State, at: float) -> Snapshot:
     """Return what is worth remembering of *state*, as it is *at* seconds since the epoch."""
-    usage = state.usage._replace(touched=0, totals={}, spans={}, recent_max=RollingMax())
+    usage = state.usage.resting()
     last = None
     if state.sample is not None and isinstance(state.sample.facts, PostgresFacts):
-        holders = state.sample.holders._replace(groups=())
-        facts = state.sample.facts._replace(sessions=(), blockers=None)
+        holders = state.sample.holders._replace(groups=(), younger=None)
+        facts = state.sample.facts._replace(sessions=(), blockers=None, activity=None)
         last = Last(state.sample._replace(holders=holders, facts=facts), state.applications)
     return Snapshot(at, usage, state.active, state.identifier, last, state.events)
 

@@ -21,6 +21,7 @@ from pgheadroom.model.reading import Outcome
 from pgheadroom.state import State
 from pgheadroom.status.advice import by_urgency, outdated, to_do
 from pgheadroom.status.condition import Condition, condition
+from pgheadroom.status.figures import learning
 from pgheadroom.status.standing import resolving
 from pgheadroom.status.titles import superseded_by
 from pgheadroom.terminal import bars
@@ -37,7 +38,7 @@ _LEAST_ROWS = 4
 """Rows that the table of applications keeps, including its head, if it has that many."""
 _LOOKS = {"critical": "bold red", "warning": "yellow", "ok": "green"}
 _TO_DO = "▶ "
-_AT_THE_FOOT = ("through", "locks", "limits", "foot")
+_AT_THE_FOOT = ("through", "locks", "limits", "history", "foot")
 _APART = ("gauge", "curve", "alerts")
 """Sections that are followed by an empty line if there is room."""
 
@@ -66,11 +67,13 @@ def screen(state: State, now: float, look: Look) -> Group:
         "through": _through(state),
         "locks": _locks(state, now),
         "limits": _limits(state),
+        "history": _history(state, look),
         "foot": [_foot(state, now, look)],
     }
     least_rows = min(len(rows), _LEAST_ROWS)
     # Sections are dropped in this order until the table has room.
     for name in (
+        "history",
         "through",
         "limits",
         "locks",
@@ -235,6 +238,12 @@ def _limits(state: State) -> list[Text]:
             style = "yellow" if ratio < thresholds.limit_critical_ratio else "bold red"
         line.append(f"{use.scope.kind} {escaped(use.name)} {use.used} of {use.limit}   ", style)
     return [line] if uses else []
+
+
+def _history(state: State, look: Look) -> list[Text]:
+    """Return how much history there is, while that is less than a week."""
+    words = learning(state)
+    return wrapped(words, look.width, 1, "dim") if words else []
 
 
 def _through(state: State) -> list[Text]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from pgheadroom.forecast.history import Bucket, History
 from pgheadroom.forecast.rolling_max import WINDOWS
 from pgheadroom.judge.blame import foremost, taker
 from pgheadroom.judge.wording import NOUNS
@@ -29,6 +28,7 @@ from pgheadroom.status.figures import (
     exhaustion_seconds,
     free_for,
     growth_rates,
+    history_seconds,
     verdicts,
 )
 from pgheadroom.status.ranking import severity
@@ -38,6 +38,7 @@ from pgheadroom.status.status import status
 from pgheadroom.status.titles import superseded_by, title
 from pgheadroom.text import escaped
 from pgheadroom.web.json_values import Json, View
+from pgheadroom.web.planning_view import planning_view
 from pgheadroom.web.pooler_view import pooler_view, pooling_view
 
 _EVENTS_OF_ONE = 30
@@ -63,6 +64,7 @@ def target_view(state: State) -> View:
         "blockers": _blockers(state),
         "remedies": [dict(one._asdict()) for one in remedies(state)],
         "events": event_views([state], _EVENTS_OF_ONE),
+        "planning": planning_view(state),
     }
 
 
@@ -79,6 +81,7 @@ def summary_view(state: State) -> View:
         "severity": severity(state),
         "standing": str(stands),
         "status": status(state)._asdict(),
+        "history_seconds": history_seconds(state),
         "to_do": to_do(state),
         "resolves_at": resolves_at(state),
         "cause_gone_at": cause_gone_at(state) if stands is Standing.RECOVERING else None,
@@ -129,7 +132,7 @@ def history_view(state: State, seconds: float = 3600.0) -> View:
             "free": bucket.free,
             "applications": {name: span[1] for name, span in bucket.spans.items()},
         }
-        for start, width, bucket in _stretches(state.usage.history)
+        for start, width, bucket in state.usage.history.stretches()
         if start + width > now - seconds
     ]
     return {"target": state.target, "limit": state.usage.limit, "points": points}
@@ -298,26 +301,6 @@ def _alert(state: State, alert: Alert) -> View:
         "about": dict(alert.about),
         "runbook_url": alert.runbook_url,
     }
-
-
-def _stretches(history: History) -> list[tuple[float, float, Bucket]]:
-    """Return start, width in seconds and bucket of each stretch, oldest first, none told twice."""
-    stretches: list[tuple[float, float, Bucket]] = []
-    samples: list[int] = []
-    known_from = math.inf
-    for number, rung in enumerate(history.rungs):
-        for bucket in reversed(rung):
-            start, end = bucket.nth << number, (bucket.nth + 1) << number
-            if start >= known_from:
-                continue
-            # Finer buckets may have told of its later part, which may be all that was sampled.
-            later = sum(n for n, one in zip(samples, stretches, strict=True) if one[0] < end)
-            if bucket.samples > later:
-                stretches.append((float(start), min(end, known_from) - start, bucket))
-                samples.append(bucket.samples - later)
-                known_from = start
-    stretches.reverse()
-    return stretches
 
 
 def _finite(seconds: float) -> float | None:

@@ -40,7 +40,7 @@ def build(shop: Workshop) -> None:
     # A cache of its own: the user's may be unwritable, or owned by root after a sudo.
     run(
         [
-            *_npm(),
+            *command(),
             *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"),
             f"--cache={shop.bench / 'npm-cache'}",
         ],
@@ -66,7 +66,8 @@ def node() -> Path | None:
     return Path(wheel.origin).parent / "bin" / "node"
 
 
-def _npm() -> tuple[str | Path, ...]:
+def command() -> tuple[str | Path, ...]:
+    """Return the words that run npm: this environment's, else the one on PATH."""
     own = node()
     if own is not None:
         # Without the wheel's own start script, whose child would outlive a killed install.

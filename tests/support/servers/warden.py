@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -19,6 +20,7 @@ from typing import IO, Final
 
 _GRACE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.05
+_LOCK: Final = threading.Lock()  # benchmarks start servers from several threads
 
 
 def watch(folder: Path) -> None:
@@ -32,9 +34,10 @@ def forget(folder: Path) -> None:
 
 
 def _tell(line: str) -> None:
-    ear = _ear()
-    ear.write(f"{line}\n")
-    ear.flush()
+    with _LOCK:
+        ear = _ear()
+        ear.write(f"{line}\n")
+        ear.flush()
 
 
 @cache

@@ -17,6 +17,7 @@ from pgheadroom.metrics.exposition import Exposition, Format, collected, end
 from pgheadroom.metrics.metric import Metric
 from pgheadroom.metrics.own import NAMES, SelfMetrics
 from pgheadroom.metrics.table import TABLE, TABLES
+from pgheadroom.model.activity import Activity
 from pgheadroom.model.identity import Identity, TargetKind
 from pgheadroom.model.names import NameFolder
 from pgheadroom.model.pooling import PoolerUse, Pooling
@@ -68,7 +69,9 @@ def rich_state(target: str = "db") -> State:
     )
     whole = found._replace(
         others=(role_limit("reports", 8, 3), database_limit("shop", 36, 5)),
-        facts=found.postgres._replace(sessions=(Sessions("shop", 100, 1, 2, 3),)),
+        facts=found.postgres._replace(
+            sessions=(Sessions("shop", 100, 1, 2, 3),), activity=Activity(5_000_000_000, 100)
+        ),
     )
     earlier = sample(at=found.at - 20)  # growth is told over some seconds at least
     state = step(step(State(target), earlier, POLICY), whole, POLICY)
@@ -108,6 +111,7 @@ def test_the_figures_are_those_of_the_state() -> None:
     )
     assert value(found, "pgheadroom_role_connections", target="db", role="reports") == 3
     assert value(found, "pgheadroom_sessions_total", target="db", database="shop", end="fatal") == 2
+    assert value(found, "pgheadroom_transactions_total", target="db") == 5_000_000_000
 
 
 @pytest.mark.parametrize("format_", list(Format))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgheadroom.model.activity import Activity
 from pgheadroom.model.blockers import Blockers
 from pgheadroom.postgres import rows
 from pgheadroom.postgres.starting import Starting
@@ -119,3 +120,69 @@ def test_a_queue_that_is_none_makes_no_sense(row: rows.Row) -> None:
         rows.who_blocks([*QUEUE, row], at=9.0)
     with pytest.raises(rows.SenselessError):
         rows.who_blocks(QUEUE[:-2], at=9.0)
+
+
+def full(figures: list[tuple[bytes | None, bytes | None, bytes | None]]) -> list[rows.Row]:
+    """Return a full answer, whose groups of four have these names, ages and figures."""
+    application: list[rows.Row] = [
+        (b"application", name, b"idle", b"4", age, b"shop", b"app", further)
+        for name, age, further in figures
+    ]
+    settings = {b"max_connections": b"100", b"server_version_num": b"180000", b"is_superuser": None}
+    return [
+        *application,
+        part(b"hidden", b"0", 3)[:8],
+        *((b"setting", name, value, *[None] * 5) for name, value in settings.items()),
+        (b"setting", b"server_version", b"18", *[None] * 5),
+        *(part(name, b"true", 2)[:8] for name in (b"recovery", b"me", b"sees_all")),
+        part(b"pid", b"7", 3)[:8],
+        *(part(name, b"1.5", 4)[:8] for name in (b"started", b"cost")),
+        (b"activity", None, b"5000000000", b"300", *[None] * 4),
+    ]
+
+
+def test_signs_of_activity_are_read() -> None:
+    """Young connections of one name are summed, and of what idles the oldest is told."""
+    answer = full(
+        [
+            (b"api", b"9.5", b"1 0 1 2"),
+            (b"api", b"90.5", b"2 1 2 4 7.25"),
+            (b"job", b"90.5", b"0 0 0 0 9.5"),
+            (b"old", b"1e7", b"0 0 0 0 -0.5"),
+        ]
+    )
+    found, _ = rows.sample(answer, 9.0, 0.1, announced_pid=7)
+    assert found.holders.younger == {"api": (1, 3, 6)}
+    assert found.postgres.activity == Activity(5_000_000_000, 300, 9.5)
+    assert found.postgres.waiting == 3
+
+
+def test_where_one_age_is_hidden_none_is_told() -> None:
+    answer = full([(b"api", b"9.5", b"1 0 1 2"), (b"job", None, b"0 0 0 0")])
+    found, _ = rows.sample(answer, 9.0, 0.1, announced_pid=7)
+    assert found.holders.younger is None
+    assert found.postgres.activity == Activity(5_000_000_000, 300, None)
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        *(None, b"", b"0", b"0 1 2", b"0 2 1 3", b"0 1 2 5", b"0 -1 0 0", b"-1 0 0 0"),
+        *(b"0 0 0 0 NaN", b"0 0 0 0 soon", b"0 0 0 0 1 2", b"0 0 0 " + b"9" * 30),
+    ],
+)
+def test_figures_that_cannot_be_make_no_sense(further: bytes | None) -> None:
+    answer = full([(b"api", b"9.5", further)])
+    with pytest.raises(rows.SenselessError):
+        rows.sample(answer, 9.0, 0.1, announced_pid=7)
+
+
+@pytest.mark.parametrize("value", [b"-1", b"1e3", b"9" * 30, b"many"])
+@pytest.mark.parametrize("column", [2, 3])
+def test_counters_that_cannot_be_make_no_sense(column: int, value: bytes) -> None:
+    *answer, counted = full([])
+    forged = tuple(value if place == column else cell for place, cell in enumerate(counted))
+    with pytest.raises(rows.SenselessError):
+        rows.sample([*answer, forged], 9.0, 0.1, announced_pid=7)
+    with pytest.raises(rows.SenselessError):
+        rows.sample(answer, 9.0, 0.1, announced_pid=7)

@@ -30,6 +30,9 @@ from pgheadroom.status.figures import (
     exhaustion_seconds,
     free_for,
     growth_rates,
+    history_seconds,
+    history_words,
+    learning,
     verdicts,
 )
 
@@ -42,6 +45,45 @@ def test_nothing_is_known_before_there_was_a_sample() -> None:
         assert growth_rates(state) == {}
         assert climbing_seconds(state) == {}
         assert verdicts(state) == {}
+
+
+def test_how_far_back_the_history_reaches() -> None:
+    assert history_seconds(State("db")) is None
+    assert learning(State("db")) == ""
+    state = after(samples(pool("web", 30, 2), HOUR + 1))
+    seconds = history_seconds(state)
+    assert seconds is not None
+    assert HOUR <= seconds < 1.1 * HOUR
+    assert learning(state) == (
+        "history: 1 h; the daily rhythm is known after a day, the weekly one after a week"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "none yet; the daily rhythm is known after a day, the weekly one after a week"),
+        (0.0, "less than a minute; the daily rhythm is known after a day, the weekly one after"),
+        (59.9, "less than a minute; the daily"),
+        (200.0, "3 min; the daily rhythm"),
+        (3 * HOUR + 61, "3 h; the daily rhythm"),
+        (24 * HOUR - 1, "23 h; the daily rhythm"),
+        (24 * HOUR, "1 d; the weekly rhythm is known after a week"),
+        (76 * HOUR, "3 d 4 h; the weekly rhythm is known after a week"),
+        (7 * 24 * HOUR - 1, "6 d 23 h; the weekly rhythm"),
+        (7 * 24 * HOUR, "7 d"),
+        (290 * HOUR, "12 d 2 h"),
+    ],
+)
+def test_what_is_not_known_yet_is_told(seconds: float | None, words: str) -> None:
+    said = history_words(seconds)
+    assert said.startswith(f"history: {words}")
+    assert (";" in said) is (";" in words)
+
+
+def test_after_a_week_there_is_nothing_to_say() -> None:
+    state = after(samples(pool("web", 30, 2), 8 * 24 * HOUR, every=300.0))
+    assert learning(state) == ""
 
 
 def test_with_no_end_in_sight_time_is_infinite() -> None:

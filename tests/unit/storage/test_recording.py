@@ -9,6 +9,7 @@ from tests.support.readings import POLICY, database_limit, pooler_sample, role_l
 
 from pgheadroom.backtest.replay import Replay
 from pgheadroom.backtest.text import facts
+from pgheadroom.model.activity import Activity, Younger
 from pgheadroom.model.blockers import Blocker, Blockers
 from pgheadroom.model.capacity import Capacity, CapacityKind
 from pgheadroom.model.pooler import Database, Pool
@@ -146,6 +147,62 @@ def test_who_blocks_whom_survives_the_file(at: float, waiting: int, found: Block
     assert parse(line_of(taken)) == taken
 
 
+counters = st.none() | st.integers(0, 2**63 - 1)
+
+
+@st.composite
+def young(draw: st.DrawFn) -> tuple[tuple[Group, ...], Younger]:
+    """Return groups, some of one application, and how many of their connections are young."""
+    groups, younger = [], {}
+    for name in draw(st.lists(names, max_size=4, unique=True)):
+        oldest, *ages = sorted(draw(st.lists(counts, min_size=4, max_size=4)), reverse=True)
+        idle = draw(st.integers(0, oldest))
+        states = {"idle": idle, "active": oldest - idle}
+        groups += [Group(name, state, count, None) for state, count in states.items()]
+        if draw(st.booleans()):
+            younger[name] = ages[2], ages[1], ages[0]
+    return tuple(groups), younger
+
+
+@given(
+    at=times,
+    who=young(),
+    known=st.booleans(),
+    activity=st.builds(Activity, counters, counters, st.none() | seconds),
+)
+def test_what_sessions_do_survives_the_file(
+    *, at: float, who: tuple[tuple[Group, ...], Younger], known: bool, activity: Activity
+) -> None:
+    """A counter of 0 and an empty list are said: they are not the same as not known."""
+    groups, younger = who
+    taken = recorded_sample(
+        at, Limits(100, 3), groups, activity=activity, younger=younger if known else None
+    )
+    found = parse(line_of(taken))
+    assert isinstance(found, Sample)
+    assert found.holders == taken.holders
+    assert found.postgres.activity == (None if activity == Activity() else activity)
+    written = json.loads(line_of(taken))
+    assert ("young" in written) == known
+    assert ("commits" in written) == (activity.commits is not None)
+
+
+def test_what_an_older_version_wrote_knows_nothing_of_it() -> None:
+    found = parse(line())
+    assert isinstance(found, Sample)
+    assert (found.postgres.activity, found.holders.younger) == (None, None)
+
+
+def test_each_sign_of_activity_may_stand_alone() -> None:
+    """As where another program writes recordings, or a Prometheus has only some of them."""
+    found = parse(line(opened=3))
+    assert isinstance(found, Sample)
+    assert found.postgres.activity == Activity(None, 3, None)
+    found = parse(line(idle_transaction=0))
+    assert isinstance(found, Sample)
+    assert found.postgres.activity == Activity(None, None, 0.0)
+
+
 ROOT = [4711, "client backend", "report", "app", "shop", "active", 60.5, 2, 9.1, [["api", 2]]]
 QUEUE = {"time": 1767225600.0, "waiting": 2, "looked_at": 2, "roots": [ROOT]}
 
@@ -258,6 +315,37 @@ def test_times_are_written_to_the_millisecond() -> None:
         (line(hidden=-2), "hidden must be"),
         (line(pulse=[3]), "pulse must be"),
         (line(pulse=[3, 1767225601]), "the time of a pulse must be"),
+        (
+            line(commits=-1),
+            "commits must be a whole number from 0 to 9223372036854775807; it is -1",
+        ),
+        (
+            line(commits=2**63),
+            "commits must be a whole number from 0 to 9223372036854775807; it is",
+        ),
+        (line(commits=None), "commits must be a whole number"),
+        (line(commits=True), "it is true"),
+        (line(opened=1.5), "opened must be a whole number"),
+        (line(opened=[]), "opened must be a whole number"),
+        (line(idle_transaction=-0.1), "idle_transaction must be a number of seconds from 0"),
+        (line(idle_transaction="long"), 'it is "long"'),
+        (line(young=None), "young must be a list of [application_name, younger than 60 s, "),
+        (line(young={"api": [1, 2, 3]}), "young must be a list of"),
+        (line(young=["api"]), "young must be a list of [application_name, younger than 60 s, 300"),
+        (line(young=[["api", 1, 2]]), "young must be a list of"),
+        (line(young=[["api", 1, 2, 3, 4]]), "young must be a list of"),
+        (line(young=[[None, 1, 2, 3]]), "an application_name in young must be text"),
+        (line(young=[["api", 1, 2.5, 3]]), "a count in young must be a whole number"),
+        (line(young=[["api", -1, 2, 3]]), "a count in young must be a whole number"),
+        (line(young=[["api", 2, 1, 3]]), "each count in young must be part of the next"),
+        (
+            line(young=[["api", 1, 2, 10**5]]),
+            "a count in young must be at most 40, as in connections",
+        ),
+        (line(young=[["nobody", 0, 0, 1]]), "a count in young must be at most 0, as in connec"),
+        (line(young=[["api", 0, 1, 1]] * 2), "young must be a list that has each application once"),
+        (line(young=[[["api"], 0, 1, 1]]), "young must be a list of [application_name, younger"),
+        (line(young=[5]), "young must be a list of [application_name, younger"),
         (line(roles=[["app", 3]]), "roles must be a list of [name, limit, used]"),
         (line(databases={"shop": 3}), "databases must be a list of"),
         ('{"time": 1, "failure": "sad"}', "failure must be one of full, reserved_only"),
@@ -281,6 +369,7 @@ json_values = st.recursive(
     max_leaves=8,
 )
 KEYS = [*PLAIN, "hidden", "provider_reserved", "pulse", "roles", "databases", "started_at"]
+KEYS += ["commits", "opened", "idle_transaction", "young"]
 KEYS += ["failure", "knock", "seconds", "detail"]
 
 

@@ -17,6 +17,7 @@ from pgheadroom.events.changes import changes
 from pgheadroom.forecast.application_trends import Verdict
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.history import RUNGS
+from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 from pgheadroom.model.alert import ActiveAlert, Alert, AlertName, Key, Severity
 from pgheadroom.model.identity import Identity, TargetKind
@@ -240,14 +241,14 @@ def test_format_2_had_other_names_for_patterns(pattern: Pattern, before: str) ->
     document["memory"][3][0][0] = before
     document["format"] = 2
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
-    assert read == replace(snapshot, usage=snapshot.usage._replace(used=0))
+    assert read == replace(snapshot, usage=snapshot.usage._replace(used=0, rhythm=Rhythm()))
 
 
 def as_format_3(memory: list[Any]) -> list[Any]:
     """Return what a file holds as the third format had it: trends and forecasts apart."""
     at, usage, active, identifier, last, _ = memory
-    trends, forecasts = usage[-2:]
-    usage = [*usage[:5], *usage[6:-3]]
+    trends, forecasts = usage[-4:-2]
+    usage = [*usage[:5], *usage[6:-5]]
 
     def one(about: list[Any]) -> list[Any] | None:
         return about[0] if about else None
@@ -271,17 +272,37 @@ def test_format_3_had_one_label_and_trends_apart() -> None:
     document |= {"memory": as_format_3(document["memory"]), "format": 3}
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
     # The newest sample of another shape is not read: there is another within a second.
-    assert read == replace(snapshot, last=None, usage=snapshot.usage._replace(used=0))
+    usage = snapshot.usage._replace(used=0, rhythm=Rhythm())
+    assert read == replace(snapshot, last=None, usage=usage)
 
 
 def test_format_5_had_a_sample_of_another_shape() -> None:
     snapshot = taken(LEAK, 2e6)
     document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 5}
     facts = document["memory"][4][0][-1]
-    assert facts[-2:] == [0, None]
-    del facts[-2:]
+    assert facts[-3:] == [0, None, None]
+    del facts[-3:], document["memory"][1][-2:]
     read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
-    assert read == replace(snapshot, last=None)
+    usage = snapshot.usage._replace(rhythm=Rhythm())
+    assert read == replace(snapshot, last=None, usage=usage)
+
+
+def test_format_6_knew_nothing_of_rhythm_young_connections_and_activity() -> None:
+    """Its last sample is shown all the same: a full server tells nothing new."""
+    snapshot = taken(LEAK, 2e6)
+    assert snapshot.usage.rhythm != Rhythm()
+    document = json.loads(gzip.decompress(pack(snapshot, "db"))) | {"format": 6}
+    *_, holders, facts = document["memory"][4][0]
+    assert (holders.pop(), facts.pop()) == (None, None)
+    del document["memory"][1][-2:]
+    read = unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
+    assert read == replace(snapshot, usage=snapshot.usage._replace(rhythm=Rhythm()))
+    assert read.last is not None
+    document["memory"][4] = None
+    assert unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6).last is None
+    document["memory"][4] = [[1]]
+    with pytest.raises(DamagedError, match="wrong type"):
+        unpack(gzip.compress(json.dumps(document).encode()), "db", 2e6)
 
 
 WATCHED: Key = (AlertName.LOW, Severity.WARNING, ())
@@ -511,6 +532,57 @@ def test_what_was_kept_before_servers_were_identified_counts() -> None:
     document["memory"].append("73")
     snapshot = unpack(gzip.compress(json.dumps(document).encode()), "db", 1e7)
     assert snapshot == replace(without, identifier="73")
+
+
+def monday() -> Snapshot:
+    """Return what is remembered of a server whose peaks grow by four a week, for two months."""
+    usage, began = State("db").usage, 1_767_571_200  # a Monday
+    for hour in range(57 * 24):
+        day = hour // 24
+        used = 40 + 4 * (day // 7) + (9 if day % 7 == 0 else day % 7) if hour % 24 == 10 else 20
+        usage = usage.add(float(began + 3600 * hour), used, {"web": used}, 97)
+    return taken(State("db")._replace(usage=usage), 2e9)
+
+
+MONDAY = monday()
+
+
+def test_weeks_are_remembered_and_what_they_foretell() -> None:
+    assert MONDAY.usage.rhythm.weeks_known == 8
+    assert MONDAY.usage.outgrown is not None
+    assert unpack(pack(MONDAY, "db"), "db", 2e9) == MONDAY
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("rhythm", {"low": 98}),
+        ("rhythm", {"hour": -2}),
+        ("rhythm", {"hour": 1}),
+        ("rhythm", {"curve": {"falls": ()}}),
+        ("rhythm", {"curve": {"highs": (3,) * 841, "falls": (1,) * 841}}),
+        ("rhythm", {"curve": {"highs": (3,), "falls": (4,)}}),
+        ("rhythm", {"curve": {"highs": (-2,), "falls": (-2,)}}),
+        ("rhythm", {"curve": {"end": 600_000}}),
+        ("rhythm", {"peaks": {"hours": ()}}),
+        ("rhythm", {"peaks": {"highs": (3,), "hours": (24,), "seen": (9,)}}),
+        ("rhythm", {"peaks": {"highs": (3,), "hours": (23,), "seen": (25,)}}),
+        ("rhythm", {"peaks": {"highs": (-1,), "hours": (23,), "seen": (9,)}}),
+        ("rhythm", {"peaks": {"end": 30_000}}),
+        ("outgrown", {"weekday": 7}),
+        ("outgrown", {"growth": 0.0}),
+        ("outgrown", {"high": -1}),
+    ],
+)
+def test_weeks_that_cannot_be_are_refused(field: str, change: dict[str, Any]) -> None:
+    part = getattr(MONDAY.usage, field)
+    parts = {
+        name: getattr(part, name)._replace(**to) if isinstance(to, dict) else to
+        for name, to in change.items()
+    }
+    usage = MONDAY.usage._replace(**{field: part._replace(**parts)})
+    with pytest.raises(DamagedError, match="days and weeks"):
+        unpack(pack(replace(MONDAY, usage=usage), "db"), "db", 2e9)
 
 
 @pytest.mark.parametrize("identifier", ["73x", "7" * 21, '7"', "\u0667", "7\n"])

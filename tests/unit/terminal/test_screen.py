@@ -87,6 +87,13 @@ def test_a_leak_is_named_with_its_end() -> None:
     assert "+30" in row or "+31" in row
 
 
+def test_what_is_not_known_yet_is_told_where_there_is_room() -> None:
+    state = looked(CALM, 630)
+    words = "history: 10 min; the daily rhythm is known after a day"
+    assert words in shown(state, look=WIDE)
+    assert words not in shown(state, look=Look(80, 8))
+
+
 def test_a_full_server() -> None:
     page = shown(looked(LEAK, 260))
     assert "FULL: 0 of 95 slots free, new connections are being refused" in page

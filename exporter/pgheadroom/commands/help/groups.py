@@ -32,6 +32,16 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "alert_labels",
         "external_url",
     ),
+    "import at start": (
+        "import_prometheus_url",
+        "import_since_seconds",
+        "import_prometheus_username",
+        "import_prometheus_password_file",
+        "import_prometheus_bearer_token_file",
+        "import_prometheus_ca_file",
+        "import_prometheus_cert_file",
+        "import_prometheus_key_file",
+    ),
     "serving": ("listen", "web_config_file", "enable_reload", "demo"),
     "state and log": ("state_directory", "log_format", "log_level"),
 }

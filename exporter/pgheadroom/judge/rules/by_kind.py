@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding
 from pgheadroom.judge.rules.forecasts import expected, imminent
+from pgheadroom.judge.rules.outgrown import outgrown
 from pgheadroom.judge.rules.overcommit import overcommitted
 from pgheadroom.judge.rules.queues import paused, queue
 from pgheadroom.judge.rules.refusals import full, refused, unknown
@@ -31,7 +32,10 @@ class Rules(NamedTuple):
 RULES: Mapping[TargetKind, Rules] = {
     TargetKind.POSTGRES: Rules(
         of_every_reading=(refused, unknown, full),
-        of_a_sample=(exhausted, reserve, low, logins, limits, imminent, expected, overcommitted),
+        of_a_sample=(
+            *(exhausted, reserve, low, logins, limits, imminent, expected, overcommitted),
+            outgrown,
+        ),
     ),
     TargetKind.PGBOUNCER: Rules(
         of_every_reading=(refused, unknown, full, queue, paused),

@@ -1,14 +1,14 @@
 /* pgheadroom: full reading. One statement, so that the parts agree; rows leave grouped:
-   (part, name, detail, count, seconds, database, role, waiting for locks). */
+   (part, name, detail, count, seconds, database, role, further figures). */
 WITH activity AS MATERIALIZED (
     SELECT
         a.pid, a.datid, a.usesysid, a.application_name, a.state, a.backend_type, a.backend_start,
-        a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' AS waits
+        a.state_change, a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' AS waits
     FROM pg_catalog.pg_stat_get_activity(NULL) AS a
 ),
 client AS MATERIALIZED (
     /* backend_type is NULL where our role may not see it. */
-    SELECT a.datid, a.usesysid, a.application_name, a.state, a.backend_start, a.waits
+    SELECT a.datid, a.usesysid, a.application_name, a.state, a.backend_start, a.state_change, a.waits
     FROM activity AS a
     WHERE a.datid IS NOT NULL
         AND (
@@ -27,12 +27,21 @@ SELECT
     'application' AS part, g.application_name AS name, g.state AS detail, g.count, g.seconds,
     COALESCE(d.datname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.datid::pg_catalog.text) AS database,
     COALESCE(r.rolname::pg_catalog.text, 'oid ' OPERATOR(pg_catalog.||) g.usesysid::pg_catalog.text) AS role,
-    g.waiting
+    /* How many wait for locks; how many are younger than each of three ages; and how long the longest
+       idle has been so within a transaction. */
+    pg_catalog.concat_ws(
+        ' ', g.waiting, g.young_0, g.young_1, g.young_2,
+        CASE WHEN g.state OPERATOR(pg_catalog.=) ANY ({idle_in_transaction}) THEN g.same_state_seconds END
+    )
 FROM (
     SELECT
         c.application_name, c.state, c.datid, c.usesysid, pg_catalog.count(*) AS count,
         pg_catalog.count(*) FILTER (WHERE c.waits) AS waiting,
-        EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds
+        pg_catalog.count(*) FILTER (WHERE c.backend_start OPERATOR(pg_catalog.>) (SELECT {since_0})) AS young_0,
+        pg_catalog.count(*) FILTER (WHERE c.backend_start OPERATOR(pg_catalog.>) (SELECT {since_1})) AS young_1,
+        pg_catalog.count(*) FILTER (WHERE c.backend_start OPERATOR(pg_catalog.>) (SELECT {since_2})) AS young_2,
+        EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.backend_start)) AS seconds,
+        EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.min(c.state_change)) AS same_state_seconds
     FROM client AS c
     GROUP BY c.application_name, c.state, c.datid, c.usesysid
 ) AS g
@@ -97,6 +106,14 @@ UNION ALL
     ORDER BY opened DESC, d.datname
     LIMIT 100
 )
+UNION ALL
+SELECT 'activity', NULL, s.commits::pg_catalog.text, s.opened::pg_catalog.int8, NULL, NULL, NULL, NULL
+FROM (
+    SELECT
+        pg_catalog.sum(pg_catalog.pg_stat_get_db_xact_commit(d.oid)) AS commits,
+        pg_catalog.sum(pg_catalog.pg_stat_get_db_sessions(d.oid)) AS opened
+    FROM pg_catalog.pg_database AS d
+) AS s
 UNION ALL
 SELECT 'setting', s.name, pg_catalog.current_setting(s.name, true), NULL, NULL, NULL, NULL, NULL
 FROM (

@@ -66,6 +66,7 @@ function show(data) {
   events(view.events);
   pooling(view.pooling, root);
   limits();
+  planning();
   server();
   age();
 }
@@ -170,6 +171,11 @@ function curve() {
   const ahead = left ? Math.min(Math.max(left * 1.15, shown * 0.1), shown * 0.6) : shown * 0.03;
   chart.show(history, view, from, now, ahead);
   say($("curve-words"), curveWords(from, now, left));
+  say($("learning"), sentence(view.status.history));
+}
+
+function sentence(words) {
+  return words && `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 function curveWords(from, now, left) {
@@ -186,6 +192,16 @@ function curveWords(from, now, left) {
   const since = clock(Math.max(from, history.points[0].time), { seconds: false });
   const most = limit === null ? "there is no limit" : `${limit} is the limit for ${whose}`;
   return `Since ${since}, ${range} ${many} were in use; now ${used}, and ${most}.${then}`;
+}
+
+// Weeks ahead, and so in small print below the curve.
+function planning() {
+  const ahead = view.planning;
+  $("planning").hidden = !ahead;
+  if (!ahead) return;
+  const each = Math.max(1, Math.round(ahead.growth_per_week));
+  const grown = `they grew by ${each} a week for ${ahead.weeks} weeks, to ${ahead.peak} of ${ahead.limit}`;
+  say($("planning"), `${ahead.words}: ${grown}.`);
 }
 
 const CELLS = ["connections", "states", "growth", "verdict", "oldest"];

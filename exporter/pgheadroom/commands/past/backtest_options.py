@@ -7,23 +7,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from pgheadroom.backtest.threshold import USUAL_RATIO
 from pgheadroom.commands.configured import settings_of
 from pgheadroom.commands.help.parser import Parser, one_word
+from pgheadroom.commands.past.prometheus_options import (
+    MOST_DAYS,
+    add_logins,
+    credentials,
+    told,
+    when,
+    without_prometheus,
+)
+from pgheadroom.config.given import shown
 from pgheadroom.config.load import ConfigurationError
 from pgheadroom.config.settings import Settings
-from pgheadroom.durations import seconds_of, time_of
+from pgheadroom.durations import seconds_of
 from pgheadroom.model.thresholds import Thresholds
-from pgheadroom.net.credentials import Credentials, UnusableFileError
+from pgheadroom.net.credentials import Credentials
 
 _THRESHOLDS = tuple(field.name for field in fields(Thresholds))
-_CREDENTIALS = tuple(field.name for field in fields(Credentials))
 _FIRST = (
     *("config", "paging_horizon_seconds", "paging_floor_ratio", "forecast_horizon_seconds"),
     *("leak_seconds", "low_free_ratio"),
 )
-_MOST_DAYS = 400.0 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Options:
     prometheus: PrometheusOptions | None
     as_jsonl: bool
     html: Path | None
+    compare_ratio: float
+    """The bare threshold to compare with, as a share of ``max_connections``."""
     settings: Settings
 
 
@@ -60,18 +69,20 @@ def add_arguments(parser: Parser) -> None:
         help="text to read (default), or JSON with a line for each change of an alert",
     )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="also write a page with charts")
+    parser.add_argument(
+        "--compare-ratio",
+        type=_ratio,
+        metavar="SHARE",
+        default=USUAL_RATIO,
+        help="compare with a rule that pages above this share of max_connections (default: 0.8)",
+    )
     past = parser.add_argument_group("history from Prometheus")
     past.add_argument("--prometheus", metavar="URL", help="its address: http://prometheus:9090")
     past.add_argument("--since", metavar="WHEN", help="start: 30d or 12h ago, or a date or time")
     past.add_argument("--until", metavar="WHEN", help="end, in the same form (default: now)")
     past.add_argument("--step", default="15s", help="time between samples (default: 15s)")
     past.add_argument("--target", metavar="NAME", help="only this target, instance or server")
-    past.add_argument("--username", metavar="NAME", help="log in with this name and a password")
-    past.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password")
-    past.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with a token")
-    past.add_argument("--ca-file", type=Path, metavar="FILE", help="CA certificates, in PEM")
-    past.add_argument("--cert-file", type=Path, metavar="FILE", help="client certificate, in PEM")
-    past.add_argument("--key-file", type=Path, metavar="FILE", help="key of that certificate")
+    add_logins(past)
     parser.add_settings({"alerts": ("config", *_THRESHOLDS)}, _FIRST)
 
 
@@ -95,69 +106,44 @@ def read_options(parsed: argparse.Namespace, clock: Callable[[], float] = time.t
         prometheus=prometheus,
         as_jsonl=parsed.format == "jsonl",
         html=parsed.html,
+        compare_ratio=parsed.compare_ratio,
     )
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = 0.0
+    if not 0 < ratio < 1:
+        given = shown(text, secret=False)
+        raise argparse.ArgumentTypeError(
+            f"{given} is not allowed; give a share between 0 and 1, such as 0.8"
+        )
+    return ratio
 
 
 def _prometheus(
     parsed: argparse.Namespace, problems: list[str], clock: Callable[[], float]
 ) -> PrometheusOptions | None:
     if parsed.prometheus is None:
-        alone = ("since", "until", "target", *_CREDENTIALS)
-        problems += [
-            f"{_flag(name)} needs --prometheus URL" for name in alone if getattr(parsed, name)
-        ]
+        problems += without_prometheus(parsed, "since", "until", "target")
         return None
     problems_before = len(problems)
     now = clock()
     if parsed.since is None:
         problems.append("--prometheus needs --since, such as --since 30d")
-    start = _told(problems, "--since", lambda: _when(parsed.since or "1d", now))
-    end = _told(problems, "--until", lambda: now if not parsed.until else _when(parsed.until, now))
-    step = _told(problems, "--step", lambda: seconds_of(parsed.step))
+    start = told(problems, "--since", lambda: when(parsed.since or "1d", now))
+    end = told(problems, "--until", lambda: now if not parsed.until else when(parsed.until, now))
+    step = told(problems, "--step", lambda: seconds_of(parsed.step))
     if len(problems) == problems_before:
         if not start < end:
             problems.append("--since must be before --until, and before now")
-        elif end - start > _MOST_DAYS:
+        elif end - start > MOST_DAYS * 86_400:
             problems.append("--since: give a time within 400 days of --until")
         if not 1 <= step <= 3600:  # noqa: PLR2004 - said in the message
             problems.append(f"--step: {parsed.step!r} is not allowed; give a time from 1s to 1h")
-    credentials = _told(problems, "", lambda: _credentials(parsed))
+    login = told(problems, "", lambda: credentials(parsed))
     if len(problems) > problems_before:
         return None
-    return PrometheusOptions(parsed.prometheus, start, end, step, parsed.target, credentials)
-
-
-def _when(text: str, now: float) -> float:
-    try:
-        return now - seconds_of(text) if not text.isdigit() else time_of(text)
-    except ValueError:
-        return time_of(text)
-
-
-def _credentials(parsed: argparse.Namespace) -> Credentials:
-    if bool(parsed.username) is not bool(parsed.password_file):
-        raise ValueError("--username and --password-file go together")
-    if parsed.username and parsed.bearer_token_file:
-        raise ValueError("give --username or --bearer-token-file, not both")
-    if bool(parsed.cert_file) is not bool(parsed.key_file):
-        raise ValueError("--cert-file and --key-file go together")
-    credentials = Credentials(**{name: getattr(parsed, name) for name in _CREDENTIALS})
-    try:
-        credentials.headers()
-        credentials.trust()
-    except UnusableFileError as error:
-        raise ValueError(str(error)) from None
-    return credentials
-
-
-def _told(problems: list[str], flag: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - what *make* makes
-    """Return what *make* makes; add what is wrong with it to *problems*."""
-    try:
-        return make()
-    except ValueError as error:
-        problems.append(f"{flag}: {error}" if flag else str(error))
-        return None
+    return PrometheusOptions(parsed.prometheus, start, end, step, parsed.target, login)

@@ -1,0 +1,1 @@
+"""Plays real clients against a real server and measures how early the daemon pages."""

@@ -122,7 +122,9 @@ class Player:
             else:
                 self._near.append([time, time])
         states = ("active", "idle", "idle in transaction")
-        since = min((one.parked[0] for one in scene.services if one.parked), default=None)
+        since = min(
+            (one.parked[0] for one in scene.services if one.parked and one.desk.held), default=None
+        )
         further = {
             "commits": scene.server.commits,
             "opened": scene.server.opened,

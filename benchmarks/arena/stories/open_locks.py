@@ -64,7 +64,7 @@ def _lock(scene: Scene, queues: list[Service], begins: float, ends: float, takes
         now_locked = during(begins, ends, share)
         queue.locked = lambda now, old=before, new=now_locked: max(old(now), new(now))  # type: ignore[misc]
     holder = scene.service("psql", fixed(1), steady(0.0))
-    scene.at(begins - 1, holder.start)
+    scene.at(begins - 15, holder.start)
     scene.at(begins, lambda now: holder.parked.append(now))  # noqa: PLW0108 - the list is replaced
     if ends < math.inf:
         scene.at(ends, lambda _: holder.parked.clear())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from datetime import UTC, datetime
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -33,6 +34,9 @@ def duration(seconds: float) -> str:
     return parts[0]
 
 
+_ABOUT = {step: f"about {duration(step)}" for step in _STEPS}
+
+
 def about(seconds: float) -> str:
     """Return *seconds*, an estimate, without false precision: ``about 20 s``, ``about 2 h``.
 
@@ -42,8 +46,9 @@ def about(seconds: float) -> str:
         return "a few seconds"
     if seconds > _STEPS[-1]:
         return "weeks"
-    nearest = min(_STEPS, key=lambda step: max(step / seconds, seconds / step))
-    return f"about {duration(nearest)}"
+    place = bisect_left(_STEPS, seconds, 1, len(_STEPS) - 1)
+    below, above = _STEPS[place - 1], _STEPS[place]
+    return _ABOUT[below if seconds / below <= above / seconds else above]
 
 
 def about_weeks(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pgheadroom.forecast.countdown import Countdown
 from pgheadroom.forecast.queues import Queue
+from pgheadroom.forecast.traffic import Traffic
 from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.alert import ActiveAlert, Alert, Key
 from pgheadroom.model.applications import Applications
@@ -51,6 +52,8 @@ class State(NamedTuple):
     """Of the main capacity."""
     countdown: Countdown = Countdown()
     """Until the main capacity is used up, as it is told."""
+    traffic: Traffic = Traffic()
+    """Of a server: transactions committed, over the last hours."""
     queues: Mapping[Scope, Queue] = {}
     """Of a pooler: the pools in which somebody waits."""
     active: Mapping[Key, ActiveAlert] = {}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pgheadroom.forecast.queues import Queues, followed
+from pgheadroom.forecast.traffic import Traffic
 from pgheadroom.judge.judge import judge
 from pgheadroom.judge.rules.forecasts import spoken_of
 from pgheadroom.model.applications import count
@@ -75,7 +77,7 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
             before=applications,
             at=sample.at,
             most=policy.most_applications,
-            named=spoken_of(state),
+            named=partial(spoken_of, state),
         )
     usage = state.usage
     if sample.main.limit is not None:
@@ -96,9 +98,18 @@ def _sampled(state: State, sample: Sample, policy: Policy) -> State:
         identifier=_identifier(sample) or state.identifier,
         applications=applications,
         usage=usage,
+        traffic=_traffic(state, sample),
         queues=_queues(state, sample),
         blockers=_blockers(state, sample, policy),
     )
+
+
+def _traffic(state: State, sample: Sample) -> Traffic:
+    facts = sample.facts
+    activity = facts.activity if sample.full and isinstance(facts, PostgresFacts) else None
+    if activity is None or activity.commits is None:
+        return state.traffic
+    return state.traffic.add(sample.holders.at, activity.commits)
 
 
 def _blockers(state: State, sample: Sample, policy: Policy) -> Blockers | None:
@@ -115,7 +126,7 @@ def _told(blockers: Blockers, policy: Policy) -> Blockers | None:
 
 
 def _queues(state: State, sample: Sample) -> Queues:
-    pools = sample.limits_of(CapacityKind.POOL)
+    pools = sample.others and sample.limits_of(CapacityKind.POOL)
     return followed(state.queues, pools, sample.at) if pools else {}
 
 

@@ -190,8 +190,14 @@ class Replay:
         account, main = self.account, sample.main
         account.samples += 1
         used, ordinary = main.used, main.limit or 0
-        empty = Capacity(main.scope, 0, main.limit, main.reserve)
-        if not account.limits or account.limits[-1][1] != empty:
+        last = account.limits[-1][1] if account.limits else None
+        # Compared part by part: with every sample, and the same for weeks.
+        if last is None or (main.limit, main.reserve, main.scope) != (
+            last.limit,
+            last.reserve,
+            last.scope,
+        ):
+            empty = Capacity(main.scope, 0, main.limit, main.reserve)
             account.limits.append((sample.at, empty))
         if used > account.highest or account.samples == 1:
             account.highest, account.highest_at, account.highest_of = used, sample.at, ordinary

@@ -63,10 +63,13 @@ class Climb(NamedTuple):
         return max(0.0, (limit - self.top) / self.rate - (now - self.at))
 
 
-def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float]) -> Climb | None:
+def climb(  # noqa: PLR0913 - a rung, its place, and what it is judged by
+    rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float], part: float = 1.0
+) -> Climb | None:
     """Return the climb towards *limit* that shows on *rung*, which has that *number*.
 
-    *ranges* are what typical_range() says of every rung of the history.
+    *ranges* are what typical_range() says of every rung of the history. It took as much as is
+    left, or that *part* of it.
     """
     if not _even(rung):
         return None
@@ -74,7 +77,7 @@ def climb(rung: Rung, number: int, limit: int, at: float, ranges: Sequence[float
     level = newest.total / newest.samples
     # Comparisons in place of max(): this is done for a few rungs with every sample.
     top = max(before.high, newest.high)
-    headroom: float = limit - top
+    headroom = (limit - top) * part
     if headroom > level:
         return None  # use can't have risen by so much
     least = least_rise(limit)

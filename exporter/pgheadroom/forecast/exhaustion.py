@@ -70,8 +70,8 @@ def _forecasts(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
     peak = usage.cycles.expected(now)
     if peak is not None and peak.growth >= max(_LEAST_GROWTH, _LEAST_GROWTH_RATIO * limit):
         yield _range(peak, limit, now)
-    if peak is not None and used <= peak.height + least_rise(limit) < limit:
-        return  # the range has made such climbs before, and came back from them
+    if in_cycle(usage, limit, now):
+        return
     yield from _climbs(usage, limit, now)
     if len(usage.jumps.done) + usage.jumps.moving < _JUMPS:
         return
@@ -80,6 +80,12 @@ def _forecasts(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:
         # It may come at any time; half the last gap is early for most. Overdue is not now.
         seconds = max(jump.gap / 4, jump.last + jump.gap / 2 - now)
         yield Forecast(Pattern.JUMPS, seconds, jump.since, now, jump.size, used, period=jump.gap)
+
+
+def in_cycle(usage: Usage, limit: int, now: float) -> bool:
+    """Say whether peaks as high as the present use come and go: such climbs come back."""
+    peak = usage.cycles.expected(now)
+    return peak is not None and usage.used <= peak.height + least_rise(limit) < limit
 
 
 def leaking(usage: Usage, limit: int, now: float) -> Iterator[Forecast]:

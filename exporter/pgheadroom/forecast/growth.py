@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from pgheadroom.model.names import UNNAMED
 _NAMED_SHARE = 0.25
 """Logins under way have no name yet: they are blamed only when no name took this share of what
 they did."""
+_ABSENT: Span = (0, 0)
 
 
 class Culprit(NamedTuple):
@@ -34,21 +36,25 @@ def growth(usage: Usage, totals: Mapping[str, int], since: float) -> dict[str, f
     if then is None:
         return {}
     spans = then.spans
-    return {name: count - _middle(spans.get(name)) for name, count in totals.items()}
+    return {name: count - sum(spans.get(name, _ABSENT)) / 2 for name, count in totals.items()}
 
 
 def culprit(usage: Usage, totals: Mapping[str, int], since: float) -> Culprit | None:
     """Return which application in *totals* grew most since *since*; None if none did."""
-    grown = growth(usage, totals, since)
-    named = {name: took for name, took in grown.items() if name != UNNAMED}
-    best = max(named, key=lambda name: named[name], default=None)
-    nameless = grown.get(UNNAMED, 0.0)
-    if best is None or named[best] < _NAMED_SHARE * nameless:
-        best = UNNAMED if nameless > 0 else best
-    if best is None or grown[best] <= 0:
+    then = usage.history.bucket_at(since)
+    if then is None:
         return None
-    return Culprit(best, grown[best], totals[best])
-
-
-def _middle(span: Span | None) -> float:
-    return 0.0 if span is None else (span[0] + span[1]) / 2
+    spans, best, most, nameless = then.spans, None, -math.inf, 0.0
+    # In one pass and without calls: with every sample that foretells something.
+    for name, count in totals.items():
+        fewest, highest = spans.get(name, _ABSENT)
+        took = count - (fewest + highest) / 2
+        if name == UNNAMED:
+            nameless = took
+        elif took > most:
+            best, most = name, took
+    if nameless > 0 and most < _NAMED_SHARE * nameless:
+        best, most = UNNAMED, nameless
+    if best is None or most <= 0:
+        return None
+    return Culprit(best, most, totals[best])

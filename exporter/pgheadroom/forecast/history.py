@@ -73,18 +73,23 @@ class History(NamedTuple):
         carried = Bucket(index, 1, used, used, used, free, spans)
         most = _LEAST_NAMES + max(len(spans), _LEAST_NAMES)
         for number, rung in enumerate(rungs):
-            rungs[number], out = _with(rung, carried, most)
+            rungs[number], out = _with(rung, index, carried, most)
             if out is None:
                 return History(tuple(rungs)), number + 1
-            carried = Bucket(out.nth >> 1, *out[1:])
+            carried, index = out, out.nth >> 1
         return History(tuple(rungs)), RUNGS
 
     def bucket_at(self, at: float) -> Bucket | None:
         """Return the finest bucket that is known of the time *at*, or of the nearest before it."""
-        for number, rung in enumerate(self.rungs):
-            index = int(at) >> number
+        index = int(at)
+        for rung in self.rungs:
             if rung and rung[0].nth <= index:
-                return next(bucket for bucket in reversed(rung) if bucket.nth <= index)
+                # Without gaps in the rung it is at this very place, else before it.
+                place = min(index - rung[0].nth, len(rung) - 1)
+                while rung[place].nth > index:
+                    place -= 1
+                return rung[place]
+            index >>= 1
         return None
 
     def least_free_before(self, at: float, last: float = -1.0, around: float = 0.0) -> float:
@@ -114,8 +119,10 @@ class History(NamedTuple):
     @property
     def began(self) -> float | None:
         """When the oldest bucket began, in seconds since the epoch; None without any."""
-        starts = [rung[0].nth << number for number, rung in enumerate(self.rungs) if rung]
-        return float(min(starts)) if starts else None
+        for number in reversed(range(RUNGS)):  # no finer rung reaches back further
+            if self.rungs[number]:
+                return float(self.rungs[number][0].nth << number)
+        return None
 
     @property
     def known_since(self) -> float | None:
@@ -147,13 +154,13 @@ class History(NamedTuple):
         for rung, before in zip(self.rungs, older.rungs, strict=True):
             old, complete = before, list[Bucket]()
             for bucket in carried:
-                old, out = _with(old, bucket, _most(bucket, bucket))
+                old, out = _with(old, bucket.nth >> 1, bucket, _most(bucket, bucket))
                 if out is not None:
                     complete.append(out)
             if old and rung and old[-1].nth < rung[-1].nth:
                 complete.append(old[-1])
             rungs.append(_joined(old, rung))
-            carried = [Bucket(bucket.nth >> 1, *bucket[1:]) for bucket in complete]
+            carried = complete
         return History(tuple(rungs))
 
     def stretches(self) -> list[tuple[float, float, Bucket]]:
@@ -203,20 +210,24 @@ def _most(one: Bucket, other: Bucket) -> int:
     return _LEAST_NAMES + max(len(one.spans), len(other.spans), _LEAST_NAMES)
 
 
-def _with(rung: Rung, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
-    """Return *rung* with *new* in it, and the bucket that became complete by that.
+def _with(rung: Rung, nth: int, new: Bucket, most: int) -> tuple[Rung, Bucket | None]:
+    """Return *rung* with *new* in its bucket *nth*, and the bucket that became complete by that.
 
     Of the applications in a bucket the *most* biggest are kept.
     """
     if not rung:
-        return (new,), None
+        return (_placed(new, nth),), None
     last = rung[-1]
-    if last.nth >= new.nth:  # greater when the clock was set back into a bucket that was complete
+    if last.nth >= nth:  # greater when the clock was set back into a bucket that was complete
         return (*rung[:-1], _merged(last, new, most)), None
-    first, oldest = 0, new.nth - SPAN
+    first, oldest = 0, nth - SPAN
     while first < len(rung) and rung[first].nth <= oldest:
         first += 1
-    return (*rung[first:], new), last
+    return (*rung[first:], _placed(new, nth)), last
+
+
+def _placed(bucket: Bucket, nth: int) -> Bucket:
+    return bucket if bucket.nth == nth else Bucket(nth, *bucket[1:])
 
 
 def _merged(one: Bucket, other: Bucket, most: int) -> Bucket:
@@ -240,12 +251,14 @@ def _merged_spans(
     if one is other:  # of two samples that share one breakdown
         return one
     both = dict(one)
+    # Compared first: in a wide bucket most spans hold what one second brings.
     for name, span in other.items():
-        former = both.get(name)
-        if former is None:
+        if name not in one:
             both[name] = span
-        elif former != span:
-            both[name] = (min(former[0], span[0]), max(former[1], span[1]))
+            continue
+        (low, high), (lowest, highest) = span, one[name]
+        if low < lowest or high > highest:
+            both[name] = (min(low, lowest), max(high, highest))
     if len(both) > most:  # applications that come and go for a week must not pile up here
         biggest = sorted(both, key=lambda name: -both[name][1])[:most]
         return {name: both[name] for name in biggest}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from pgheadroom.forecast.climb import least_rise
@@ -38,9 +38,9 @@ def judge(state: State, now: float) -> State:
         countdown = _counted_down(countdown, usage, now)
     if usage is not state.usage or countdown is not state.countdown:
         state = state._replace(usage=usage, countdown=countdown)  # before words are made of it
-    findings = [*_findings(state, now)]
+    findings = _findings(state, now)
     if sample is not None and not sample.exact:
-        findings = [*map(partial(_by_estimate, state), findings)]
+        findings = [_by_estimate(state, one) for one in findings]
     unseen = _blind_to(state)
     if not findings and all(key[0] in unseen for key in state.active):
         return state
@@ -59,15 +59,16 @@ def _counted_down(countdown: Countdown, usage: Usage, now: float) -> Countdown:
     return countdown.add(now, usage.used, soonest(usage, now), least_rise(usage.limit))
 
 
-def _findings(state: State, now: float) -> Iterator[Finding]:
-    rules = RULES[state.kind]
+def _findings(state: State, now: float) -> list[Finding]:
+    rules, found = RULES[state.kind], list[Finding]()
     for of_reading in rules.of_every_reading:
-        yield from of_reading(state, now)
+        found += of_reading(state, now)
     sample = state.sample
     if state.outcome is Outcome.OK and sample is not None and sample.main.limit is not None:
         evaluation = Evaluation(state, sample, sample.main.limit)
         for of_sample in rules.of_a_sample:
-            yield from of_sample(evaluation)
+            found += of_sample(evaluation)
+    return found
 
 
 def _by_estimate(state: State, finding: Finding) -> Finding:

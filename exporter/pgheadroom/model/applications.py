@@ -60,13 +60,14 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     before: Applications,
     at: float,
     most: int,
-    named: Collection[str] = (),
+    named: Callable[[], Collection[str]] = frozenset,
     absence_seconds: float = 600.0,
 ) -> Applications:
     """Sum *groups* by folded name, at most *most* names beside ``other``; *named* come first.
 
-    A login under way has no name yet: the *hidden* ones are ``unnamed``, in state ``starting``,
-    so that the counts add up to the slots in use.
+    Who is *named* is asked for only where places may be short. A login under way has no name yet:
+    the *hidden* ones are ``unnamed``, in state ``starting``, so that the counts add up to the slots
+    in use.
     """
     totals: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
@@ -74,16 +75,16 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     by_holder: dict[Holder, int] = {}
     rewritten: set[str] = set()
     for group in groups:
-        raw_name = group.application_name
+        raw_name, held, age = group.application_name, group.count, group.oldest_seconds
         name = fold(raw_name)
-        totals[name] = totals.get(name, 0) + group.count
+        totals[name] = totals.get(name, 0) + held
         key = name, group.state
-        counts[key] = counts.get(key, 0) + group.count
-        if group.oldest_seconds is not None:
-            oldest[name] = max(oldest.get(name, 0.0), group.oldest_seconds)
+        counts[key] = counts.get(key, 0) + held
+        if age is not None and age > oldest.setdefault(name, 0.0):
+            oldest[name] = age
         if group.role:
             holder = name, group.database, group.role
-            by_holder[holder] = by_holder.get(holder, 0) + group.count
+            by_holder[holder] = by_holder.get(holder, 0) + held
         if name != raw_name:
             rewritten.add(raw_name)
     choose = partial(elect, totals, at=at, absence_seconds=absence_seconds)
@@ -91,7 +92,7 @@ def count(  # noqa: PLR0913 - the one place where all of it meets
     followed = choose(before.followed, most=_FOLLOWED * most)
     tracked = totals
     # `unnamed` always has its place: logins in progress are counted there.
-    others = totals.keys() - members.keys() - {UNNAMED}
+    others = {name for name in totals if name not in members and name != UNNAMED}
     if others:
         named_now = followed.keys() | {UNNAMED}
         tracked = _summed(
@@ -131,15 +132,18 @@ def unattributed(sample: Sample, applications: Applications) -> int:
     return max(0, sample.main.used - sum(applications.totals.values()))
 
 
-def _biggest(by_holder: dict[Holder, int], named: Collection[str]) -> Mapping[Holder, int]:
+def _biggest(
+    by_holder: dict[Holder, int], named: Callable[[], Collection[str]]
+) -> Mapping[Holder, int]:
     """Return at most 200 of *by_holder*; the smallest of more are summed in ``other``.
 
     Those of applications that are *named* in an alert come first.
     """
     if len(by_holder) <= _MOST_HOLDERS:
         return by_holder
+    first = named()
     ordered = sorted(
-        by_holder, key=lambda holder: (holder[0] not in named, -by_holder[holder], holder)
+        by_holder, key=lambda holder: (holder[0] not in first, -by_holder[holder], holder)
     )
     biggest = {holder: by_holder[holder] for holder in ordered[: _MOST_HOLDERS - 1]}
     rest = sum(by_holder[holder] for holder in ordered[_MOST_HOLDERS - 1 :])
@@ -162,7 +166,7 @@ def elect(
     at: float,
     most: int,
     absence_seconds: float,
-    named: Collection[str] = (),
+    named: Callable[[], Collection[str]] = frozenset,
 ) -> dict[str, float]:
     """Return who has series of their own now, and when each was last seen.
 
@@ -178,20 +182,20 @@ def elect(
         for name, seen_at in before.items()
         if totals.get(name) or 0 <= at - seen_at <= absence_seconds
     }
-    newcomers = sorted(
-        (name for name in totals if name not in members and name not in (OTHER, UNNAMED)),
-        key=lambda name: (name not in named, -totals[name], name),
-    )
-    for name in newcomers:
+    newcomers = [name for name in totals if name not in members and name not in (OTHER, UNNAMED)]
+    if not newcomers:
+        return members
+    first = named()
+    for name in sorted(newcomers, key=lambda name: (name not in first, -totals[name], name)):
         if len(members) >= most:
             weakest = min(
-                (member for member in members if member not in named),
+                (member for member in members if member not in first),
                 key=lambda member: (totals.get(member, 0), members[member]),
                 default=None,
             )
             if weakest is None:
                 break
-            if name not in named and totals[name] <= 2 * totals.get(weakest, 0) + 1:
+            if name not in first and totals[name] <= 2 * totals.get(weakest, 0) + 1:
                 break
             del members[weakest]
         members[name] = at

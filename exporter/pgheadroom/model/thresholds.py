@@ -19,7 +19,7 @@ class Thresholds:
     """A forecast pages when the last ordinary slot goes within this time ..."""
     paging_floor_ratio: float = 0.88
     """... and at least this share of the ordinary slots is in use ..."""
-    early_floor_ratio: float = 0.75
+    early_floor_ratio: float = 0.6
     """... or this share, when the climb has lasted as long as the horizon, or is one of busy
     connections, or when the next jump or peak is too high."""
     busy_ratio: float = 0.75

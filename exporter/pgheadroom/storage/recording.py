@@ -40,6 +40,8 @@ _SHOWN = 40
 TIME_DIGITS = 3
 """Of the digits behind a time's point: milliseconds."""
 
+_PROBES = tuple(ProbeKind)
+
 Number = TypeVar("Number", int, float)
 
 
@@ -66,7 +68,7 @@ def parse(line: str) -> Recorded:
     at = _number(fields, "time", _LAST_SECOND)
     if "failure" in fields:
         return Failure(at, _condition(fields, "failure", FAILURES), _text(fields, "detail"))
-    for kind in ProbeKind:
+    for kind in _PROBES:
         if kind in fields:
             outcome = _condition(fields, kind, tuple(Outcome))
             seconds = _number(fields, "seconds", _LAST_SECOND, 0.0)

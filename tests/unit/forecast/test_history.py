@@ -110,6 +110,18 @@ def test_whatever_the_clock_does_time_runs_forwards_and_rungs_are_bounded(
             assert not places or places[-1] - places[0] < SPAN
 
 
+@given(anyhow)
+def test_no_rung_reaches_back_further_than_the_coarsest_that_has_any(
+    found: list[tuple[float, int]],
+) -> None:
+    history = History()
+    assert history.began is None
+    for at, used in found:
+        history, _ = history.add(at, used, 0, {})
+        starts = [rung[0].nth << number for number, rung in enumerate(history.rungs) if rung]
+        assert history.began == min(starts)
+
+
 @given(runs, st.randoms(use_true_random=False))
 def test_the_order_of_samples_within_a_second_does_not_matter(
     samples: list[Seen], chance: random.Random

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from pgheadroom.judge.evaluation import Evaluation
@@ -16,9 +16,9 @@ from pgheadroom.judge.rules.slots import exhausted, limits, logins, low, reserve
 from pgheadroom.model.identity import TargetKind
 from pgheadroom.state import State
 
-ReadingRule = Callable[[State, float], Iterator[Finding]]
+ReadingRule = Callable[[State, float], Iterable[Finding]]
 """Takes a state and the time, and needs no sample."""
-SampleRule = Callable[[Evaluation], Iterator[Finding]]
+SampleRule = Callable[[Evaluation], Iterable[Finding]]
 """Evaluated while the newest reading is a sample whose main capacity has a limit."""
 
 

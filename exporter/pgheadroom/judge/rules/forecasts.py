@@ -14,6 +14,9 @@ from pgheadroom.forecast.growth import Culprit
 from pgheadroom.judge.blame import Foremost, foremost, near, taker, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
+from pgheadroom.judge.odds.paging import Case, cases, is_new
+from pgheadroom.judge.odds.sign import Hold
+from pgheadroom.judge.odds.words import why
 from pgheadroom.judge.wording import blaming, slots, through, took
 from pgheadroom.model.alert import AlertName, Severity
 from pgheadroom.state import State
@@ -22,14 +25,9 @@ _RELEASE = 1.5
 """A forecast keeps an alert up to this many times the horizon that raises it."""
 
 
-_NEWS_TO_PAGE, _NEWS_TO_WARN = 0.5, 1.5
+_NEWS_TO_WARN = 1.5
 """Margin, in least rises, by which free slots must undercut the previous minimum; it allows for the
 difference between one day and the next."""
-_LAST_SLOTS = 0.06
-"""When at most this share of the ordinary slots is left, an alert fires even where that happened
-before."""
-
-_AROUND_SECONDS = 3600.0
 _AT_A_PACE = (Pattern.CLIMB, Pattern.LEAK)
 
 
@@ -47,8 +45,6 @@ def expected(evaluation: Evaluation) -> Iterator[Finding]:
 
 def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     """Yield the page that the forecasts are worth, given how many slots are in use already."""
-    if not evaluation.state.usage.forecasts:
-        return
     name = evaluation.names.imminent
     fires = _fires(evaluation.state, name, Severity.CRITICAL)
     used, limit = evaluation.used, evaluation.limit
@@ -59,18 +55,22 @@ def imminent(evaluation: Evaluation) -> Iterator[Finding]:
         return
     if used >= limit:
         return  # that is another alert's news
-    paging = [
-        forecast
-        for forecast in evaluation.state.usage.forecasts
-        if near(forecast, evaluation.thresholds.paging_horizon_seconds)
-        and _pages(evaluation, forecast, fires=fires)
-    ]
+    found = [*cases(evaluation, fires=fires)]
+    paging = [case for case in found if case.hold is None]
     if paging:
         yield Finding(
             name,
             Severity.CRITICAL,
-            partial(_foremost_words, evaluation),
-            keep_firing_seconds=max(forecast.lasts for forecast in paging),
+            partial(_foremost_words, evaluation, paging[0]),
+            keep_firing_seconds=max(case.forecast.lasts for case in paging),
+        )
+    unknown = [case for case in found if case.hold is Hold.FIRST_DAY]
+    if unknown and not paging and name is AlertName.IMMINENT:
+        yield Finding(
+            AlertName.EXPECTED,
+            Severity.WARNING,
+            partial(_first_day_words, evaluation, unknown[0]),
+            keep_firing_seconds=unknown[0].forecast.lasts,
         )
 
 
@@ -83,52 +83,6 @@ def _fires(state: State, name: AlertName, severity: Severity) -> bool:
     return active is not None and active.alert is not None
 
 
-def _pages(evaluation: Evaluation, forecast: Forecast, *, fires: bool) -> bool:
-    """Say whether enough slots are in use for *forecast* to page.
-
-    Most climbs end by themselves: a deploy, a burst, a job. Far below the limit one pages only
-    when it is of a kind that does not, and goes where use has not been before. A page that *fires*
-    goes on without being news.
-    """
-    state, limit, thresholds = evaluation.state, evaluation.limit, evaluation.thresholds
-    reached = forecast.reached / max(1, limit)
-    if reached < thresholds.early_floor_ratio:
-        return False
-    if forecast.pattern is Pattern.CYCLE:
-        return True  # that it came back from the last peak says nothing of the next
-    if fires:
-        return True
-    if not _new(state, forecast, limit, _NEWS_TO_PAGE):
-        return False
-    if forecast.pattern is not Pattern.CLIMB or reached >= thresholds.paging_floor_ratio:
-        return True
-    lasting = forecast.lasts >= thresholds.paging_horizon_seconds
-    return lasting or _busy(state, forecast, thresholds.busy_ratio)
-
-
-def _new(state: State, forecast: Forecast, limit: int, margin: float) -> bool:
-    """Say whether it is clearly tighter than it was before *forecast* began, or very tight.
-
-    A level that use has already recovered from does not page again, except for the last 6 % of the
-    slots. When those were taken before, that was an incident: neither it nor the hour around it is
-    a comfort.
-    """
-    free, last = limit - forecast.reached, _LAST_SLOTS * limit
-    if free <= last:
-        return True
-    before = state.usage.history.least_free_before(forecast.since, last, _AROUND_SECONDS)
-    return free < before - margin * least_rise(limit)
-
-
-def _busy(state: State, forecast: Forecast, ratio: float) -> bool:
-    who = to_blame(state, forecast)
-    if who is None:
-        return False
-    idle = state.applications.counts.get((who.application_name, "idle"), 0)
-    total = state.applications.totals.get(who.application_name, 0)
-    return total > 0 and 1 - idle / total >= ratio
-
-
 def _expected(evaluation: Evaluation) -> Iterator[Finding]:
     state, limit, thresholds = evaluation.state, evaluation.limit, evaluation.thresholds
     horizon = thresholds.forecast_horizon_seconds
@@ -138,7 +92,7 @@ def _expected(evaluation: Evaluation) -> Iterator[Finding]:
             continue
         if forecast.pattern is Pattern.CLIMB and (
             forecast.lasts < thresholds.leak_seconds
-            or not (fires or _new(state, forecast, limit, _NEWS_TO_WARN))
+            or not (fires or is_new(state, forecast, limit, _NEWS_TO_WARN))
         ):
             continue
         yield Finding(
@@ -196,18 +150,27 @@ def _leak_words(state: State, leak: ApplicationTrend) -> Words:
     return words, leak.name
 
 
-def _foremost_words(evaluation: Evaluation) -> Words:
+def _foremost_words(evaluation: Evaluation, case: Case) -> Words:
     """Tell of the forecast that tells most, and of no other end than every other output does."""
     state = evaluation.state
-    first, soonest = foremost(state), state.usage.forecasts[0]
-    if first is None:  # no forecast, no alert: see imminent()
-        return _come_true(evaluation)
+    # A climb that pages early by its signs is no forecast yet.
+    ahead = state.usage.forecasts or (case.forecast,)
+    first = foremost(state) or Foremost(case.forecast, to_blame(state, case.forecast))
     words = _how(evaluation, first.forecast)
-    if first.forecast.pattern in _AT_A_PACE or soonest is not first.forecast:
+    if first.forecast.pattern in _AT_A_PACE or ahead[0] is not first.forecast:
         countdown = state.countdown
-        seconds = countdown.seconds if countdown.told else soonest.seconds
+        seconds = countdown.seconds if countdown.told else ahead[0].seconds
         words += f" At this rate it is full in {about(seconds)}."
-    return _blaming(evaluation, words, first)
+    return _blaming(evaluation, words + why(case), first)
+
+
+def _first_day_words(evaluation: Evaluation, case: Case) -> Words:
+    words, name = _foremost_words(evaluation, case)
+    return (
+        f"{words} No like day is known to compare with: it may come every day, so nobody is paged"
+        " until few slots are left.",
+        name,
+    )
 
 
 def _expected_words(evaluation: Evaluation, forecast: Forecast) -> Words:

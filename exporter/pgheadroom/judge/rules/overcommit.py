@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 
 from pgheadroom.judge.evaluation import Evaluation
@@ -38,21 +38,22 @@ def _committed(state: State) -> int | None:
     return total
 
 
-def overcommitted(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that poolers and direct use may take more slots than there are."""
+def overcommitted(evaluation: Evaluation) -> Sequence[Finding]:
+    """Return that poolers and direct use may take more slots than there are."""
     state = evaluation.state
     if state.pooling is None or not state.pooling.uses:
-        return
+        return ()
     over = overcommitted_slots(state)
     if over == 0:
-        return
-    yield Finding(
+        return ()
+    found = Finding(
         AlertName.OVERCOMMITTED,
         Severity.WARNING,
         partial(_words, evaluation, over),
         for_seconds=evaluation.thresholds.overcommit_hold_seconds,
         keep_firing_seconds=_KEPT_SECONDS,
     )
+    return (found,)
 
 
 def _words(evaluation: Evaluation, over: int | None) -> Words:

@@ -1,12 +1,12 @@
 """Finds what readings say without a count: refusals, silence, and that the server is full.
 
-Each rule yields what it finds; how long that must hold before anybody is told, and when it is over,
-is for others to say.
+Each rule returns what it finds; how long that must hold before anybody is told, and when it is
+over, is for others to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 
 from pgheadroom.durations import duration
@@ -32,19 +32,21 @@ _OF_THE_CANARY = (Outcome.AUTH, Outcome.ERROR, Outcome.HOST_UNKNOWN)
 """What is wrong with the canary's own settings tells nothing of applications."""
 
 
-def refused(state: State, _now: float) -> Iterator[Finding]:
-    """Yield that new clients are refused: first what fires first, for all of it is one alert."""
-    findings = [*_refused_canary(state), *_refused_knock(state)]
-    yield from sorted(findings, key=lambda one: one.for_seconds)
+def refused(state: State, _now: float) -> Sequence[Finding]:
+    """Return that new clients are refused: first what fires first, for all of it is one alert."""
+    if not state.probes:
+        return ()
+    found = [one for one in (_refused_canary(state), _refused_knock(state)) if one is not None]
+    return sorted(found, key=lambda one: one.for_seconds)
 
 
-def _refused_canary(state: State) -> Iterator[Finding]:
+def _refused_canary(state: State) -> Finding | None:
     login = state.canary.newest
     if login is None or login.outcome in (Outcome.OK, *_OF_THE_CANARY):
-        return
+        return None
     over_a_limit = login.outcome in _OVER_A_LIMIT
     if not over_a_limit and state.outcome is not Outcome.OK:
-        return  # the server is not there at all; that is another alert's news
+        return None  # the server is not there at all; that is another alert's news
     words = f"{state.target} refused the canary, which logs in as applications do"
     words += f": {login.outcome}" + (f" ({login.detail})" if login.detail else "")
     words += (
@@ -53,16 +55,16 @@ def _refused_canary(state: State) -> Iterator[Finding]:
         else "."
     )
     hold = 0.0 if over_a_limit else _UNANSWERED_HOLD_SECONDS
-    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
+    return Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
 
-def _refused_knock(state: State) -> Iterator[Finding]:
+def _refused_knock(state: State) -> Finding | None:
     knock = state.knocks.newest
     if knock is None or knock.outcome is Outcome.OK:
-        return
+        return None
     turned_away = knock.outcome in _TURNED_AWAY
     if not turned_away and state.outcome is not Outcome.OK:
-        return  # the server is not there at all; that is another alert's news
+        return None  # the server is not there at all; that is another alert's news
     words = f"{state.target} refused a new login"
     words += f" ({knock.detail or knock.outcome})"
     words += (
@@ -71,24 +73,27 @@ def _refused_knock(state: State) -> Iterator[Finding]:
         else "."
     )
     hold = 0.0 if turned_away else _UNANSWERED_HOLD_SECONDS
-    yield Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
+    return Finding(AlertName.REFUSED, Severity.CRITICAL, lambda: (words, None), for_seconds=hold)
 
 
-def unknown(state: State, now: float) -> Iterator[Finding]:
-    """Yield that there was no sample for long, and no refusal because slots ran out either."""
+def unknown(state: State, now: float) -> Sequence[Finding]:
+    """Return that there was no sample for long, and no refusal because slots ran out either."""
     if state.outcome in (None, Outcome.OK, *NOTHING_LEFT[state.kind]):
-        return
+        return ()
     # What was seen before a restart is no measure of how long nothing has been seen since.
     sampled_at = state.since if state.sample is None or state.restored else state.sample.at
     if sampled_at is None:
-        return
+        return ()
     thresholds, blind = state.thresholds, now - sampled_at
-    for severity, seconds in (
-        (Severity.WARNING, thresholds.blind_warning_seconds),
-        (Severity.CRITICAL, thresholds.blind_critical_seconds),
-    ):
-        if blind >= seconds:
-            yield Finding(AlertName.UNKNOWN, severity, partial(_unknown_words, state, blind))
+    words = partial(_unknown_words, state, blind)
+    return [
+        Finding(AlertName.UNKNOWN, severity, words)
+        for severity, seconds in (
+            (Severity.WARNING, thresholds.blind_warning_seconds),
+            (Severity.CRITICAL, thresholds.blind_critical_seconds),
+        )
+        if blind >= seconds
+    ]
 
 
 def _unknown_words(state: State, blind: float) -> Words:
@@ -99,12 +104,12 @@ def _unknown_words(state: State, blind: float) -> Words:
     return words, None
 
 
-def full(state: State, _now: float) -> Iterator[Finding]:
-    """Yield that nothing is left, when the server or the pooler says so by refusing us."""
-    if state.outcome in NOTHING_LEFT[state.kind]:
-        yield Finding(
-            _NOTHING_LEFT_ALERTS[state.kind], Severity.CRITICAL, partial(_full_words, state)
-        )
+def full(state: State, _now: float) -> Sequence[Finding]:
+    """Return that nothing is left, when the server or the pooler says so by refusing us."""
+    if state.outcome not in NOTHING_LEFT[state.kind]:
+        return ()
+    name = _NOTHING_LEFT_ALERTS[state.kind]
+    return (Finding(name, Severity.CRITICAL, partial(_full_words, state)),)
 
 
 def _full_words(state: State) -> Words:

@@ -1,12 +1,12 @@
 """Finds what a sample shows: no or few slots left, reserve or limits used, logins stuck.
 
-Each rule yields what it finds; how long that must hold before anybody is told, and when it is over,
-is for others to say.
+Each rule returns what it finds; how long that must hold before anybody is told, and when it is
+over, is for others to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from pgheadroom.forecast.climb import least_rise
@@ -40,16 +40,13 @@ def least_share(thresholds: Thresholds) -> float:
     return min(thresholds.limit_warning_ratio, thresholds.limit_critical_ratio) / _RELEASE
 
 
-def exhausted(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that no slot is left; a few that come free for a moment are no end of it."""
-    if evaluation.free > _STILL_SHORT * least_rise(evaluation.limit):
-        return
-    yield Finding(
-        evaluation.names.exhausted,
-        Severity.CRITICAL,
-        partial(_exhausted_words, evaluation),
-        hysteresis=evaluation.free > 0,
-    )
+def exhausted(evaluation: Evaluation) -> Sequence[Finding]:
+    """Return that no slot is left; a few that come free for a moment are no end of it."""
+    free = evaluation.free
+    if free > _STILL_SHORT * least_rise(evaluation.limit):
+        return ()
+    words = partial(_exhausted_words, evaluation)
+    return (Finding(evaluation.names.exhausted, Severity.CRITICAL, words, hysteresis=free > 0),)
 
 
 def _exhausted_words(evaluation: Evaluation) -> Words:
@@ -60,19 +57,17 @@ def _exhausted_words(evaluation: Evaluation) -> Words:
     return blaming(evaluation.state, words)
 
 
-def reserve(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that sessions hold reserved slots.
+def reserve(evaluation: Evaluation) -> Sequence[Finding]:
+    """Return that sessions hold reserved slots.
 
     An ordinary role's login holds a slot too until it is refused, and those who try again and
     again do so in every sample. Only a session that has got in uses the reserve.
     """
-    if evaluation.free <= 0 and evaluation.sample.postgres.slots.visible > evaluation.limit:
-        yield Finding(
-            AlertName.RESERVE,
-            Severity.CRITICAL,
-            partial(_reserve_words, evaluation),
-            for_seconds=_RESERVE_HOLD_SECONDS,
-        )
+    if evaluation.free > 0 or evaluation.sample.postgres.slots.visible <= evaluation.limit:
+        return ()
+    words = partial(_reserve_words, evaluation)
+    hold = _RESERVE_HOLD_SECONDS
+    return (Finding(AlertName.RESERVE, Severity.CRITICAL, words, for_seconds=hold),)
 
 
 def _reserve_words(evaluation: Evaluation) -> Words:
@@ -86,29 +81,33 @@ def _reserve_words(evaluation: Evaluation) -> Words:
     return blaming(evaluation.state, words)
 
 
-def low(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that few slots are left."""
-    thresholds = evaluation.thresholds
-    if evaluation.free > _RELEASE * thresholds.low_free_ratio * evaluation.limit:
-        return
-    yield Finding(
+def low(evaluation: Evaluation) -> Sequence[Finding]:
+    """Return that few slots are left."""
+    thresholds, free = evaluation.thresholds, evaluation.free
+    if free > _RELEASE * thresholds.low_free_ratio * evaluation.limit:
+        return ()
+    found = Finding(
         evaluation.names.low,
         Severity.WARNING,
         partial(_low_words, evaluation),
         for_seconds=thresholds.low_hold_seconds,
-        hysteresis=evaluation.free > thresholds.low_free_ratio * evaluation.limit,
+        hysteresis=free > thresholds.low_free_ratio * evaluation.limit,
     )
+    return (found,)
 
 
 def _low_words(evaluation: Evaluation) -> Words:
     return blaming(evaluation.state, f"{evaluation.state.target}: {slots(evaluation.sample.main)}.")
 
 
-def logins(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield that many slots are held by logins in progress."""
-    under_way, thresholds = evaluation.sample.main.logins, evaluation.thresholds
-    if not under_way:
-        return
+def logins(evaluation: Evaluation) -> Iterable[Finding]:
+    """Return that many slots are held by logins in progress."""
+    under_way = evaluation.sample.main.logins
+    return _logins(evaluation, under_way) if under_way else ()
+
+
+def _logins(evaluation: Evaluation, under_way: int) -> Iterator[Finding]:
+    thresholds = evaluation.thresholds
     words = (
         f"{evaluation.state.target}: {under_way} logins are in progress. Each already holds one of"
         f" the {evaluation.limit} slots."
@@ -128,13 +127,13 @@ def logins(evaluation: Evaluation) -> Iterator[Finding]:
             )
 
 
-def limits(evaluation: Evaluation) -> Iterator[Finding]:
-    """Yield the roles and databases that have used most of their CONNECTION LIMIT.
+def limits(evaluation: Evaluation) -> Sequence[Finding]:
+    """Return the roles and databases that have used most of their CONNECTION LIMIT.
 
     Of a pooler, those that have used most of the clients that they may have.
     """
-    for use in evaluation.sample.others:
-        yield from _limit(evaluation.state, use, evaluation.thresholds)
+    state, thresholds = evaluation.state, evaluation.thresholds
+    return [one for use in evaluation.sample.others for one in _limit(state, use, thresholds)]
 
 
 def _limit(state: State, use: Capacity, thresholds: Thresholds) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""Says how likely a climb is to go through to the limit, and by which signs."""

@@ -1,0 +1,108 @@
+"""Looks at a climb: how far it has come, whose it is, and what those connections do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pgheadroom.forecast.forecast import Forecast, Pattern
+from pgheadroom.forecast.growth import growth
+from pgheadroom.forecast.approach.onset import onset
+from pgheadroom.model.postgres import PostgresFacts
+from pgheadroom.state import State
+
+_NEW = 0.9
+"""An application that took this share of what it has was not there before."""
+
+
+class Look(NamedTuple):
+    """What a climb looks like."""
+
+    took: float
+    """Slots since it began, more than 0."""
+    left: float
+    """Slots until the limit, at least 1."""
+    seconds: float
+    """Since it began."""
+    seconds_left: float
+    """At the present pace."""
+    grew: float
+    """Connections that applications took in that time, those that gave some back left out."""
+    who: str
+    """The application that took most of them; empty if none did."""
+    share: float
+    """Its share of what they took, from 0 to 1."""
+    had: float
+    """Connections that it had before."""
+    busy: float
+    """Share of its connections that is not idle, from 0 to 1."""
+    started: int
+    """How many applications were not there before ..."""
+    started_share: float
+    """... and their share of what was taken."""
+    waiting: int
+    """Sessions that wait for locks."""
+    load: bool
+    """Commits grew with the connections; where they are not known, it looks like load."""
+
+
+def look(state: State, forecast: Forecast, now: float) -> Look:
+    """Return what the climb of *forecast* looks like *now*."""
+    usage = state.usage
+    left = max(1.0, float(usage.limit - forecast.reached))
+    seconds_left = max(0.5, forecast.seconds)
+    if forecast.pattern is Pattern.JUMPS:
+        jump = usage.jumps.expected(now)
+        began = forecast.since if jump is None else jump.last
+        level = forecast.reached - forecast.slots
+    else:
+        began, level = onset(usage.history, usage.used, left / seconds_left, now)
+    seconds = max(0.5, now - began)
+    grown = growth(usage, state.applications.tracked, began)
+    positive = {name: more for name, more in grown.items() if more >= 1}
+    grew = sum(positive.values())
+    who = max(positive, key=lambda name: positive[name], default="")
+    totals = state.applications.tracked
+    total = totals.get(who, 0)
+    new = [name for name, more in positive.items() if more >= _NEW * totals[name]]
+    idle = state.applications.counts.get((who, "idle"), 0)
+    busy = 1 - idle / total if total else 0.0
+    share = positive[who] / grew if who else 0.0
+    sample = state.sample
+    facts = None if sample is None else sample.facts
+    return Look(
+        took=max(0.0, usage.used - level),
+        left=left,
+        seconds=seconds,
+        seconds_left=seconds_left,
+        grew=grew,
+        who=who,
+        share=share,
+        had=total - positive.get(who, 0.0),
+        busy=busy,
+        started=len(new),
+        started_share=sum(positive[name] for name in new) / grew if grew else 0.0,
+        waiting=facts.waiting if isinstance(facts, PostgresFacts) else 0,
+        load=_load(state, began, now, grew, bool(who) and (share < _ALONE or busy > _IDLE)),
+    )
+
+
+_ALONE = 0.7
+"""Load is spread over several applications; one that took this share alone may leak ..."""
+_IDLE = 0.25
+"""... if no more of its connections than this share are busy."""
+_FOLLOW = 0.4
+"""Commits follow connections that grow when they grow by this part of it."""
+
+
+def _load(state: State, began: float, now: float, grew: float, otherwise: bool) -> bool:  # noqa: FBT001
+    seconds = max(3.0, now - began)
+    before = state.traffic.rate(began - seconds, began)
+    lately = state.traffic.rate(now - max(3.0, seconds / 3), now)
+    if before is None or lately is None or before < _LEAST_COMMITS:
+        return otherwise
+    rose = state.usage.used / max(1.0, state.usage.used - grew) - 1
+    return lately / before - 1 >= _FOLLOW * rose
+
+
+_LEAST_COMMITS = 0.5
+"""A second: below that, whether they grow says nothing."""

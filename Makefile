@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test truth reliability load soak live lint fuzz wheel lock audit sbom clean
+.PHONY: run test truth reliability arena load soak live lint fuzz wheel lock audit sbom clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/pgheadroom serve --demo
@@ -31,6 +31,16 @@ reliability: $(VENV)/dev.stamp
 	RELIABILITY=long RELIABILITY_FIGURES=$(CURDIR)/dist/reliability.jsonl REQUIRE_ALL=1 \
 	    $(BIN)/python -m pytest tests/reliability $(PYTEST_ARGS)
 	$(BIN)/python -m tests.reliability.document dist/reliability.jsonl
+
+# Plays stories of incidents and of ordinary days, and judges how early pages come: see docs/benchmarks.md.
+ARENA_SEEDS ?= 0-4
+arena: $(VENV)/dev.stamp
+	@rm -rf dist/arena
+	@for half in open kept; do \
+	    echo "$$half half, seeds $(ARENA_SEEDS)"; \
+	    $(BIN)/python -m benchmarks.arena.write dist/arena/$$half --half $$half --seeds $(ARENA_SEEDS) \
+	        && $(BIN)/python -m benchmarks.arena.judge dist/arena/$$half || exit; \
+	done
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -1,0 +1,1 @@
+"""Tells the stories: `open_*` may be tuned with, `kept_*` are for judging only."""

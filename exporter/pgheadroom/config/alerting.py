@@ -94,9 +94,9 @@ class AlertSettings(Strict):
     )
     early_floor_ratio: float = _ratio(
         "early_floor",
-        "lower share that is enough when the growth is unlikely to stop by itself: it has lasted"
-        " as long as paging_horizon_seconds, the growing application's connections are busy, or"
-        " the next jump or peak would not fit",
+        "lower share that is enough when a sign says that the growth goes on: the growing"
+        " application's connections are busy, wait for locks or are not used, it has lasted as long"
+        " as paging_horizon_seconds, or three quarters of its way lie behind it",
     )
     busy_ratio: float = _ratio(
         "busy",

@@ -19,9 +19,9 @@ class Thresholds:
     """A forecast pages when the last ordinary slot goes within this time ..."""
     paging_floor_ratio: float = 0.88
     """... and at least this share of the ordinary slots is in use ..."""
-    early_floor_ratio: float = 0.6
-    """... or this share, when the climb has lasted as long as the horizon, or is one of busy
-    connections, or when the next jump or peak is too high."""
+    early_floor_ratio: float = 0.64
+    """... or this share, when a sign says that it goes on: its connections are busy, wait for locks
+    or are not used, it has lasted as long as the horizon, or most of its way lies behind it."""
     busy_ratio: float = 0.75
     """An application whose connections are busy to this share grows with its load, and not to
     the size of its pool."""

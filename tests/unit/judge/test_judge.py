@@ -155,12 +155,12 @@ def test_while_blind_forecasts_are_neither_made_nor_dropped() -> None:
         state = step(state, Failure(START + 62 * 20 + second, Outcome.TIMEOUT, "silence"), POLICY)
     alerts = {alert.name: alert for alert in state.alerts}
     assert alerts[AlertName.IMMINENT].application_name == "leaky"
-    blind_from_the_start = after(samples(shape, 50 * 20))
+    blind_from_the_start = after(samples(shape, 40 * 20))
     assert blind_from_the_start.alerts == ()
     for second in range(1, 2000, 10):
         blind_from_the_start = step(
             blind_from_the_start,
-            Failure(START + 50 * 20 + second, Outcome.TIMEOUT, "silence"),
+            Failure(START + 40 * 20 + second, Outcome.TIMEOUT, "silence"),
             POLICY,
         )
     assert {alert.name for alert in blind_from_the_start.alerts} == {AlertName.UNKNOWN}

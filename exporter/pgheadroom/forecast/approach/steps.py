@@ -14,6 +14,8 @@ _FEWEST, _MOST = 3, 5
 """How many steps are looked at."""
 _ALIKE = 2.0
 """The largest of them, and the longest pause, is at most this many times the smallest."""
+_SLOWEST_SECONDS = 180.0
+"""An autoscaler adds something every few minutes; people deploy more seldom, and stop."""
 
 
 def steps(usage: Usage, now: float) -> Forecast | None:
@@ -38,4 +40,6 @@ def _even(jumps: tuple[Jump, ...], now: float) -> float | None:
     gaps = [later.began - jump.began for jump, later in pairwise(jumps)]
     if max(rises) > _ALIKE * min(rises) or max(gaps) > _ALIKE * min(gaps):
         return None
-    return None if now - jumps[-1].began > _ALIKE * max(gaps) else median(gaps)
+    if max(gaps) > _SLOWEST_SECONDS or now - jumps[-1].began > _ALIKE * max(gaps):
+        return None
+    return median(gaps)

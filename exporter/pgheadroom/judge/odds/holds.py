@@ -44,10 +44,9 @@ def held(state: State, seen: Look, now: float) -> Hold | None:
         and used + seen.had - seen.grew * seen.share <= (1 - _ROOM) * limit
     ):
         return Hold.GENERATION
-    if seen.busy < _AT_WORK:
-        fleet = seen.arrived > 1 and seen.arrived_slots >= _MOST * used
-        if fleet or (seen.at_once and seen.share >= _ALONE):
-            return Hold.START
+    starts = seen.arrived > 1 or (seen.at_once and seen.share >= _ALONE)
+    if starts and seen.busy < _AT_WORK and seen.arrived_slots >= _MOST * used:
+        return Hold.START
     return _held_by_day(state, seen, now)
 
 

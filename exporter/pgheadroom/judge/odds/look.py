@@ -50,6 +50,8 @@ class Look(NamedTuple):
     """... and how many connections those have."""
     at_once: bool
     """Whether nearly all that *who* has came within the last seconds."""
+    jumped: float
+    """Slots that it took in jumps."""
     waiting: int
     """Sessions that wait for locks."""
     load: bool
@@ -99,6 +101,7 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
         arrived=len(arrived),
         arrived_slots=sum(arrived.values()),
         at_once=who in at_once,
+        jumped=sum(jump.rise for jump in usage.jumps.done if jump.ended >= began),
         waiting=facts.waiting if isinstance(facts, PostgresFacts) else 0,
         load=_load(state, began, now, grew, bool(who) and (share < _ALONE or busy > _IDLE)),
     )

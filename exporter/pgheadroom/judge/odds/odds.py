@@ -23,6 +23,8 @@ _LOCKS_FLOOR = 0.75
 """Queues for a lock dissolve as they came: at least this share of the slots must be in use."""
 _ALONE, _IDLE = 0.8, 0.3
 _LEAK_SECONDS = 1800.0
+_JUMPED = 0.5
+"""Between two jumps a slope means nothing: a climb of which this share was jumps has no odds."""
 
 
 class Odds(NamedTuple):
@@ -47,7 +49,8 @@ def odds(seen: Look, reached: float, busy_ratio: float, horizon: float, *, early
         value = max(value, seen.seconds / seen.seconds_left)
     for sign in signs:
         value *= _FACTORS[sign]
-    if early and not _EARLY.intersection(signs):
+    between_jumps = set(signs) <= {Sign.IDLE} and seen.jumped >= _JUMPED * seen.took
+    if between_jumps or (early and not _EARLY.intersection(signs)):
         return Odds(0.0, signs)
     return Odds(value, signs or (Sign.FAR,))
 

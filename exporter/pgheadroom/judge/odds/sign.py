@@ -11,7 +11,7 @@ class Sign(enum.StrEnum):
     BUSY = "most of the connections of {who} are busy, so it grows with its load"
     LOCKS = "{waiting} sessions wait for locks"
     LASTING = "it has gone on for {lasts}"
-    IDLE = "its connections are idle, and commits did not grow with them"
+    IDLE = "{who} takes connections and does not use them"
     STEPS = "it goes up in even steps"
     FAR = "three quarters of its way lie behind it"
 

@@ -362,7 +362,7 @@ def test_a_leak_of_a_slot_an_hour_is_a_ticket_for_days() -> None:
 
 
 def test_a_mended_leak_resolves_its_tickets() -> None:
-    shape = curve("leaky", lambda at: 5 + at / 300 if at < 4 * HOUR else 5)
+    shape = curve("leaky", lambda at: 5 + at / 400 if at < 4 * HOUR else 5)
     account = replay(samples(together(services(), shape), 5 * HOUR, 5.0))
     assert {episode.alert.name for episode in account.episodes} == {
         AlertName.LEAKING,

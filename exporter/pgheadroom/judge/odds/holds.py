@@ -19,9 +19,10 @@ _GENERATION_BUSY = 0.35
 _SOME, _WHOLE = 0.3, 1.1
 """A new generation is told by this share of the old one, and is no larger than it by much."""
 _GENERATION_SECONDS = 900.0
+"""It comes up within this time, or in one jump."""
 _MOST = 0.8
 """Where applications that have just arrived hold this share of what is in use, all starts."""
-_SLOW_SECONDS, _DAY_SECONDS = 20 * 60.0, 8 * 3600.0
+_SLOW_SECONDS, _DAY_SECONDS = 20 * 60.0, 14 * 3600.0
 """Load that rises for longer than the first and no longer than the second may do so every day."""
 _DIFFERENCE = 1.08
 """Days differ by as much."""
@@ -39,7 +40,7 @@ def held(state: State, seen: Look, now: float) -> Hold | None:
     if (
         seen.share >= _ALONE
         and seen.busy < _GENERATION_BUSY
-        and seen.seconds < _GENERATION_SECONDS
+        and (seen.seconds < _GENERATION_SECONDS or seen.jumped >= _ALONE * seen.took)
         and _SOME * seen.had <= seen.grew * seen.share <= _WHOLE * seen.had
         and used + seen.had - seen.grew * seen.share <= (1 - _ROOM) * limit
     ):

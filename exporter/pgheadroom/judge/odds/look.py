@@ -12,7 +12,9 @@ from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
 
 _JUST_BEFORE_SECONDS = 5.0
-"""A jump is told from the first sample that shows some of it."""
+"""A jump is told from the first sample that shows some of it ..."""
+_BLURRED = 0.125
+"""... and history gets coarser with its age: buckets are this part of it at most."""
 _NEW = 0.97
 """An application that took this share of what it has was not there before ..."""
 _ARRIVAL_SECONDS = 1800.0
@@ -65,7 +67,8 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
     seconds_left = max(0.5, forecast.seconds)
     if forecast.pattern is Pattern.JUMPS:
         jump = usage.jumps.expected(now)
-        began = (forecast.since if jump is None else jump.last) - _JUST_BEFORE_SECONDS
+        began = forecast.since if jump is None else jump.last
+        began -= max(_JUST_BEFORE_SECONDS, _BLURRED * (now - began))
         level = forecast.reached - forecast.slots
     else:
         slack = least_rise(usage.limit)

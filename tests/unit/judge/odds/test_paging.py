@@ -1,0 +1,150 @@
+"""Tests by which signs a climb pages though there is room left, and what is held back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from tests.support.histories import (
+    DAY,
+    HOUR,
+    START,
+    curve,
+    daily,
+    fired,
+    pages,
+    pool,
+    ramp,
+    replay,
+    samples,
+    staircase,
+    together,
+)
+from tests.support.readings import POLICY
+
+from pgheadroom.backtest.replay import BacktestResult
+from pgheadroom.model.alert import AlertName
+from pgheadroom.model.postgres import PostgresFacts
+from pgheadroom.model.reading import Sample
+from pgheadroom.state import State
+from pgheadroom.step import step
+
+SERVICES = pool("web", 10)
+
+
+def first(account: BacktestResult) -> tuple[float, str]:
+    """Return when somebody was paged first, in seconds since the start, and in which words."""
+    episode = fired(account, AlertName.IMMINENT)[0]
+    return episode.start - START, episode.alert.description
+
+
+def waiting(sample: Sample, count: int) -> Sample:
+    """Return *sample* with so many sessions that wait for locks."""
+    facts = sample.facts
+    assert isinstance(facts, PostgresFacts)
+    return sample._replace(facts=facts._replace(waiting=count))
+
+
+def test_a_leak_of_one_a_second_pages_twenty_seconds_before_the_end() -> None:
+    account = replay(samples(together(SERVICES, ramp("leaky", 0, 100, 600, 700)), 760))
+    at, words = first(account)
+    assert account.shortages[0].start - START - at >= 20
+    assert "three quarters of its way lie behind it" in words
+    assert "leaky: +" in words
+
+
+def test_busy_connections_page_where_idle_ones_do_not_yet() -> None:
+    shape = together(SERVICES, pool("api", 20), curve("api", _doubling))
+    busy, _ = first(replay(samples(shape, 900, busy=["api"])))
+    words = first(replay(samples(shape, 900, busy=["api"])))[1]
+    idle, _ = first(replay(samples(shape, 900)))
+    assert busy < idle - 10
+    assert "most of the connections of api are busy" in words
+
+
+def _doubling(at: float) -> float:
+    return min(80.0, math.exp(max(0.0, at - 600) / 40)) - 1
+
+
+def test_who_waits_for_locks_is_said() -> None:
+    shape = together(
+        pool("web", 45), ramp("orders", 4, 30, 600, 640), ramp("billing", 4, 22, 600, 640)
+    )
+    history = [waiting(one, max(0, round(one.at - START - 600))) for one in samples(shape, 640)]
+    _, words = first(replay(history))
+    assert "sessions wait for locks" in words
+
+
+@pytest.mark.parametrize("stays", [460, 3000])
+def test_a_rolling_restart_of_what_has_just_come_up_pages_nobody(stays: float) -> None:
+    """0 to 36, and minutes later 36 to 72 and back: a third generation is not to be expected."""
+
+    def shop(at: float) -> float:
+        return 0 if at < 60 else 72 if 400 <= at < stays else 36
+
+    account = replay(samples(together(SERVICES, curve("shop", shop)), 1500))
+    assert account.highest == 82
+    assert pages(account) == []
+
+
+def test_a_generation_that_does_not_fit_beside_the_old_one_pages() -> None:
+    shape = together(SERVICES, pool("shop", 50), ramp("shop", 0, 50, 600, 660))
+    account = replay(samples(shape, 700))
+    at, _ = first(account)
+    assert account.shortages[0].start - START - at >= 5
+
+
+def test_a_server_whose_pools_all_start_pages_nobody() -> None:
+    shape = together(ramp("web", 0, 40, 60, 80), ramp("worker", 0, 45, 70, 110))
+    account = replay(samples(shape, HOUR))
+    assert account.highest == 85
+    assert pages(account) == []
+
+
+def test_the_first_morning_is_a_ticket_and_says_why() -> None:
+    shape = together(daily("web", 5, 52, seed=3), daily("search", 5, 39, seed=4))
+    assert pages(replay(samples(shape, 0.6 * DAY, 15.0))) == []
+    state, told = State("db"), set()
+    for one in samples(shape, 0.6 * DAY, 15.0):
+        state = step(state, one, POLICY)
+        told |= {alert.description for alert in state.alerts if alert.name is AlertName.EXPECTED}
+    assert any("No like day is known to compare with" in words for words in told)
+
+
+def test_the_first_morning_pages_when_hardly_anything_is_left() -> None:
+    shape = together(daily("web", 5, 56, seed=3), daily("search", 5, 41, seed=4))
+    account = replay(samples(shape, 0.6 * DAY, 15.0))
+    assert pages(account)
+    at, _ = first(account)
+    assert at < account.shortages[0].start - START if account.shortages else at > 0
+
+
+def test_an_autoscaler_that_adds_a_pod_a_minute_pages_by_its_steps() -> None:
+    shape = together(pool("web", 30), pool("api", 6), staircase("api", 6, 60, 1860))
+    account = replay(samples(shape, 3000, busy=["web"]))
+    at, words = first(account)
+    assert account.shortages[0].start - START - at >= 120
+    assert "it goes up in even steps" in words
+
+
+def test_deploys_every_five_minutes_are_no_steps() -> None:
+    shape = together(pool("web", 30), pool("api", 6), staircase("api", 6, 300, 1860, 5))
+    account = replay(samples(shape, 2 * HOUR))
+    assert pages(account) == []
+
+
+def test_a_job_that_was_not_there_pages_only_near_the_end() -> None:
+    """Nobody knows on the first day whether it comes each night."""
+    shape = together(pool("web", 20), ramp("nightly", 0, 60, HOUR, HOUR + 300))
+    account = replay(samples(shape, 2 * HOUR, busy=["nightly"]))
+    assert account.highest == 80
+    assert pages(account) == []
+
+
+def test_a_lower_floor_pages_earlier() -> None:
+    shape = together(SERVICES, pool("api", 20), curve("api", _doubling))
+    low = replace(POLICY, thresholds=replace(POLICY.thresholds, early_floor_ratio=0.5))
+    early = fired(replay(samples(shape, 900, busy=["api"]), policy=low), AlertName.IMMINENT)
+    usual, _ = first(replay(samples(shape, 900, busy=["api"])))
+    assert early[0].start - START < usual

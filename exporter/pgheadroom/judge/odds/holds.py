@@ -18,8 +18,8 @@ _AT_WORK = 0.5
 _GENERATION_BUSY = 0.35
 _SOME, _WHOLE = 0.3, 1.1
 """A new generation is told by this share of the old one, and is no larger than it by much."""
-_GENERATION_SECONDS = 900.0
-"""It comes up within this time, or in one jump."""
+_GENERATION_SECONDS = 30.0
+"""It comes up within this time, or in jumps; a leak takes longer and has none."""
 _MOST = 0.8
 """Where applications that have just arrived hold this share of what is in use, all starts."""
 _SLOW_SECONDS, _DAY_SECONDS = 20 * 60.0, 14 * 3600.0

@@ -54,6 +54,13 @@ def test_a_leak_of_one_a_second_pages_twenty_seconds_before_the_end() -> None:
     assert "leaky: +" in words
 
 
+def test_a_leak_in_a_pool_is_no_second_generation_of_it() -> None:
+    shape = together(SERVICES, pool("shop", 40), ramp("shop", 0, 60, 600, 660))
+    account = replay(samples(shape, 700))
+    at, _ = first(account)
+    assert account.shortages[0].start - START - at >= 10
+
+
 def test_busy_connections_page_where_idle_ones_do_not_yet() -> None:
     shape = together(SERVICES, pool("api", 20), curve("api", _doubling))
     busy, _ = first(replay(samples(shape, 900, busy=["api"])))

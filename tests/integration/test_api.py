@@ -164,8 +164,11 @@ def test_the_document_shows_every_key(
     until(lambda: target(daemon)["knock"], 20, "knock")
     until(lambda: target(daemon)["canary"], 20, "canary")
     one, many = examples()
-    assert shape(one) == shape(target(daemon))
     listed = simple.get_json(f"{daemon.url}/api/v1/targets")
+    # Peaks that outgrow the limit take weeks to show: the OpenAPI document has their keys.
+    given = target(daemon)
+    assert given["planning"] is None
+    assert shape({**one, "planning": None}) == shape(given)
     assert shape(many) == shape(listed)
 
 

@@ -101,7 +101,7 @@ LEAK = Script(
     _LEAK_ROUND_SECONDS,
     (
         Act(QUIET_SECONDS, "nest-api leaks: every 5 s one more module opens its own pool of 2"),
-        Act(205, f"{AlertName.IMMINENT} pages, half a minute ahead"),
+        Act(180, f"{AlertName.IMMINENT} pages, a minute ahead"),
         Act(240, f"{AlertName.EXHAUSTED} pages: new connections are refused"),
         Act(_RESTART_SECONDS, "nest-api restarts and releases all of its connections"),
         Act(_RESTART_SECONDS + 300, "the alerts resolve"),

@@ -15,6 +15,8 @@ from pgheadroom.forecast.rhythm.outgrown import Outgrown, next_outgrown
 from pgheadroom.forecast.rhythm.rhythm import Rhythm
 from pgheadroom.forecast.rolling_max import RollingMax
 
+_DAY_SECONDS = 86400.0
+
 
 class Usage(NamedTuple):
     """How one capacity is used, up to its newest sample."""
@@ -85,8 +87,11 @@ class Usage(NamedTuple):
     @property
     def known_since(self) -> float | None:
         """When the first sample that it tells of was taken, or a little before; None if empty."""
-        known = [self.history.known_since, self.rhythm.known_since]
-        return min((since for since in known if since is not None), default=None)
+        known, by_days = self.history.known_since, self.rhythm.known_since
+        # The rhythm knows days and hours as a whole: it only tells of more than the history does.
+        if known is None or by_days is None or known - by_days <= _DAY_SECONDS:
+            return known
+        return by_days
 
     def resting(self) -> Usage:
         """Return the usage without what belongs to the newest sample alone."""

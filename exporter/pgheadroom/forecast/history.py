@@ -185,6 +185,20 @@ class History(NamedTuple):
         stretches.reverse()
         return stretches
 
+    def backwards(self) -> Iterator[tuple[int, int, Bucket]]:
+        """Yield start, end and bucket of each stretch, the newest first, none told twice.
+
+        Each as fine as it is known; a coarse bucket that reaches into finer ones is left out.
+        """
+        known_from = math.inf
+        for number, rung in enumerate(self.rungs):
+            for bucket in reversed(rung):
+                begins, ends = bucket.nth << number, (bucket.nth + 1) << number
+                if ends > known_from:
+                    continue
+                yield begins, ends, bucket
+                known_from = begins
+
     def _before(self, at: float) -> Iterator[tuple[int, Bucket]]:
         for number, rung in enumerate(self.rungs):
             end = int(at) >> number  # the bucket of this index holds *at* itself

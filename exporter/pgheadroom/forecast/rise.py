@@ -76,13 +76,7 @@ def rise(history: History, name: str, holds: int, now: float, window: float) -> 
 
 def _stretches(history: History, name: str, since: float) -> Iterator[tuple[float, Span]]:
     """Yield the middle of each stretch since then and its fewest and most; the newest first."""
-    known_from = float("inf")
-    for number, rung in enumerate(history.rungs):
-        for bucket in reversed(rung):
-            begins, ends = bucket.nth << number, (bucket.nth + 1) << number
-            if ends > known_from:
-                continue
-            if ends <= since:
-                return
-            yield (begins + ends) / 2, bucket.spans.get(name, _ABSENT)
-            known_from = begins
+    for begins, ends, bucket in history.backwards():
+        if ends <= since:
+            return
+        yield (begins + ends) / 2, bucket.spans.get(name, _ABSENT)

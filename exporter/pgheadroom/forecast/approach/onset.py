@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from pgheadroom.forecast.history import History
@@ -30,9 +29,10 @@ def onset(history: History, used: int, rate: float, now: float, slack: float = 0
     more than *slack*.
     """
     found, lowest = Onset(now, float(used)), float(used)
-    for at, mean, high in _stretches(history):
-        if high > used + slack:
+    for begins, ends, bucket in history.backwards():
+        if bucket.high > used + slack:
             break
+        at, mean = (begins + ends) / 2, bucket.mean
         if mean >= lowest:
             continue
         lowest = mean
@@ -42,15 +42,3 @@ def onset(history: History, used: int, rate: float, now: float, slack: float = 0
         elif pace < _FAR_SLOWER * rate:
             break
     return found
-
-
-def _stretches(history: History) -> Iterator[tuple[float, float, int]]:
-    """Yield the middle of each stretch, its mean and its highest use; the newest first."""
-    known_from = float("inf")
-    for number, rung in enumerate(history.rungs):
-        for bucket in reversed(rung):
-            begins, ends = bucket.nth << number, (bucket.nth + 1) << number
-            if ends > known_from:
-                continue
-            yield (begins + ends) / 2, bucket.total / bucket.samples, bucket.high
-            known_from = begins

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pgheadroom.forecast.approach.onset import onset
+from pgheadroom.forecast.approach.onset import Onset, onset
 from pgheadroom.forecast.climb import least_rise
 from pgheadroom.forecast.forecast import Forecast, Pattern
 from pgheadroom.forecast.growth import growth
+from pgheadroom.forecast.usage import Usage
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.state import State
 
@@ -21,6 +22,17 @@ _ARRIVAL_SECONDS = 1800.0
 """... which is so long ..."""
 _AT_ONCE_SECONDS = 20.0
 """... or so short, where it is a pool that starts."""
+
+_ALONE = 0.7
+"""Load is spread over several applications; one that took this share alone may leak ..."""
+_IDLE = 0.25
+"""... if no more of its connections than this share are busy."""
+_FOLLOW = 0.4
+"""Commits follow connections that grow when they grow by this part of it."""
+_LEAST_COMMITS = 0.5
+"""A second: below that, whether they grow says nothing."""
+_SHORTEST_SECONDS = 3.0
+"""Commits are counted over no less."""
 
 
 class Look(NamedTuple):
@@ -62,19 +74,10 @@ class Look(NamedTuple):
 
 def look(state: State, forecast: Forecast, now: float) -> Look:
     """Return what the climb of *forecast* looks like *now*."""
-    usage = state.usage
+    usage, counts = state.usage, state.applications.counts
     left = max(1.0, float(usage.limit - forecast.reached))
     seconds_left = max(0.5, forecast.seconds)
-    if forecast.pattern is Pattern.JUMPS:
-        jump = usage.jumps.expected(now)
-        began = forecast.since if jump is None else jump.last
-        began -= max(_JUST_BEFORE_SECONDS, _BLURRED * (now - began))
-        level = forecast.reached - forecast.slots
-    else:
-        slack = least_rise(usage.limit)
-        began, level = onset(usage.history, usage.used, left / seconds_left, now, slack)
-        if began > forecast.since:
-            began, level = forecast.since, forecast.reached - forecast.slots
+    began, level = _began(usage, forecast, left / seconds_left, now)
     seconds = max(0.5, now - began)
     grown = growth(usage, state.applications.tracked, began)
     positive = {name: more for name, more in grown.items() if more >= 1}
@@ -84,12 +87,10 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
     total = totals.get(who, 0)
     arrived = _arrived(state, max(now - _ARRIVAL_SECONDS, usage.history.began or now))
     at_once = _arrived(state, now - _AT_ONCE_SECONDS)
-    counts = state.applications.counts
     busy = 1 - counts.get((who, "idle"), 0) / total if total else 0.0
     active = counts.get((who, "active"), 0) / total if total else 0.0
     share = positive[who] / grew if who else 0.0
-    sample = state.sample
-    facts = None if sample is None else sample.facts
+    followed = _commits_followed(state, began, now, grew)
     return Look(
         took=max(0.0, usage.used - level),
         left=left,
@@ -105,9 +106,25 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
         arrived_slots=sum(arrived.values()),
         at_once=who in at_once,
         jumped=sum(jump.rise for jump in usage.jumps.done if jump.ended >= began),
-        waiting=facts.waiting if isinstance(facts, PostgresFacts) else 0,
-        load=_load(state, began, now, grew, bool(who) and (share < _ALONE or busy > _IDLE)),
+        waiting=_waiting(state),
+        load=bool(who) and (share < _ALONE or busy > _IDLE) if followed is None else followed,
     )
+
+
+def _began(usage: Usage, forecast: Forecast, rate: float, now: float) -> Onset:
+    """Return where the climb of *forecast* began; of jumps, where the last one did."""
+    before = forecast.reached - forecast.slots
+    if forecast.pattern is Pattern.JUMPS:
+        jump = usage.jumps.expected(now)
+        began = forecast.since if jump is None else jump.last
+        return Onset(began - max(_JUST_BEFORE_SECONDS, _BLURRED * (now - began)), before)
+    found = onset(usage.history, usage.used, rate, now, least_rise(usage.limit))
+    return found if found.at <= forecast.since else Onset(forecast.since, before)
+
+
+def _waiting(state: State) -> int:
+    facts = None if state.sample is None else state.sample.facts
+    return facts.waiting if isinstance(facts, PostgresFacts) else 0
 
 
 def _arrived(state: State, since: float) -> dict[str, int]:
@@ -116,23 +133,12 @@ def _arrived(state: State, since: float) -> dict[str, int]:
     return {name: totals[name] for name, more in grown.items() if more >= _NEW * totals[name] > 0}
 
 
-_ALONE = 0.7
-"""Load is spread over several applications; one that took this share alone may leak ..."""
-_IDLE = 0.25
-"""... if no more of its connections than this share are busy."""
-_FOLLOW = 0.4
-"""Commits follow connections that grow when they grow by this part of it."""
-
-
-def _load(state: State, began: float, now: float, grew: float, otherwise: bool) -> bool:  # noqa: FBT001
-    seconds = max(3.0, now - began)
+def _commits_followed(state: State, began: float, now: float, grew: float) -> bool | None:
+    """Say whether commits grew with the connections; None where they are not known."""
+    seconds = max(_SHORTEST_SECONDS, now - began)
     before = state.traffic.rate(began - seconds, began)
-    lately = state.traffic.rate(now - max(3.0, seconds / 3), now)
+    lately = state.traffic.rate(now - max(_SHORTEST_SECONDS, seconds / 3), now)
     if before is None or lately is None or before < _LEAST_COMMITS:
-        return otherwise
+        return None
     rose = state.usage.used / max(1.0, state.usage.used - grew) - 1
     return lately / before - 1 >= _FOLLOW * rose
-
-
-_LEAST_COMMITS = 0.5
-"""A second: below that, whether they grow says nothing."""

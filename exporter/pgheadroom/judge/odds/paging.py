@@ -26,7 +26,9 @@ _NEWS_TO_PAGE = 0.5
 _JUMPS_FLOOR = 0.75
 """Share of the slots in use from which on a jump or a leak pages that does not fit."""
 _AROUND_SECONDS = 3600.0
+"""Where the last slots were taken, this time before and after it is no comfort."""
 _STEPS_FACTOR = 3.0
+"""Even steps multiply the odds by so much."""
 
 
 class Case(NamedTuple):
@@ -42,33 +44,26 @@ class Case(NamedTuple):
 
 def cases(evaluation: Evaluation, *, fires: bool) -> Iterator[Case]:
     """Yield the forecasts that page; where the page *fires* already, those that keep it."""
-    state, now, limit = evaluation.state, evaluation.sample.at, evaluation.limit
+    usage, now = evaluation.state.usage, evaluation.sample.at
     horizon = evaluation.thresholds.paging_horizon_seconds
-    if evaluation.used < evaluation.thresholds.early_floor_ratio * limit and not _high(evaluation):
-        return
-    news: bool | None = None
-    for forecast in state.usage.forecasts:
-        if not near(forecast, horizon):
-            continue
-        case = _of_forecast(evaluation, forecast, fires=fires)
-        if case is not None:
-            yield case
-    if fires or evaluation.used < evaluation.thresholds.early_floor_ratio * limit:
-        return
-    for forecast in early(state.usage, now):
-        if forecast.seconds <= horizon:
-            news = is_new(state, forecast, limit, _NEWS_TO_PAGE) if news is None else news
-            if news and (case := _by_odds(evaluation, forecast, early=True)):
+    least = evaluation.thresholds.early_floor_ratio * evaluation.limit
+    for forecast in usage.forecasts:
+        if forecast.reached >= least and near(forecast, horizon):
+            case = _of_forecast(evaluation, forecast, fires=fires)
+            if case is not None:
                 yield case
-    stairs = steps(state.usage, now)
-    if (
-        stairs is not None
-        and stairs.seconds <= horizon
-        and _STEPS_FACTOR * stairs.slots >= ENOUGH * (limit - evaluation.used)
-        and is_new(state, stairs, limit, _NEWS_TO_PAGE)
-    ):
-        seen = look(state, stairs, now)
-        yield Case(stairs, (Sign.STEPS,), seen, held(state, seen, now))
+    if fires or evaluation.used < least:
+        return
+    for forecast in early(usage, now):
+        if near(forecast, horizon) and _is_news(evaluation, forecast):
+            case = _by_odds(evaluation, forecast, early=True)
+            if case is not None:
+                yield case
+    stairs = steps(usage, now)
+    if stairs is not None and near(stairs, horizon) and _is_news(evaluation, stairs):
+        odds_of_steps = _STEPS_FACTOR * stairs.slots / (evaluation.limit - evaluation.used)
+        if odds_of_steps >= ENOUGH:
+            yield _looked_at(evaluation, stairs, (Sign.STEPS,))
 
 
 def is_new(state: State, forecast: Forecast, limit: int, margin: float) -> bool:
@@ -85,39 +80,40 @@ def is_new(state: State, forecast: Forecast, limit: int, margin: float) -> bool:
     return free < before - margin * least_rise(limit)
 
 
-def _high(evaluation: Evaluation) -> bool:
-    """Say whether a forecast has reached what counts as enough, whatever is in use just now."""
-    least = evaluation.thresholds.early_floor_ratio * evaluation.limit
-    return any(forecast.reached >= least for forecast in evaluation.state.usage.forecasts)
+def _is_news(evaluation: Evaluation, forecast: Forecast) -> bool:
+    return is_new(evaluation.state, forecast, evaluation.limit, _NEWS_TO_PAGE)
 
 
 def _of_forecast(evaluation: Evaluation, forecast: Forecast, *, fires: bool) -> Case | None:
-    thresholds, limit = evaluation.thresholds, evaluation.limit
-    reached = forecast.reached / max(1, limit)
+    reached = forecast.reached / evaluation.limit
     climbs = forecast.pattern is Pattern.CLIMB
-    if reached < (thresholds.early_floor_ratio if climbs or fires else _JUMPS_FLOOR):
+    if not (climbs or fires) and reached < _JUMPS_FLOOR:
         return None
     # That it came back from the last peak says nothing of the next.
     if fires or forecast.pattern is Pattern.CYCLE:
         return Case(forecast)
-    if not is_new(evaluation.state, forecast, limit, _NEWS_TO_PAGE):
+    if not _is_news(evaluation, forecast):
         return None
-    if climbs and reached < thresholds.paging_floor_ratio:
+    if climbs and reached < evaluation.thresholds.paging_floor_ratio:
         return _by_odds(evaluation, forecast, early=False)
     if forecast.pattern is Pattern.LEAK:
         return Case(forecast)
-    state, now = evaluation.state, evaluation.sample.at
-    seen = look(state, forecast, now)
-    return Case(forecast, (), seen, held(state, seen, now))
+    return _looked_at(evaluation, forecast)
 
 
 def _by_odds(evaluation: Evaluation, forecast: Forecast, *, early: bool) -> Case | None:
-    thresholds, state, now = evaluation.thresholds, evaluation.state, evaluation.sample.at
-    seen = look(state, forecast, now)
-    reached = forecast.reached / max(1, evaluation.limit)
+    thresholds = evaluation.thresholds
+    seen = look(evaluation.state, forecast, evaluation.sample.at)
+    reached = forecast.reached / evaluation.limit
     found = odds(
         seen, reached, thresholds.busy_ratio, thresholds.paging_horizon_seconds, early=early
     )
     if found.value < ENOUGH:
         return None
-    return Case(forecast, found.signs, seen, held(state, seen, now))
+    return Case(forecast, found.signs, seen, held(evaluation.state, seen, evaluation.sample.at))
+
+
+def _looked_at(evaluation: Evaluation, forecast: Forecast, signs: tuple[Sign, ...] = ()) -> Case:
+    state, now = evaluation.state, evaluation.sample.at
+    seen = look(state, forecast, now)
+    return Case(forecast, signs, seen, held(state, seen, now))

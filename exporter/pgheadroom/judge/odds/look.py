@@ -20,6 +20,8 @@ _NEW = 0.97
 """An application that took this share of what it has was not there before ..."""
 _ARRIVAL_SECONDS = 1800.0
 """... which is so long ..."""
+_OF_NOTE = 0.1
+"""... and is of note with this share of what all of those have ..."""
 _AT_ONCE_SECONDS = 20.0
 """... or so short, where it is a pool that starts."""
 
@@ -59,9 +61,9 @@ class Look(NamedTuple):
     active: float
     """... and that runs a statement: those idle in transaction are not idle, and do not."""
     arrived: int
-    """How many applications were not there half an hour ago ..."""
+    """How many applications of note were not there half an hour ago."""
     arrived_slots: float
-    """... and how many connections those have."""
+    """Connections of all that were not."""
     at_once: bool
     """Whether nearly all that *who* has came within the last seconds."""
     jumped: float
@@ -86,6 +88,7 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
     totals = state.applications.tracked
     total = totals.get(who, 0)
     arrived = _arrived(state, max(now - _ARRIVAL_SECONDS, usage.history.began or now))
+    arrived_slots = sum(arrived.values())
     at_once = _arrived(state, now - _AT_ONCE_SECONDS)
     busy = 1 - counts.get((who, "idle"), 0) / total if total else 0.0
     active = counts.get((who, "active"), 0) / total if total else 0.0
@@ -102,8 +105,8 @@ def look(state: State, forecast: Forecast, now: float) -> Look:
         had=total - positive.get(who, 0.0),
         busy=busy,
         active=active,
-        arrived=len(arrived),
-        arrived_slots=sum(arrived.values()),
+        arrived=sum(1 for count in arrived.values() if count >= _OF_NOTE * arrived_slots),
+        arrived_slots=arrived_slots,
         at_once=who in at_once,
         jumped=sum(jump.rise for jump in usage.jumps.done if jump.ended >= began),
         waiting=_waiting(state),

@@ -96,8 +96,6 @@ def _of_forecast(evaluation: Evaluation, forecast: Forecast, *, fires: bool) -> 
         return None
     if climbs and reached < evaluation.thresholds.paging_floor_ratio:
         return _by_odds(evaluation, forecast, early=False)
-    if forecast.pattern is Pattern.LEAK:
-        return Case(forecast)
     return _looked_at(evaluation, forecast)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.histories import (
     DAY,
     HOUR,
     START,
+    after,
     curve,
     daily,
     fired,
@@ -24,6 +26,10 @@ from tests.support.histories import (
 from tests.support.readings import POLICY
 
 from pgheadroom.backtest.replay import BacktestResult
+from pgheadroom.judge.odds.holds import held
+from pgheadroom.judge.odds.look import Look
+from pgheadroom.judge.odds.odds import odds
+from pgheadroom.judge.odds.sign import Hold, Sign
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Sample
@@ -155,3 +161,66 @@ def test_a_lower_floor_pages_earlier() -> None:
     early = fired(replay(samples(shape, 900, busy=["api"]), policy=low), AlertName.IMMINENT)
     usual, _ = first(replay(samples(shape, 900, busy=["api"])))
     assert early[0].start - START < usual
+
+
+def test_a_second_generation_that_leaves_no_room_is_not_held_back() -> None:
+    """46 and 46 beside 3 others are 95 of 97: with the next one somebody is refused."""
+    shape = together(pool("web", 3), pool("shop", 46), ramp("shop", 0, 40, 600, 604))
+    fits = together(pool("web", 3), pool("shop", 42), ramp("shop", 0, 40, 600, 604))
+    assert pages(replay(samples(shape, 900)))
+    assert pages(replay(samples(fits, 900))) == []
+
+
+def test_nothing_is_held_back_when_the_last_slots_go() -> None:
+    """Two pools that start to 93 % are in order; to 96 % nobody can wait and see."""
+    for size, paged in ((44, False), (48, True)):
+        shape = together(ramp("web", 0, 46, 60, 80), ramp("worker", 0, size, 70, 110))
+        assert bool(pages(replay(samples(shape, HOUR)))) is paged
+
+
+def test_what_like_days_have_seen_is_usual_and_what_goes_beyond_is_not() -> None:
+    """A climb of an hour in the morning of a fifth day, whose like were at 70 at that time."""
+    days = curve("shop", lambda at: 60 if at % DAY > 9 * HOUR else 10)
+    state = after(samples(together(SERVICES, days), 4 * DAY + 8 * HOUR, 60.0))
+    climb = Look(
+        *(40.0, 27.0, HOUR, 1800.0, 40.0, "shop", 1.0, 20.0, 0.9, 0.9),
+        *(0, 0.0, False, 0.0, 0, True),
+    )
+    now = START + 4 * DAY + 9.5 * HOUR
+    for used, hold in ((70, Hold.USUAL), (88, None)):
+        usage = state.usage._replace(used=used)
+        assert held(state._replace(usage=usage), climb, now) is hold
+    first_day = after(samples(together(SERVICES, days), 8 * HOUR, 60.0))
+    for load, hold in ((True, Hold.FIRST_DAY), (False, None)):
+        usage = first_day.usage._replace(used=70)
+        seen = climb._replace(load=load)
+        assert held(first_day._replace(usage=usage), seen, START + 9.5 * HOUR) is hold
+
+
+@pytest.mark.parametrize(
+    ("changes", "sign"),
+    [
+        ({"busy": 0.8}, Sign.BUSY),
+        ({"waiting": 10}, Sign.LOCKS),
+        ({"seconds": HOUR}, Sign.LASTING),
+        ({"seconds": 1801.0}, Sign.IDLE),
+    ],
+)
+def test_a_sign_makes_the_odds_of_a_climb_that_has_come_half_its_way(
+    changes: dict[str, Any], sign: Sign
+) -> None:
+    seen = Look(
+        *(30.0, 30.0, 600.0, 600.0, 30.0, "shop", 1.0, 20.0, 0.1, 0.1),
+        *(0, 0.0, False, 0.0, 0, False),
+    )
+    plain = odds(seen, 0.8, 0.75, HOUR, early=False)
+    assert (plain.value, plain.signs) == (1.0, (Sign.FAR,))
+    found = odds(seen._replace(**changes), 0.8, 0.75, HOUR, early=False)
+    assert sign in found.signs
+    assert found.value >= 2.0
+    low = odds(seen._replace(waiting=10), 0.7, 0.75, HOUR, early=False)
+    assert Sign.LOCKS not in low.signs  # queues dissolve as they came
+    faster = seen._replace(busy=0.8, seconds_left=200.0)  # load: time counts, not slots
+    assert odds(faster, 0.8, 0.75, HOUR, early=False).value == 3.0 * 5.0
+    for early, value in ((False, 1.0), (True, 0.0)):
+        assert odds(seen, 0.8, 0.75, HOUR, early=early).value == value

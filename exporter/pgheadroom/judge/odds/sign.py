@@ -30,7 +30,3 @@ class Hold(enum.StrEnum):
     """Load rises over tens of minutes or hours, and no like day is known."""
     USUAL = "usual"
     """Like days have seen as much at this time."""
-
-
-OF_ALL = frozenset({Hold.GENERATION, Hold.START, Hold.JOB})
-"""What holds every climb of the moment back, not only the one that it was found for."""

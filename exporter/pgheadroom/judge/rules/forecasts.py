@@ -15,7 +15,7 @@ from pgheadroom.judge.blame import Foremost, foremost, taker, to_blame
 from pgheadroom.judge.evaluation import Evaluation
 from pgheadroom.judge.finding import Finding, Words
 from pgheadroom.judge.odds.paging import Case, cases, is_new
-from pgheadroom.judge.odds.sign import OF_ALL, Hold
+from pgheadroom.judge.odds.sign import Hold
 from pgheadroom.judge.odds.words import why
 from pgheadroom.judge.wording import blaming, slots, through, took
 from pgheadroom.model.alert import AlertName, Severity
@@ -56,9 +56,7 @@ def imminent(evaluation: Evaluation) -> Iterator[Finding]:
     if used >= limit:
         return  # that is another alert's news
     found = [*cases(evaluation, fires=fires)]
-    # What a new pool or job takes, it takes whichever part of that a forecast looks at.
-    whole = any(case.hold in OF_ALL for case in found)
-    paging = [case for case in found if case.hold is None and not whole]
+    paging = [case for case in found if case.hold is None]
     if paging:
         yield Finding(
             name,

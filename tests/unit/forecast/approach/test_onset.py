@@ -28,9 +28,17 @@ def test_a_climb_began_where_it_left_the_level_before() -> None:
 
 
 def test_what_was_as_high_before_has_not_climbed_since_then() -> None:
-    counts = [10] * 20 + [50] * 20 + [10 + 2 * second for second in range(15)]
+    counts = [5] * 20 + [50] * 5 + [10 + 2 * second for second in range(15)]
     found = onset(of(counts), 38, 2.0, START + len(counts) - 1)
-    assert found.at >= START + 39
+    assert found.at >= START + 24
+    assert found.level >= 10
+
+
+def test_a_few_more_than_now_are_no_end_of_a_climb() -> None:
+    counts = [10] * 100 + [10 + second for second in range(1, 31)] + [42, 40]
+    now = START + len(counts) - 1
+    assert onset(of(counts), 40, 1.0, now).at > START + 125
+    assert onset(of(counts), 40, 1.0, now, slack=4.0).at <= START + 101
 
 
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=200), st.floats(0.01, 50))

@@ -26,10 +26,13 @@ from tests.support.histories import (
 from tests.support.readings import POLICY
 
 from pgheadroom.backtest.replay import BacktestResult
+from pgheadroom.forecast.forecast import Forecast, Pattern
+from pgheadroom.forecast.traffic import Traffic
 from pgheadroom.judge.odds.holds import held
-from pgheadroom.judge.odds.look import Look
+from pgheadroom.judge.odds.look import Look, look
 from pgheadroom.judge.odds.odds import odds
 from pgheadroom.judge.odds.sign import Hold, Sign
+from pgheadroom.model.activity import Activity
 from pgheadroom.model.alert import AlertName
 from pgheadroom.model.postgres import PostgresFacts
 from pgheadroom.model.reading import Sample
@@ -224,3 +227,38 @@ def test_a_sign_makes_the_odds_of_a_climb_that_has_come_half_its_way(
     assert odds(faster, 0.8, 0.75, HOUR, early=False).value == 3.0 * 5.0
     for early, value in ((False, 1.0), (True, 0.0)):
         assert odds(seen, 0.8, 0.75, HOUR, early=early).value == value
+
+
+def test_busy_connections_page_once_for_a_height_that_they_came_back_from() -> None:
+    def twice(at: float) -> float:
+        since = at % 4000
+        return 20 + min(45.0, math.exp(max(0.0, since - 600) / 40) - 1) * (since < 900)
+
+    account = replay(samples(together(SERVICES, curve("api", twice)), 8000, busy=["api"]))
+    assert account.highest == 75
+    assert len(pages(account)) == 1
+
+
+@pytest.mark.parametrize(("commits", "load"), [(100, False), (200, True), (None, False)])
+def test_commits_tell_load_from_a_leak(commits: int | None, load: bool) -> None:  # noqa: FBT001
+    """An application that doubles alone, idle, is load if the commits do so, too."""
+    shape = together(SERVICES, pool("shop", 20), ramp("shop", 0, 40, HOUR, 2 * HOUR))
+    state = after(samples(shape, 2 * HOUR, 15.0))
+    if commits is not None:
+        traffic, done = Traffic(), 0
+        for at in range(0, 2 * 3600, 15):
+            done += 15 * (commits if at > HOUR else 100)
+            traffic = traffic.add(START + at, done)
+        state = state._replace(traffic=traffic)
+    forecast = Forecast(Pattern.CLIMB, 2430.0, START + HOUR, START + 2 * HOUR, 40.0, 70)
+    assert look(state, forecast, START + 2 * HOUR).load is load
+
+
+def test_a_full_reading_s_commits_are_remembered() -> None:
+    history = []
+    for number, one in enumerate(samples(SERVICES, 600, 15.0)):
+        facts = one.facts
+        assert isinstance(facts, PostgresFacts)
+        activity = Activity(commits=1500 * number)
+        history.append(one._replace(facts=facts._replace(activity=activity)))
+    assert after(history).traffic.rate(START, START + 600) == pytest.approx(100)

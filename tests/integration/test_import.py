@@ -184,7 +184,8 @@ def test_the_days_before_are_imported_below_what_was_measured(
     (newest,) = after.history.rungs[9][-1:]
     assert newest.high == before.history.rungs[9][-1].high == 33
     assert max(bucket.high for bucket in after.history.rungs[14]) == HIGHEST
-    assert [peak.height for peak in after.cycles.peaks][:2] == [HIGHEST, HIGHEST]
+    # Three days have three peaks; the past may begin just after one, and the last be too new.
+    assert [peak.height for peak in after.cycles.peaks].count(HIGHEST) >= 2
     assert {*after.history.rungs[13][0].spans} == {"shop"}
     assert {*usage(state, "billing").history.rungs[13][0].spans} == {"shop"}
     assert usage(state, "intranet").history.rungs[13][0].spans == {}

@@ -205,7 +205,7 @@ def test_what_like_days_have_seen_is_usual_and_what_goes_beyond_is_not() -> None
     [
         ({"busy": 0.8}, Sign.BUSY),
         ({"waiting": 10}, Sign.LOCKS),
-        ({"seconds": HOUR}, Sign.LASTING),
+        ({"seconds": HOUR, "load": True}, Sign.LASTING),
         ({"seconds": 1801.0}, Sign.IDLE),
     ],
 )
